@@ -1,0 +1,97 @@
+/**
+ * The series store contract: what the cloud keeps of each source, and what may be asked of it. Asynchronous, because
+ * a PostgreSQL implementation will stand behind it. Nothing here depends on state of one process only.
+ */
+import type { HelloHousehold, HelloRequest, PartsRequest, Verdict } from '../../../common/messages.ts';
+
+export type Resolution = 'raw' | '1m' | '15m' | '1h' | '1d';
+
+/** One bucket of one series (household, device, field). Raw buckets are windows. */
+export interface Bucket {
+  household: string;
+  device: string;
+  field: string;
+  startMs: number;
+  count: number;
+  mean: number;
+  min: number;
+  max: number;
+  first: number;
+  last: number;
+  /** For fields in W: Σ over the windows of mean × window length, in kWh; null for other units. */
+  energyKwh: number | null;
+}
+
+export interface RangeQuery {
+  household?: string;
+  field?: string;
+  /** Buckets with fromMs ≤ start < toMs. */
+  fromMs?: number;
+  toMs?: number;
+  resolution: Resolution;
+}
+
+export interface HouseholdRow {
+  household: string;
+  postalCode: string;
+  /** ISO 3166-2, e.g. DE-BB. */
+  state: string;
+  /** `file` (households.json) or `drawn` (seeded hash). */
+  postalCodeFrom: 'file' | 'drawn';
+  firstMs: number | null;
+  lastMs: number | null;
+  readings: number;
+  /** Seqs declared missing. */
+  declared: number;
+}
+
+/** Totals of one household since its first window, for the states page. */
+export interface PowerTotals {
+  household: string;
+  state: string;
+  /** Readings of field `power`, over all devices. */
+  count: number;
+  /** Σ over windows of mean power × window length. */
+  energyKwh: number;
+  /** Hours with at least one reading: windows × window length. */
+  coveredHours: number;
+}
+
+export interface StoredVerdict {
+  verdict: Verdict;
+  reason?: string;
+}
+
+export interface AppendResult {
+  verdicts: StoredVerdict[];
+  /** Of every household in the request that is known. */
+  postalCodes: Record<string, string>;
+  /** Generation now held, for households refused as `not_owner`. */
+  generations: Record<string, number>;
+}
+
+export interface SeriesStore {
+  /** @throws OperatingError STORE_DAMAGED, DISK_FULL; ConfigError for another window length than the stored one */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+
+  /** Gives each household its generation (R5) and says what is held of it; one transaction. */
+  hello(request: HelloRequest): Promise<HelloHousehold[]>;
+
+  /**
+   * Judges each row (R4, R5) and stores it with covered intervals, rollups and first-sight households in one durable
+   * transaction. Resolves only after the fsync; when it rejects, nothing of the request was stored.
+   */
+  append(request: PartsRequest): Promise<AppendResult>;
+
+  households(): Promise<HouseholdRow[]>;
+  powerTotals(): Promise<PowerTotals[]>;
+  /** Newest window of each series, to fill `latest` after a start. */
+  newest(): Promise<Bucket[]>;
+
+  /** In order of household, device, field, start. Never holds the whole answer in memory. */
+  range(query: RangeQuery): AsyncIterable<Bucket>;
+
+  /** Forgets windows (and the ranges and digests in them) that start before; covered stays. Returns windows deleted. */
+  deleteBefore(timeMs: number): Promise<number>;
+}

@@ -1,0 +1,25 @@
+/**
+ * What the parts print on stdout with --json, one JSON object a line; `fogline run` reads them from its children.
+ */
+export type ChildEvent =
+  | { event: 'ready'; part: 'cloud'; url: string; httpPort: number; heartbeatPort: number; dataPort: number }
+  | { event: 'ready'; part: 'edge'; statusUrl: string; transport: string }
+  | {
+      event: 'ready';
+      part: 'simulate';
+      /** Id of the run in end marks and in EdgeStatus.runs. */
+      run: string;
+      households: number;
+      /** e.g. "synthetic"; empty for data from a folder. */
+      dataLabel: string;
+      /** Earliest reading of all households, rounded down to a second; ISO-8601. */
+      t0: string;
+      startSeconds: number;
+      untilSeconds: number;
+    }
+  | { event: 'progress'; part: 'simulate'; simulatedSeconds: number; untilSeconds: number; speed: number; etaSeconds: number; published: number; quarantined: number }
+  | { event: 'finished'; part: 'simulate'; run: string; published: number; quarantined: number; parked: { household: string; reason: string }[] };
+
+export function printEvent(event: ChildEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}

@@ -1,0 +1,54 @@
+/**
+ * Named places at which tests stop a process (kill -9) or a storm's part (a thrown error). In production nothing is
+ * armed and `reach` is one comparison. Every name is listed here; a crash test fails for a name that is never reached.
+ */
+export const FAILPOINTS = [
+  'simulator_before_append',
+  'simulator_after_append_before_resume_save',
+  'simulator_after_resume_save',
+  'edge_after_poll_before_checkpoint',
+  'edge_inside_checkpoint',
+  'edge_after_checkpoint',
+  'edge_before_send',
+  'edge_after_reply_before_ack_commit',
+  'edge_inside_ack_commit',
+  'edge_after_ack_commit',
+  'edge_after_hello_before_reconcile',
+  'edge_inside_reconcile',
+  'edge_inside_trim',
+  'edge_before_broker_commit',
+  'cloud_after_receive_before_commit',
+  'cloud_inside_commit',
+  'cloud_after_commit_before_ack',
+  'cloud_after_hello_commit_before_reply',
+] as const;
+
+export type Failpoint = (typeof FAILPOINTS)[number];
+
+let onReach: ((name: Failpoint) => void) | undefined;
+
+/** Sets what happens at every failpoint; undefined disarms. */
+export function armFailpoints(action: ((name: Failpoint) => void) | undefined): void {
+  onReach = action;
+}
+
+export function reach(name: Failpoint): void {
+  if (onReach !== undefined) onReach(name);
+}
+
+/**
+ * Arms a kill -9 of this process at the `nth` time that `name` is reached.
+ * @param setting `name` or `name:nth`, from FOGLINE_FAILPOINT
+ * @throws Error for a name that is not in the list
+ */
+export function armKill(setting: string, onKill: (name: string) => void): void {
+  const [name, nthText] = setting.split(':');
+  const nth = Number(nthText ?? '1');
+  if (!FAILPOINTS.includes(name as Failpoint)) throw new Error(`no failpoint ${name}`);
+  let reached = 0;
+  armFailpoints((at) => {
+    if (at !== name || ++reached < nth) return;
+    onKill(name);
+    process.kill(process.pid, 'SIGKILL');
+  });
+}

@@ -1,0 +1,18 @@
+/** Names of households, devices and sources, and the keys made of them. */
+
+/** Household, device, source and edge ids. No '/' and no '.', so keys made of them are unambiguous. */
+export const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
+
+export function isId(text: unknown): text is string {
+  return typeof text === 'string' && ID_PATTERN.test(text);
+}
+
+/** `household/device` */
+export function deviceKey(household: string, device: string): string {
+  return `${household}/${device}`;
+}
+
+/** `household/device/src`: whose seqs are counted together. */
+export function sourceKey(household: string, device: string, src: string): string {
+  return `${household}/${device}/${src}`;
+}

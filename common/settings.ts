@@ -1,0 +1,68 @@
+/**
+ * Every setting: section, key (unit in the name), default, kind and one line for the operator. config.ts reads them
+ * from defaults < config.ini < FOGLINE_SECTION_KEY < --set section.key=value.
+ */
+export type SettingKind = 'text' | 'integer' | 'number' | 'flag' | 'path' | 'secret' | readonly string[];
+
+export interface Setting {
+  default: string;
+  kind: SettingKind;
+  /** Inclusive bounds of numbers. */
+  min?: number;
+  max?: number;
+  comment: string;
+}
+
+export const SETTINGS = {
+  simulation: {
+    data_dir: { default: '', kind: 'path', comment: 'folder of household CSV files; empty = generated synthetic households' },
+    start_seconds: { default: '0', kind: 'number', min: 0, comment: 'where the run begins, seconds after the earliest reading' },
+    until_seconds: { default: '', kind: 'number', min: 0, comment: 'where the run ends, seconds after the earliest reading; empty = end of the data' },
+    speed: { default: '60', kind: 'text', comment: 'simulated seconds per second, or max' },
+    loop: { default: 'false', kind: 'flag', comment: 'begin again at the end, as a new pass with its own source' },
+    on_bad_row: { default: 'quarantine', kind: ['quarantine', 'fail'], comment: 'what an unreadable row does' },
+    buffer_records: { default: '20000', kind: 'integer', min: 1000, max: 1000000, comment: 'records waiting for the broker before the simulation waits' },
+    mark_seconds: { default: '5', kind: 'integer', min: 1, max: 3600, comment: 'simulated seconds between marks' },
+    seed: { default: '20191224', kind: 'integer', comment: 'seed of the synthetic households' },
+  },
+  broker: {
+    kind: { default: 'embedded', kind: ['embedded'], comment: 'which broker carries the topics' },
+    partitions: { default: '4', kind: 'integer', min: 1, max: 64, comment: 'partitions of a topic, fixed when it is made' },
+    retention_hours: { default: '24', kind: 'number', min: 0.01, comment: 'embedded broker: keep consumed records this long' },
+    quota_mb: { default: '4096', kind: 'integer', min: 16, comment: 'embedded broker: file size at which the oldest records go, counted' },
+  },
+  edge: {
+    id: { default: 'edge-1', kind: 'text', comment: 'name of this edge server' },
+    window_seconds: { default: '5', kind: 'integer', min: 1, max: 3600, comment: 'length of a window of event time' },
+    outbox_quota_mb: { default: '4096', kind: 'integer', min: 4, comment: 'size the outbox may reach; then acked rows go early, then intake waits' },
+    outbox_keep_hours: { default: '24', kind: 'number', min: 0, comment: 'acked rows are kept this long, to refill a cloud restored from a backup' },
+    idle_close_seconds: { default: '60', kind: 'number', min: 1, comment: 'an open part without a new record for so long is closed (sources without marks)' },
+    status_port: { default: '0', kind: 'integer', min: 0, max: 65535, comment: 'loopback port of the status page; 0 = any free one' },
+    publish_averages: { default: 'true', kind: 'flag', comment: 'feed closed parts into avg_power_topic' },
+  },
+  link: {
+    kind: { default: 'auto', kind: ['auto', 'nanomsg', 'sp'], comment: 'transport of the edge; auto = nanomsg where it is installed' },
+    cloud_host: { default: '127.0.0.1', kind: 'text', comment: 'where the edge finds the cloud' },
+    listen_host: { default: '127.0.0.1', kind: 'text', comment: 'where the cloud listens for edges' },
+    heartbeat_port: { default: '63270', kind: 'integer', min: 0, max: 65535, comment: 'port of the heartbeats' },
+    data_port: { default: '63271', kind: 'integer', min: 0, max: 65535, comment: 'port of the data' },
+    heartbeat_seconds: { default: '3', kind: 'number', min: 0.1, max: 60, comment: 'between two heartbeats, ± 20 %' },
+    heartbeat_deadline_seconds: { default: '1.4', kind: 'number', min: 0.05, max: 30, comment: 'a heartbeat not answered for so long is lost' },
+    data_deadline_seconds: { default: '10', kind: 'number', min: 0.1, max: 300, comment: 'a request not answered for so long is sent again' },
+    legacy: { default: 'true', kind: 'flag', comment: 'answer plain-text heartbeats and tuples of older peers on loopback' },
+    allow_plaintext: { default: 'false', kind: 'flag', comment: 'allow plaintext to or from addresses other than loopback' },
+  },
+  cloud: {
+    http_host: { default: '127.0.0.1', kind: 'text', comment: 'where the page and the API listen' },
+    http_port: { default: '5006', kind: 'integer', min: 0, max: 65535, comment: 'port of the page and the API' },
+    households_file: { default: '', kind: 'path', comment: 'households.json: {household: postal code}; empty = codes are drawn' },
+    silent_after_seconds: { default: '7', kind: 'number', min: 1, comment: 'an edge without a heartbeat for so long is silent' },
+    reconnect_spread_seconds: { default: '0', kind: 'number', min: 0, max: 600, comment: 'edges coming back spread over this time; 0 for one edge' },
+  },
+  dashboard: {
+    price_eur_per_kwh: { default: '0.30', kind: 'number', min: 0, comment: 'price for the cost figures' },
+    data_label: { default: '', kind: 'text', comment: 'shown beside every figure, e.g. synthetic' },
+  },
+} as const satisfies Record<string, Record<string, Setting>>;
+
+export type Section = keyof typeof SETTINGS;
