@@ -3,8 +3,9 @@
 /** Household, device, source and edge ids. No '/' and no '.', so keys made of them are unambiguous. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
+/** `__proto__` is refused: as a key of an object it would not be a key. */
 export function isId(text: unknown): text is string {
-  return typeof text === 'string' && ID_PATTERN.test(text);
+  return typeof text === 'string' && ID_PATTERN.test(text) && text !== '__proto__';
 }
 
 /** `household/device` */

@@ -1,0 +1,146 @@
+/**
+ * Answers edges: hello, parts, heartbeats, and the plain-text peers of older systems. Parts are stored first, with an fsync,
+ * then acknowledged, then shown (`latest`); nothing after the store can delay or undo an ack.
+ */
+import type { Clock } from '../../common/clock.ts';
+import { reach } from '../../common/failpoints.ts';
+import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
+import type { Logger } from '../../common/logger.ts';
+import { type EdgeStatus, type LinkReply, type PartsRequest, rangeOf, type ShippedRow, STAT, STATS_PER_FIELD } from '../../common/messages.ts';
+import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
+import type { Latest } from './storage/latest.ts';
+import type { Bucket, SeriesStore, StoredVerdict } from './storage/series-store.ts';
+
+export interface ReceiverOptions {
+  store: SeriesStore;
+  latest: Latest;
+  clock: Clock;
+  logger: Logger;
+  /** New per process start. */
+  startId: string;
+  spreadMs: number;
+  /** Answer plain-text heartbeats and tuples. */
+  legacy: boolean;
+  /** An edge was heard. */
+  onHeartbeat: (edge: string, status: EdgeStatus, atMs: number) => void;
+  postalCodeOf: (household: string) => string;
+}
+
+const LEGACY_HEARTBEAT = 'heartbeat';
+const LEGACY_PREFIX = 'household_';
+/** A tuple of an older peer is a few hundred bytes. */
+const LEGACY_BYTES_MAX = 4_096;
+
+export class Receiver {
+  private readonly options: ReceiverOptions;
+  readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
+
+  constructor(options: ReceiverOptions) {
+    this.options = options;
+  }
+
+  readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
+    const legacy = this.options.legacy ? this.answerLegacy(payload) : undefined;
+    if (legacy !== undefined) return legacy;
+    return encodeReply(await this.answer(payload, peer));
+  };
+
+  private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
+    const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
+    try {
+      const request = decodeRequest(payload);
+      switch (request.kind) {
+        case 'heartbeat':
+          onHeartbeat(request.heartbeat.edge, request.heartbeat.status, clock.nowMs());
+          return { kind: 'heartbeat', startId, spreadMs };
+        case 'hello': {
+          const households = await store.hello(request.hello);
+          reach('cloud_after_hello_commit_before_reply');
+          return { kind: 'hello', startId, claim: request.hello.claim, households };
+        }
+        case 'parts':
+          if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
+          return await this.takeParts(request.parts);
+      }
+    } catch (error) {
+      this.counters.unusable++;
+      const reason = (error as Error).message;
+      if (!(error instanceof WireError)) logger.error({ remote: peer.remote, error: reason }, 'a request could not be served; nothing of it was stored');
+      return { kind: 'refused', reason };
+    }
+  }
+
+  private async takeParts(request: PartsRequest): Promise<LinkReply> {
+    const faults = request.rows.map((row) => rowFault(row, request.windowMs));
+    const sound = request.rows.filter((_, i) => faults[i] === undefined);
+    reach('cloud_after_receive_before_commit');
+    const result = await this.options.store.append({ ...request, rows: sound });
+    reach('cloud_after_commit_before_ack');
+    let next = 0;
+    const verdicts = faults.map((fault): StoredVerdict => {
+      if (fault !== undefined) return { verdict: 'rejected', reason: fault };
+      return result.verdicts[next++] as StoredVerdict;
+    });
+    this.count(verdicts);
+    this.options.latest.put(sound.flatMap((row, i) => (result.verdicts[i]?.verdict === 'stored' ? bucketsOf(row) : [])));
+    const { postalCodes, generations } = result;
+    return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations };
+  }
+
+  private count(verdicts: readonly StoredVerdict[]): void {
+    for (const { verdict } of verdicts) {
+      this.counters.parts++;
+      if (verdict === 'stored') this.counters.stored++;
+      else if (verdict === 'duplicate') this.counters.duplicates++;
+      else this.counters.refused++;
+    }
+  }
+
+  /**
+   * Older peers: `heartbeat` is answered `ack`, a tuple {"id","node_id","average"} with the household's postal code. The tuple's value
+   * is not stored, because it has no event time and no seq.
+   */
+  private answerLegacy(payload: Buffer): Buffer | undefined {
+    if (payload.length > LEGACY_BYTES_MAX || payload[0] === 0x1f) return undefined;
+    const text = payload.toString('utf8');
+    if (text === LEGACY_HEARTBEAT) {
+      this.counters.legacy++;
+      return Buffer.from('ack');
+    }
+    if (!text.startsWith('{') || !text.includes('"node_id"')) return undefined;
+    let tuple: { v?: unknown; id?: unknown; node_id?: unknown };
+    try {
+      tuple = JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+    if (tuple.v !== undefined || typeof tuple.node_id !== 'string') return undefined;
+    this.counters.legacy++;
+    const id = typeof tuple.id === 'number' || typeof tuple.id === 'string' ? String(tuple.id).slice(0, 40) : 'Unknown';
+    const household = tuple.node_id.startsWith(LEGACY_PREFIX) ? tuple.node_id.slice(LEGACY_PREFIX.length) : tuple.node_id;
+    return Buffer.from(`PLZ for id: ${id} - PLZ: ${this.options.postalCodeOf(household)}`);
+  }
+}
+
+/** A stored part as buckets for `latest`: for live values a part stands for its window. */
+function bucketsOf(row: ShippedRow): Bucket[] {
+  if (row.kind === 'gap') return [];
+  const { household, device } = rangeOf(row);
+  const { fields, stats, count, windowStartMs } = row.part;
+  return fields.map((field, i) => {
+    const stat = (name: keyof typeof STAT) => stats[i * STATS_PER_FIELD + STAT[name]] as number;
+    return {
+      household,
+      device,
+      field,
+      startMs: windowStartMs,
+      count,
+      mean: stat('sum') / count,
+      min: stat('min'),
+      max: stat('max'),
+      first: stat('first'),
+      last: stat('last'),
+      energyKwh: null,
+    };
+  });
+}

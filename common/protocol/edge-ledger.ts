@@ -1,0 +1,235 @@
+/**
+ * What an edge remembers of its sources, and the rules of intake over it (R1–R3, R5, R10), pure: nothing here reads a clock,
+ * a disk or a socket. The shell (edge/server/intake.ts) writes what changed in one transaction, and loads the ledger
+ * anew when that transaction fails, so memory is never ahead of the disk.
+ */
+import { deviceKey, sourceKey } from '../ids.ts';
+import type { Gap, Mark, Reading, SeqRange, ShippedRow } from '../messages.ts';
+import { missingFromAll, SeqIntervals } from './seq-intervals.ts';
+import { addReading, belongsTo, closePart, cutIntoParts, type OpenPart, openPart } from './window.ts';
+
+/** One source's seqs, by what is known of them. */
+export interface SourceLedger {
+  household: string;
+  device: string;
+  src: string;
+  /** Taken in: in the open part, in the outbox, or stored. */
+  seen: SeqIntervals;
+  /** Stored at the cloud, by its last hello and its acks since. */
+  covered: SeqIntervals;
+  /** Declared missing at the cloud. */
+  declared: SeqIntervals;
+  /** In gap rows of the outbox that are not acknowledged. */
+  gapped: SeqIntervals;
+}
+
+/** Where the first reading of a part lies in the topic. */
+export interface Position {
+  partition: number;
+  offset: number;
+}
+
+export interface OpenEntry extends Position {
+  part: OpenPart;
+}
+
+/** A row for the outbox. */
+export type NewRow = ShippedRow & Position;
+
+/** A reading found in the log, with where. */
+export interface FoundReading extends Position {
+  reading: Reading;
+}
+
+export const NOT_IN_RUN = 'not in run';
+export const MISSING_IN_LOG = 'missing in the log';
+
+export type IntakeStep =
+  /** Taken, or known already; `rows` are for the outbox. */
+  | { kind: 'taken'; rows: NewRow[]; fresh: boolean }
+  /** R5: no generation for the household: hello first, nothing changed. */
+  | { kind: 'waits'; household: string }
+  /** R2: seqs are missing; search the log, call fillHole with what is there, then take the message again. Nothing changed. */
+  | { kind: 'search'; holes: Hole[] };
+
+export interface Hole {
+  source: SourceLedger;
+  missing: [number, number][];
+}
+
+export class EdgeLedger {
+  readonly windowMs: number;
+  /** By household/device/src. */
+  readonly sources = new Map<string, SourceLedger>();
+  /** Open parts by partition, then by household/device. */
+  readonly open = new Map<number, Map<string, OpenEntry>>();
+  /** Generation held, by household. */
+  readonly generations = new Map<string, number>();
+  /** Reason why nothing of the household is shipped, by household. */
+  readonly parked = new Map<string, string>();
+  /** What changed since the shell last wrote: source keys, and device keys by partition. */
+  readonly changedSources = new Set<string>();
+  readonly changedOpen = new Map<string, number>();
+
+  constructor(windowMs: number) {
+    this.windowMs = windowMs;
+  }
+
+  source(range: { household: string; device: string; src: string }): SourceLedger {
+    const key = sourceKey(range.household, range.device, range.src);
+    let source = this.sources.get(key);
+    if (source === undefined) {
+      const { household, device, src } = range;
+      const empty = () => new SeqIntervals();
+      source = { household, device, src, seen: empty(), covered: empty(), declared: empty(), gapped: empty() };
+      this.sources.set(key, source);
+    }
+    this.changedSources.add(key);
+    return source;
+  }
+
+  openIn(partition: number): Map<string, OpenEntry> {
+    let entries = this.open.get(partition);
+    if (entries === undefined) this.open.set(partition, (entries = new Map()));
+    return entries;
+  }
+
+  openOf(household: string, device: string): OpenEntry | undefined {
+    const key = deviceKey(household, device);
+    for (const entries of this.open.values()) {
+      const entry = entries.get(key);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
+  }
+
+  takeReading(reading: Reading, position: Position): IntakeStep {
+    if (!this.generations.has(reading.household)) return { kind: 'waits', household: reading.household };
+    const source = this.source(reading);
+    const { seq } = reading;
+    if (source.seen.has(seq) || source.covered.has(seq)) return { kind: 'taken', rows: [], fresh: false };
+    const missing = this.missingBelow(source, seq);
+    if (missing.length > 0) return { kind: 'search', holes: [{ source, missing }] };
+    source.seen.add(seq, seq);
+    const rows = this.addToOpen(reading, position);
+    return { kind: 'taken', rows, fresh: true };
+  }
+
+  /** Closes what ends by the mark. The end mark closes every open part of the partition and finds what is missing of the run. */
+  takeMark(mark: Mark, partition: number): IntakeStep {
+    const holes: Hole[] = [];
+    for (const last of mark.last) {
+      if (!this.generations.has(last.household)) return { kind: 'waits', household: last.household };
+      const source = this.source(last);
+      const missing = this.missingBelow(source, last.seq + 1);
+      if (missing.length > 0) holes.push({ source, missing });
+    }
+    if (holes.length > 0) return { kind: 'search', holes };
+    const rows: NewRow[] = [];
+    for (const entry of [...this.openIn(partition).values()]) {
+      if (mark.end || entry.part.windowStartMs + this.windowMs <= mark.timeMs) rows.push(this.close(entry));
+    }
+    return { kind: 'taken', rows, fresh: true };
+  }
+
+  takeSkip(range: SeqRange, position: Position): IntakeStep {
+    if (!this.generations.has(range.household)) return { kind: 'waits', household: range.household };
+    const source = this.source(range);
+    const rows = missingFromAll(range.fromSeq, range.toSeq, knownOf(source)).map(([from, to]) => this.gapRow(source, from, to, NOT_IN_RUN, position));
+    return { kind: 'taken', rows, fresh: rows.length > 0 };
+  }
+
+  /**
+   * Rows for seqs that were missing: a part of its own for what the log still holds, a declared gap for the rest.
+   * @param found readings of this source in the log, by seq
+   * @param skipped seqs that the log says are not in the run
+   */
+  fillHole(hole: Hole, found: ReadonlyMap<number, FoundReading>, skipped: SeqIntervals, position: Position): NewRow[] {
+    const { source } = hole;
+    this.changedSources.add(sourceKey(source.household, source.device, source.src));
+    const rows: NewRow[] = [];
+    const readings: Reading[] = [];
+    for (const [from, to] of hole.missing) {
+      for (let seq = from; seq <= to; seq++) {
+        const entry = found.get(seq);
+        if (entry !== undefined) readings.push(entry.reading);
+      }
+    }
+    for (const part of cutIntoParts(readings, this.windowMs)) {
+      const { partition, offset } = found.get(part.fromSeq) as FoundReading;
+      source.seen.add(part.fromSeq, part.toSeq);
+      rows.push({ kind: 'part', part, partition, offset });
+    }
+    for (const [from, to] of hole.missing) {
+      for (const [gapFrom, gapTo] of source.seen.missing(from, to)) {
+        const unskipped = skipped.missing(gapFrom, gapTo);
+        for (const [a, b] of unskipped) rows.push(this.gapRow(source, a, b, MISSING_IN_LOG, position));
+        for (const [a, b] of SeqIntervals.of(unskipped).missing(gapFrom, gapTo)) rows.push(this.gapRow(source, a, b, NOT_IN_RUN, position));
+      }
+    }
+    return rows;
+  }
+
+  /** Closes the open part and takes it out of the ledger. */
+  close(entry: OpenEntry): NewRow {
+    this.forgetOpen(entry);
+    return { kind: 'part', part: closePart(entry.part), partition: entry.partition, offset: entry.offset };
+  }
+
+  forgetOpen(entry: OpenEntry): void {
+    const key = deviceKey(entry.part.household, entry.part.device);
+    this.openIn(entry.partition).delete(key);
+    this.changedOpen.set(key, entry.partition);
+  }
+
+  /** Seqs below `seq` of which nothing is known. */
+  private missingBelow(source: SourceLedger, seq: number): [number, number][] {
+    // The usual case: everything below was seen.
+    if (seq === 1 || source.seen.containsAll(1, seq - 1)) return [];
+    return missingFromAll(1, seq - 1, knownOf(source));
+  }
+
+  private addToOpen(reading: Reading, position: Position): NewRow[] {
+    const key = deviceKey(reading.household, reading.device);
+    const entries = this.openIn(position.partition);
+    const entry = entries.get(key);
+    this.changedOpen.set(key, position.partition);
+    if (entry !== undefined && belongsTo(entry.part, reading, this.windowMs)) {
+      addReading(entry.part, reading);
+      return [];
+    }
+    const rows = entry === undefined ? [] : [this.close(entry)];
+    entries.set(key, { part: openPart(reading, this.windowMs), ...position });
+    return rows;
+  }
+
+  private gapRow(source: SourceLedger, fromSeq: number, toSeq: number, reason: string, position: Position): NewRow {
+    source.gapped.add(fromSeq, toSeq);
+    const { household, device, src } = source;
+    const gap: Gap = { household, device, src, fromSeq, toSeq, reason };
+    return { kind: 'gap', gap, ...position };
+  }
+}
+
+function knownOf(source: SourceLedger): SeqIntervals[] {
+  return [source.seen, source.covered, source.declared, source.gapped];
+}
+
+/** Applies an ack (`stored` or `duplicate`) of one row to its source. */
+export function applyAck(ledger: EdgeLedger, row: { kind: 'part' | 'gap'; range: SeqRange }): void {
+  const { fromSeq, toSeq } = row.range;
+  const source = ledger.source(row.range);
+  if (row.kind === 'part') {
+    source.covered.add(fromSeq, toSeq);
+    source.declared.remove(fromSeq, toSeq);
+    return;
+  }
+  source.gapped.remove(fromSeq, toSeq);
+  for (const [from, to] of source.covered.missing(fromSeq, toSeq)) source.declared.add(from, to);
+}
+
+/** R10: every seq of the run up to `lastSeq` is stored or declared. */
+export function isRunComplete(source: SourceLedger | undefined, lastSeq: number): boolean {
+  if (source === undefined) return lastSeq === 0;
+  return missingFromAll(1, lastSeq, [source.covered, source.declared]).length === 0;
+}

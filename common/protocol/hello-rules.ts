@@ -1,0 +1,78 @@
+/**
+ * R9, pure: what an edge does with the answer to a hello, source by source. Afterwards every seq that the edge ever knew is
+ * stored, declared, held in the outbox or the open part, or named in `missing` (to be searched in the log).
+ */
+import type { OpenEntry, SourceLedger } from './edge-ledger.ts';
+import { missingFromAll, SeqIntervals } from './seq-intervals.ts';
+
+export interface HeldRow {
+  id: number;
+  kind: 'part' | 'gap';
+  fromSeq: number;
+  toSeq: number;
+}
+
+/** What the outbox holds of one source. */
+export interface HeldRows {
+  unacked(source: SourceLedger): HeldRow[];
+  /** Acked part rows not wholly inside `covered`, and acked gap rows not wholly inside `covered` ∪ `declared`. */
+  ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[];
+}
+
+export interface Reconciliation {
+  /** Acked rows that the cloud has not (restored from a backup): queued again. */
+  requeue: number[];
+  /** Un-acked rows that the cloud has: the ack was lost. */
+  acknowledge: number[];
+  /** Rows that overlap what the cloud has, and gap rows, which are searched anew. */
+  drop: number[];
+  /** What becomes of the device's open part. */
+  open: 'keep' | 'drop' | 'close';
+  /** Seqs neither stored, declared nor held. */
+  missing: [number, number][];
+}
+
+/**
+ * Takes over what the cloud told and says what must change. Changes the source's sets; the caller changes rows and open part.
+ * @param open the device's open part, if it is of this source
+ */
+export function reconcileSource(
+  source: SourceLedger,
+  open: OpenEntry | undefined,
+  told: { covered: SeqIntervals; declared: SeqIntervals },
+  rows: HeldRows,
+): Reconciliation {
+  const highest = Math.max(source.seen.max, source.covered.max, source.declared.max, source.gapped.max, told.covered.max);
+  const result: Reconciliation = { requeue: [], acknowledge: [], drop: [], open: 'keep', missing: [] };
+  const held = new SeqIntervals();
+
+  for (const row of rows.ackedOutside(source, told.covered, told.declared)) {
+    if (row.kind === 'gap' || told.covered.overlaps(row.fromSeq, row.toSeq)) result.drop.push(row.id);
+    else {
+      result.requeue.push(row.id);
+      held.add(row.fromSeq, row.toSeq);
+    }
+  }
+  for (const row of rows.unacked(source)) {
+    const inside = row.kind === 'part' ? [told.covered] : [told.covered, told.declared];
+    if (missingFromAll(row.fromSeq, row.toSeq, inside).length === 0) result.acknowledge.push(row.id);
+    else if (row.kind === 'gap' || told.covered.overlaps(row.fromSeq, row.toSeq)) result.drop.push(row.id);
+    else held.add(row.fromSeq, row.toSeq);
+  }
+  if (open !== undefined) {
+    if (told.covered.overlaps(open.part.fromSeq, open.part.toSeq)) result.open = 'drop';
+    else held.add(open.part.fromSeq, open.part.toSeq);
+  }
+
+  result.missing = missingFromAll(1, highest, [told.covered, told.declared, held]);
+  const highestMissing = result.missing.at(-1)?.[1] ?? 0;
+  // A refill above the open part would be shipped before it, and refused.
+  if (open !== undefined && result.open === 'keep' && highestMissing > open.part.toSeq) result.open = 'close';
+
+  source.covered = told.covered;
+  source.declared = told.declared;
+  source.gapped = new SeqIntervals();
+  source.seen = held;
+  source.seen.addAll(told.covered);
+  return result;
+}

@@ -1,0 +1,263 @@
+/**
+ * Link payloads: versioned JSON, gzip above GZIP_ABOVE_BYTES, sizes checked before and after inflating.
+ *
+ *   request  {"v":1,"kind":"hello"|"heartbeat",…the message…}
+ *            {"v":1,"kind":"parts","edge","epoch","claim","startId","windowMs","generations":{household: n},
+ *             "sources":[[household,device,src],…],"fieldSets":[[field,…],…],"reasons":[…],
+ *             "source":[…],"from":[…],"to":[…],"window":[…],"fieldSet":[…],"first":[…],"last":[…],"digest":[…],"stats":[[…],…]}
+ *            one entry per row in each of the columns; `fieldSet` of a gap is -1 - index into reasons, its other columns are 0
+ *   reply    {"v":1,"kind":"hello"|"parts"|"hello_first"|"heartbeat"|"refused",…}
+ *
+ * A peer of another version is refused with a sentence. Rows with bad values are decoded as they are: rowFault tells,
+ * and only that row is refused.
+ */
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { isId } from './ids.ts';
+import {
+  FIELDS_MAX,
+  HOUSEHOLDS_PER_HELLO_MAX,
+  type LinkReply,
+  type LinkRequest,
+  LINK_PAYLOAD_BYTES_MAX,
+  type PartsRequest,
+  ROWS_PER_REQUEST_MAX,
+  type ShippedRow,
+  STATS_PER_FIELD,
+} from './messages.ts';
+
+export const WIRE_VERSION = 1;
+/** Below this gzip gains nothing. */
+const GZIP_ABOVE_BYTES = 1_024;
+const GZIP_MAGIC = 0x1f;
+/** A reason is a sentence. */
+const REASON_LENGTH_MAX = 200;
+
+/** The payload can't be used; the message says why, for the peer's log. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+}
+
+export function encodeRequest(request: LinkRequest): Buffer {
+  if (request.kind === 'parts') return pack({ v: WIRE_VERSION, kind: 'parts', ...toColumns(request.parts) });
+  return pack({ v: WIRE_VERSION, kind: request.kind, ...(request.kind === 'hello' ? request.hello : request.heartbeat) });
+}
+
+/** @throws WireError */
+export function decodeRequest(payload: Buffer): LinkRequest {
+  const body = unpack(payload);
+  requireId(body['edge'], 'edge');
+  requireId(body['epoch'], 'epoch');
+  switch (body['kind']) {
+    case 'parts':
+      return { kind: 'parts', parts: fromColumns(body) };
+    case 'hello':
+      requireId(body['claim'], 'claim');
+      requireList(body['households'], 'households', HOUSEHOLDS_PER_HELLO_MAX);
+      for (const entry of body['households'] as { household: unknown; generation: unknown }[]) {
+        requireId(entry?.household, 'household');
+        requireCount(entry.generation, 'generation');
+      }
+      requireCount(body['windowMs'], 'windowMs');
+      return { kind: 'hello', hello: body as never };
+    case 'heartbeat':
+      if (typeof body['status'] !== 'object' || body['status'] === null) throw new WireError('heartbeat without status');
+      requireCount(body['sentMs'], 'sentMs');
+      return { kind: 'heartbeat', heartbeat: body as never };
+    default:
+      throw new WireError(`unknown request ${String(body['kind']).slice(0, 40)}`);
+  }
+}
+
+export function encodeReply(reply: LinkReply): Buffer {
+  return pack({ v: WIRE_VERSION, ...reply });
+}
+
+/** @throws WireError */
+export function decodeReply(payload: Buffer): LinkReply {
+  const body = unpack(payload);
+  const kind = body['kind'];
+  if (kind === 'refused') return { kind, reason: String(body['reason']).slice(0, REASON_LENGTH_MAX) };
+  requireId(body['startId'], 'startId');
+  if (kind === 'parts') requireList(body['verdicts'], 'verdicts', ROWS_PER_REQUEST_MAX);
+  else if (kind === 'hello') requireList(body['households'], 'households', HOUSEHOLDS_PER_HELLO_MAX);
+  else if (kind !== 'hello_first' && kind !== 'heartbeat') throw new WireError(`unknown reply ${String(kind).slice(0, 40)}`);
+  return body as never;
+}
+
+/** What is wrong with a row, or undefined. A row that is wrong is refused alone; its household is parked. */
+export function rowFault(row: ShippedRow, windowMs: number): string | undefined {
+  const range = row.kind === 'part' ? row.part : row.gap;
+  if (!isId(range.household) || !isId(range.device) || !isId(range.src)) return 'household, device or src is not an id';
+  if (!Number.isSafeInteger(range.fromSeq) || !Number.isSafeInteger(range.toSeq) || range.fromSeq < 1 || range.toSeq < range.fromSeq) {
+    return 'from and to are not a range of seqs';
+  }
+  if (row.kind === 'gap') return typeof row.gap.reason === 'string' && row.gap.reason.length <= REASON_LENGTH_MAX ? undefined : 'gap without a reason';
+  const { part } = row;
+  if (!Number.isSafeInteger(part.windowStartMs) || part.windowStartMs % windowMs !== 0) return 'window does not begin at a multiple of its length';
+  for (const timeMs of [part.firstMs, part.lastMs]) {
+    if (!Number.isSafeInteger(timeMs) || timeMs < part.windowStartMs || timeMs >= part.windowStartMs + windowMs) return 'a time outside the window';
+  }
+  if (!Array.isArray(part.fields) || part.fields.length === 0 || part.fields.length > FIELDS_MAX || !part.fields.every(isId)) return 'field names';
+  if (!Array.isArray(part.stats) || part.stats.length !== part.fields.length * STATS_PER_FIELD) return 'statistics do not fit the fields';
+  if (!part.stats.every(Number.isFinite)) return 'a statistic is not a finite number';
+  return typeof part.digest === 'string' && /^[0-9a-f]{16}$/.test(part.digest) ? undefined : 'digest';
+}
+
+function toColumns(request: PartsRequest): Record<string, unknown> {
+  const { rows, ...head } = request;
+  const sources = new Index<readonly [string, string, string]>();
+  const fieldSets = new Index<readonly string[]>();
+  const reasons = new Index<string>();
+  const columns = {
+    source: [] as number[],
+    from: [] as number[],
+    to: [] as number[],
+    window: [] as number[],
+    fieldSet: [] as number[],
+    first: [] as number[],
+    last: [] as number[],
+    digest: [] as (string | 0)[],
+    stats: [] as (readonly number[])[],
+  };
+  for (const row of rows) {
+    const range = row.kind === 'part' ? row.part : row.gap;
+    columns.source.push(sources.of(`${range.household}/${range.device}/${range.src}`, [range.household, range.device, range.src]));
+    columns.from.push(range.fromSeq);
+    columns.to.push(range.toSeq);
+    const part = row.kind === 'part' ? row.part : undefined;
+    columns.window.push(part?.windowStartMs ?? 0);
+    columns.fieldSet.push(row.kind === 'part' ? fieldSets.of(row.part.fields.join(), row.part.fields) : -1 - reasons.of(row.gap.reason, row.gap.reason));
+    columns.first.push(part === undefined ? 0 : part.firstMs - part.windowStartMs);
+    columns.last.push(part === undefined ? 0 : part.lastMs - part.windowStartMs);
+    columns.digest.push(part?.digest ?? 0);
+    columns.stats.push(part?.stats ?? []);
+  }
+  return { ...head, sources: sources.values, fieldSets: fieldSets.values, reasons: reasons.values, ...columns };
+}
+
+function fromColumns(body: Record<string, unknown>): PartsRequest {
+  requireId(body['claim'], 'claim');
+  requireId(body['startId'], 'startId');
+  requireCount(body['windowMs'], 'windowMs');
+  const column = <T>(name: string): T[] => {
+    requireList(body[name], name, ROWS_PER_REQUEST_MAX);
+    return body[name] as T[];
+  };
+  const columns = {
+    source: column<number>('source'),
+    from: column<number>('from'),
+    to: column<number>('to'),
+    window: column<number>('window'),
+    fieldSet: column<number>('fieldSet'),
+    first: column<number>('first'),
+    last: column<number>('last'),
+    digest: column<string>('digest'),
+    stats: column<number[]>('stats'),
+  };
+  const length = columns.source.length;
+  for (const [name, values] of Object.entries(columns)) if (values.length !== length) throw new WireError(`column ${name} has another length`);
+  const sources = column<[string, string, string]>('sources');
+  const fieldSets = column<string[]>('fieldSets');
+  const reasons = column<string>('reasons');
+  const rows: ShippedRow[] = [];
+  for (let i = 0; i < length; i++) {
+    const source = sources[columns.source[i] as number];
+    if (!Array.isArray(source)) throw new WireError('a row names no source');
+    const [household, device, src] = source;
+    const [fromSeq, toSeq] = [columns.from[i] as number, columns.to[i] as number];
+    const set = columns.fieldSet[i] as number;
+    if (set < 0) {
+      rows.push({ kind: 'gap', gap: { household, device, src, fromSeq, toSeq, reason: reasons[-1 - set] as string } });
+      continue;
+    }
+    const windowStartMs = columns.window[i] as number;
+    const part = {
+      household,
+      device,
+      src,
+      fromSeq,
+      toSeq,
+      windowStartMs,
+      count: toSeq - fromSeq + 1,
+      fields: fieldSets[set] as string[],
+      stats: columns.stats[i] as number[],
+      firstMs: windowStartMs + (columns.first[i] as number),
+      lastMs: windowStartMs + (columns.last[i] as number),
+      digest: columns.digest[i] as string,
+    };
+    rows.push({ kind: 'part', part });
+  }
+  return {
+    edge: body['edge'] as string,
+    epoch: body['epoch'] as string,
+    claim: body['claim'] as string,
+    startId: body['startId'] as string,
+    windowMs: body['windowMs'] as number,
+    generations: countsOf(body['generations']),
+    rows,
+  };
+}
+
+/** A copy without a prototype, so that no household id finds an inherited property. */
+function countsOf(map: unknown): Record<string, number> {
+  const counts: Record<string, number> = Object.create(null);
+  if (typeof map !== 'object' || map === null) throw new WireError('generations is not an object');
+  for (const [key, value] of Object.entries(map)) {
+    requireCount(value, `generations.${key}`);
+    counts[key] = value;
+  }
+  return counts;
+}
+
+/** Distinct values in order of first use. */
+class Index<T> {
+  readonly values: T[] = [];
+  private readonly byKey = new Map<string, number>();
+
+  of(key: string, value: T): number {
+    let index = this.byKey.get(key);
+    if (index === undefined) {
+      index = this.values.push(value) - 1;
+      this.byKey.set(key, index);
+    }
+    return index;
+  }
+}
+
+function pack(body: object): Buffer {
+  const bytes = Buffer.from(JSON.stringify(body));
+  if (bytes.length > LINK_PAYLOAD_BYTES_MAX) throw new Error(`link payload of ${bytes.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
+  return bytes.length > GZIP_ABOVE_BYTES ? gzipSync(bytes, { level: 1 }) : bytes;
+}
+
+function unpack(payload: Buffer): Record<string, unknown> {
+  if (payload.length > LINK_PAYLOAD_BYTES_MAX) throw new WireError(`payload of ${payload.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
+  let text: string;
+  try {
+    text = (payload[0] === GZIP_MAGIC ? gunzipSync(payload, { maxOutputLength: LINK_PAYLOAD_BYTES_MAX }) : payload).toString('utf8');
+  } catch (error) {
+    throw new WireError(`payload does not inflate: ${(error as Error).message}`);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new WireError('payload is not JSON');
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new WireError('payload is not a JSON object');
+  const record = body as Record<string, unknown>;
+  if (record['v'] !== WIRE_VERSION) throw new WireError(`peer speaks version ${String(record['v']).slice(0, 20)}, this one ${WIRE_VERSION}: upgrade the older one`);
+  return record;
+}
+
+function requireId(value: unknown, name: string): asserts value is string {
+  if (!isId(value)) throw new WireError(`${name} is not an id`);
+}
+
+function requireList(value: unknown, name: string, lengthMax: number): asserts value is unknown[] {
+  if (!Array.isArray(value) || value.length > lengthMax) throw new WireError(`${name} is not a list of at most ${lengthMax}`);
+}
+
+function requireCount(value: unknown, name: string): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new WireError(`${name} is not a count`);
+}

@@ -1,0 +1,126 @@
+/**
+ * Outbox and ledger behind one lock and one transaction: whatever changes either goes through `exclusive` and `commit`, so
+ * memory and file agree after every step, whichever step fails.
+ */
+import type Database from 'better-sqlite3';
+import { ConfigError } from '../../common/errors.ts';
+import { randomId } from '../../common/random.ts';
+import { LedgerStore } from './ledger-store.ts';
+import { Outbox } from './outbox.ts';
+import { openOutboxFile } from './outbox-schema.ts';
+
+/** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
+export const FENCED = 'another edge has taken it over; restart this edge to claim it again';
+
+export interface EdgeStoreOptions {
+  /** `:memory:` for storms. */
+  folder: string;
+  quotaBytes: number;
+  windowMs: number;
+}
+
+export class EdgeStore {
+  private readonly options: EdgeStoreOptions;
+  private database: Database.Database | undefined;
+  private tail: Promise<unknown> = Promise.resolve();
+  private locked = false;
+  private parts: { outbox: Outbox; ledgerStore: LedgerStore } | undefined;
+  /** Born with the database file. */
+  epoch = '';
+  /** R5: new per start. */
+  claim = '';
+
+  constructor(options: EdgeStoreOptions) {
+    this.options = options;
+  }
+
+  get outbox(): Outbox {
+    return this.opened.outbox;
+  }
+
+  get ledgerStore(): LedgerStore {
+    return this.opened.ledgerStore;
+  }
+
+  /** @throws ConfigError, OperatingError STORE_DAMAGED */
+  start(): void {
+    const { folder, quotaBytes, windowMs } = this.options;
+    this.database = openOutboxFile(folder, quotaBytes);
+    this.parts = { outbox: new Outbox(this.database, quotaBytes), ledgerStore: new LedgerStore(this.database, windowMs) };
+    this.reload();
+    this.database.transaction(() => this.beginClaim())();
+  }
+
+  stop(): void {
+    this.database?.close();
+    this.database = undefined;
+    this.parts = undefined;
+  }
+
+  /** Runs one change at a time, in order of the calls. A failed one does not stop the next. */
+  exclusive<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(async () => {
+      this.locked = true;
+      try {
+        return await change();
+      } finally {
+        this.locked = false;
+      }
+    });
+    this.tail = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * One durable transaction that also writes what changed in the ledger; only inside `exclusive`, because another change may
+   * have half of its own in the ledger. When it throws, ledger and counts are as on disk.
+   * @param grows true when rows are added: refused at the quota with OutboxFull
+   */
+  commit(grows: boolean, change: () => void): void {
+    if (!this.locked) throw new Error('commit outside of exclusive');
+    const { outbox, ledgerStore } = this.opened;
+    try {
+      outbox.write(grows, () => {
+        change();
+        ledgerStore.save();
+      });
+    } catch (error) {
+      ledgerStore.load();
+      throw error;
+    }
+  }
+
+  /** Forgets what is only in memory. */
+  reload(): void {
+    this.opened.outbox.load();
+    this.opened.ledgerStore.load();
+  }
+
+  private get opened(): { outbox: Outbox; ledgerStore: LedgerStore } {
+    if (this.parts === undefined) throw new Error('the edge store is not started');
+    return this.parts;
+  }
+
+  private beginClaim(): void {
+    const { ledgerStore } = this.opened;
+    const windowMs = String(this.options.windowMs);
+    const heldWindowMs = ledgerStore.meta('window_ms') ?? windowMs;
+    if (heldWindowMs !== windowMs) {
+      throw new ConfigError(
+        `this edge's windows are ${heldWindowMs} ms long, the settings ask for ${windowMs} ms`,
+        'set edge.window_seconds back, or start with another --state',
+      );
+    }
+    ledgerStore.setMeta('window_ms', windowMs);
+    this.epoch = ledgerStore.meta('epoch') ?? randomId();
+    ledgerStore.setMeta('epoch', this.epoch);
+    const counter = Number(ledgerStore.meta('claims') ?? '0') + 1;
+    ledgerStore.setMeta('claims', String(counter));
+    for (const [household, reason] of ledgerStore.ledger.parked) {
+      if (reason !== FENCED) continue;
+      ledgerStore.ledger.parked.delete(household);
+      ledgerStore.saveHousehold(household);
+    }
+    this.claim = `${counter}-${randomId()}`;
+  }
+}

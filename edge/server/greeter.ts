@@ -1,0 +1,191 @@
+/**
+ * Says hello to the cloud and reconciles with its answer (R5, R9). A hello is due at start, after the cloud started anew, after a
+ * `gap` or an `overlap`, and when a household without a generation turns up.
+ */
+import { type Broker, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
+import type { Clock } from '../../common/clock.ts';
+import { reach } from '../../common/failpoints.ts';
+import type { Logger } from '../../common/logger.ts';
+import { type HelloHousehold, HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest } from '../../common/messages.ts';
+import type { Hole, NewRow } from '../../common/protocol/edge-ledger.ts';
+import { type Reconciliation, reconcileSource } from '../../common/protocol/hello-rules.ts';
+import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+import { sourceKey } from '../../common/ids.ts';
+import type { EdgeStore } from './edge-store.ts';
+import { searchLog } from './log-search.ts';
+import { OutboxFull } from './outbox.ts';
+
+export interface GreeterOptions {
+  edge: string;
+  store: EdgeStore;
+  broker: Broker;
+  clock: Clock;
+  logger: Logger;
+  /** Households that wait for a generation. */
+  waitingFor: () => Iterable<string>;
+  /** Called after the cloud assigned households. */
+  onAssigned: () => void;
+  /** Called when a hello became due. */
+  onDue: () => void;
+}
+
+export class Greeter {
+  private readonly options: GreeterOptions;
+  private due = true;
+  /** Start id of the cloud that answered the last hello; empty before. */
+  startId = '';
+
+  constructor(options: GreeterOptions) {
+    this.options = options;
+  }
+
+  get isHelloDue(): boolean {
+    return this.due;
+  }
+
+  requestHello(why: string): void {
+    if (this.due) return;
+    this.options.logger.info({ why }, 'saying hello to the cloud again');
+    this.due = true;
+    this.options.onDue();
+  }
+
+  /** True for the cloud that answered the last hello; another one makes a hello due, and its word is not taken. */
+  isCurrent(startId: string): boolean {
+    if (startId === this.startId) return true;
+    if (this.startId !== '') this.requestHello('the cloud started anew');
+    return false;
+  }
+
+  /** One hello for all households, in pieces. `refused` backs off, `lost` is tried again soon. */
+  async greet(ask: (request: LinkRequest) => Promise<LinkReply>): Promise<'done' | 'lost' | 'refused'> {
+    const { edge, store, logger } = this.options;
+    const households = this.households();
+    const { windowMs, generations } = store.ledgerStore.ledger;
+    const answers: HelloHousehold[] = [];
+    let startId: string | undefined;
+    for (let at = 0; at < Math.max(1, households.length); at += HOUSEHOLDS_PER_HELLO_MAX) {
+      const piece = households.slice(at, at + HOUSEHOLDS_PER_HELLO_MAX);
+      const known = piece.map((household) => ({ household, generation: generations.get(household) ?? 0 }));
+      let reply: LinkReply;
+      try {
+        reply = await ask({ kind: 'hello', hello: { edge, epoch: store.epoch, claim: store.claim, windowMs, households: known } });
+      } catch {
+        return 'lost';
+      }
+      if (reply.kind !== 'hello' || reply.claim !== store.claim) {
+        logger.error({ reason: reply.kind === 'refused' ? reply.reason : reply.kind }, 'the cloud did not answer the hello');
+        return 'refused';
+      }
+      if (startId !== undefined && reply.startId !== startId) return 'lost';
+      startId = reply.startId;
+      answers.push(...reply.households);
+    }
+    reach('edge_after_hello_before_reconcile');
+    try {
+      await store.exclusive(() => this.reconcile(answers));
+    } catch (error) {
+      if (!(error instanceof OutboxFull) && (error as { retryable?: boolean }).retryable !== true) throw error;
+      logger.warn({ error: (error as Error).message }, 'the answer to the hello can not be worked in yet; trying again');
+      return 'refused';
+    }
+    this.startId = startId as string;
+    this.due = false;
+    this.options.onAssigned();
+    if (this.households().some((household) => !store.ledgerStore.ledger.generations.has(household))) this.due = true;
+    return 'done';
+  }
+
+  /** All that are known or wait, without those that another edge has taken. */
+  private households(): string[] {
+    const { ledger } = this.options.store.ledgerStore;
+    const all = new Set([...ledger.generations.keys(), ...this.options.waitingFor()]);
+    for (const household of ledger.parked.keys()) all.delete(household);
+    return [...all];
+  }
+
+  private async reconcile(answers: readonly HelloHousehold[]): Promise<void> {
+    const { store } = this.options;
+    try {
+      const results = answers.flatMap((answer) => this.reconcileHousehold(answer));
+      const refilled = await this.refill(results);
+      store.commit(refilled.length > 0, () => {
+        this.apply(results, refilled);
+        for (const { household, generation, postalCode } of answers) {
+          store.ledgerStore.ledger.generations.set(household, generation);
+          store.ledgerStore.postalCodes.set(household, postalCode);
+          store.ledgerStore.saveHousehold(household);
+        }
+        reach('edge_inside_reconcile');
+      });
+    } catch (error) {
+      store.reload();
+      throw error;
+    }
+  }
+
+  private reconcileHousehold(answer: HelloHousehold): SourceResult[] {
+    const { ledgerStore, outbox } = this.options.store;
+    const told = new Map(answer.sources.map((source) => [sourceKey(answer.household, source.device, source.src), source]));
+    const known = [...ledgerStore.ledger.sources].filter(([, source]) => source.household === answer.household).map(([key]) => key);
+    return [...new Set([...known, ...told.keys()])].map((key) => {
+      const [household, device, src] = key.split('/') as [string, string, string];
+      const source = ledgerStore.ledger.source({ household, device, src });
+      const open = ledgerStore.ledger.openOf(household, device);
+      const ownOpen = open?.part.src === src ? open : undefined;
+      const held = told.get(key);
+      const sets = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
+      const result = reconcileSource(source, ownOpen, sets, outbox);
+      const rows: NewRow[] = [];
+      if (ownOpen !== undefined && result.open === 'close') rows.push(ledgerStore.ledger.close(ownOpen));
+      if (ownOpen !== undefined && result.open === 'drop') ledgerStore.ledger.forgetOpen(ownOpen);
+      return { source, result, rows };
+    });
+  }
+
+  /** Searches the log for what is missing, partition by partition. */
+  private async refill(results: readonly SourceResult[]): Promise<NewRow[]> {
+    const { broker, store, logger } = this.options;
+    const rows = results.flatMap((result) => result.rows);
+    const incomplete = results.filter(({ result }) => result.missing.length > 0);
+    if (incomplete.length === 0) return rows;
+    const partitions = await broker.partitionCount(POWER_TOPIC);
+    for (let partition = 0; partition < partitions; partition++) {
+      const holes: Hole[] = incomplete
+        .filter(({ source }) => partitionOf(source.household, partitions) === partition)
+        .map(({ source, result }) => ({ source, missing: result.missing }));
+      if (holes.length === 0) continue;
+      const position = { partition, offset: store.ledgerStore.positions.get(partition)?.nextOffset ?? 0 };
+      const found = await searchLog(broker, POWER_TOPIC, partition, holes);
+      holes.forEach((hole, i) => {
+        const { readings, skipped } = found[i] as (typeof found)[number];
+        rows.push(...store.ledgerStore.ledger.fillHole(hole, readings, skipped, position));
+        logger.warn({ household: hole.source.household, missing: hole.missing, found: readings.size }, 'the cloud lacks seqs: searched the log');
+      });
+    }
+    return rows;
+  }
+
+  private apply(results: readonly SourceResult[], refilled: readonly NewRow[]): void {
+    const { outbox } = this.options.store;
+    const nowMs = this.options.clock.nowMs();
+    for (const { source, result } of results) {
+      if (result.requeue.length + result.acknowledge.length + result.drop.length === 0) continue;
+      const sourceId = outbox.sourceIdOf(source);
+      outbox.requeue(sourceId, result.requeue, nowMs);
+      outbox.acknowledge(
+        result.acknowledge.map((id) => ({ id, sourceId })),
+        nowMs,
+      );
+      outbox.drop(sourceId, result.drop);
+    }
+    for (const row of refilled) outbox.insert(row, nowMs);
+  }
+}
+
+interface SourceResult {
+  source: Hole['source'];
+  result: Reconciliation;
+  /** The open part, when it was closed. */
+  rows: NewRow[];
+}

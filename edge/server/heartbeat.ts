@@ -1,0 +1,75 @@
+/**
+ * Heartbeats on a socket of their own, every few seconds for ever (R11): they tell the cloud how the edge is doing and the edge
+ * whether the link is up. Their deadline is short, so a lost link is seen within seconds whatever the data socket does.
+ */
+import type { Clock } from '../../common/clock.ts';
+import type { LinkClient } from '../../common/link/link.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { EdgeStatus } from '../../common/messages.ts';
+import type { Random } from '../../common/random.ts';
+import { decodeReply, encodeRequest } from '../../common/wire.ts';
+
+/** Heartbeats of a fleet spread by this part of their interval. */
+const JITTER = 0.2;
+
+export interface HeartbeatOptions {
+  edge: string;
+  epoch: () => string;
+  link: LinkClient;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  intervalMs: number;
+  deadlineMs: number;
+  status: () => EdgeStatus;
+  /** Called with the cloud's start id at every answer. */
+  onAnswer: (startId: string) => void;
+  /** Called when the link went up (after the spread) or down. */
+  onLink: (up: boolean) => void;
+}
+
+export class Heartbeat {
+  private readonly options: HeartbeatOptions;
+  isUp = false;
+
+  constructor(options: HeartbeatOptions) {
+    this.options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, intervalMs } = this.options;
+    while (!signal.aborted) {
+      const spreadMs = await this.beat();
+      if (spreadMs === undefined) this.setUp(false);
+      else if (!this.isUp) {
+        await clock.sleep(random.next() * spreadMs, signal);
+        this.setUp(true);
+      }
+      await clock.sleep(intervalMs * (1 - JITTER + 2 * JITTER * random.next()), signal);
+    }
+  }
+
+  /** The spread that the cloud asks for, undefined when the heartbeat was not answered. */
+  private async beat(): Promise<number | undefined> {
+    const { edge, epoch, link, clock, deadlineMs, status, onAnswer, logger } = this.options;
+    const request = { kind: 'heartbeat', heartbeat: { edge, epoch: epoch(), sentMs: clock.nowMs(), status: status() } } as const;
+    try {
+      const reply = decodeReply(await link.request(encodeRequest(request), deadlineMs));
+      if (reply.kind !== 'heartbeat') {
+        logger.warn({ reason: reply.kind === 'refused' ? reply.reason : reply.kind }, 'the cloud refused a heartbeat');
+        return undefined;
+      }
+      onAnswer(reply.startId);
+      return reply.spreadMs;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private setUp(up: boolean): void {
+    if (up === this.isUp) return;
+    this.isUp = up;
+    this.options.logger[up ? 'info' : 'warn']({}, up ? 'the cloud answers' : 'the cloud does not answer: readings are kept here until it does');
+    this.options.onLink(up);
+  }
+}

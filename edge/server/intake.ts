@@ -1,0 +1,267 @@
+/**
+ * Takes every record of the topic in order, cuts readings into parts, and saves parts, open parts and the next offset in one
+ * transaction per batch (R1–R3, R5). A batch is taken wholly or not at all; when the outbox is full or the cloud has
+ * not assigned a household, the partition waits and the broker holds.
+ */
+import { createHash } from 'node:crypto';
+import { type Broker, POWER_TOPIC, type RecordBatch, type StoredRecord } from '../../common/broker/broker.ts';
+import type { Clock } from '../../common/clock.ts';
+import { reach } from '../../common/failpoints.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Mark, TopicMessage } from '../../common/messages.ts';
+import type { EdgeLedger, Hole, IntakeStep, NewRow, Position } from '../../common/protocol/edge-ledger.ts';
+import { decodeTopicMessage } from '../../common/topic-codec.ts';
+import type { EdgeStore } from './edge-store.ts';
+import type { TopicPosition } from './ledger-store.ts';
+import { searchLog } from './log-search.ts';
+import { OutboxFull } from './outbox.ts';
+
+export const EDGE_GROUP = 'edge';
+/** Between two tries while something outside (broker, disk quota) refuses. */
+const RETRY_MS = 1_000;
+/** Bytes of an unreadable record that are kept for study. */
+const UNREADABLE_BYTES_KEPT = 4_096;
+
+export interface IntakeOptions {
+  broker: Broker;
+  store: EdgeStore;
+  clock: Clock;
+  logger: Logger;
+  idleCloseMs: number;
+  /** Called after rows were added. */
+  onRows: () => void;
+  /** Called when a household without a generation turned up: a hello is wanted. */
+  onUnassigned: () => void;
+}
+
+/** What one batch changes. */
+interface Draft {
+  rows: NewRow[];
+  unreadable: { offset: number; reason: string; record: Buffer }[];
+  runs: Mark[];
+  /** Records of the batch that are dealt with. */
+  taken: number;
+}
+
+export class Intake {
+  private readonly options: IntakeOptions;
+  private signal: AbortSignal = AbortSignal.abort();
+  private assigned = new Set<() => void>();
+  /** Monotonic time of the newest batch, by partition. */
+  private readonly lastRecordMs = new Map<number, number>();
+  /** Identity of the log that is being consumed, by partition. */
+  private readonly logIds = new Map<number, string>();
+  /** Households that wait for a generation. */
+  readonly waitingFor = new Set<string>();
+  newestMs: number | null = null;
+  outboxFull = false;
+  unreadable = 0;
+
+  constructor(options: IntakeOptions) {
+    this.options = options;
+  }
+
+  /** Consumes until the signal aborts. Broker trouble is waited out; anything else rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.signal = signal;
+    this.unreadable = this.options.store.ledgerStore.unreadableCount();
+    while (!signal.aborted) {
+      try {
+        await this.consumeOnce(signal);
+      } catch (error) {
+        if ((error as { retryable?: boolean }).retryable !== true) throw error;
+        this.options.logger.warn({ error: (error as Error).message }, 'the broker can not be read; trying again');
+        await this.options.clock.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
+  /** The cloud assigned households: partitions that waited go on. */
+  wake(): void {
+    const { generations } = this.ledger;
+    for (const household of this.waitingFor) if (generations.has(household)) this.waitingFor.delete(household);
+    for (const go of this.assigned) go();
+    this.assigned.clear();
+  }
+
+  /** Closes open parts of partitions in which nothing came for `idleCloseMs`: sources that send no marks. */
+  closeIdle(): Promise<void> {
+    const { clock, store, idleCloseMs, onRows } = this.options;
+    return store.exclusive(async () => {
+      const nowMs = clock.monotonicMs();
+      const idle = [...this.ledger.open].filter(([partition]) => nowMs - (this.lastRecordMs.get(partition) ?? nowMs) >= idleCloseMs);
+      const rows = idle.flatMap(([, entries]) => [...entries.values()].map((entry) => this.ledger.close(entry)));
+      if (rows.length === 0) return;
+      await this.commitWhenRoom(() => this.insertRows(rows));
+      onRows();
+    });
+  }
+
+  private get ledger(): EdgeLedger {
+    return this.options.store.ledgerStore.ledger;
+  }
+
+  private async consumeOnce(signal: AbortSignal): Promise<void> {
+    const { broker } = this.options;
+    const from = [];
+    for (let partition = 0; partition < (await broker.partitionCount(POWER_TOPIC)); partition++) {
+      from.push({ partition, offset: await this.checkedPosition(partition) });
+      this.lastRecordMs.set(partition, this.options.clock.monotonicMs());
+    }
+    const consumption = await broker.consume(POWER_TOPIC, EDGE_GROUP, from, (batch) => this.takeBatch(batch));
+    const stop = () => void consumption.stop().catch(() => undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      await consumption.ended;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await consumption.stop();
+    }
+  }
+
+  /** R2: the next offset, unless the log under it was replaced or begins later. */
+  private async checkedPosition(partition: number): Promise<number> {
+    const { broker, store, logger } = this.options;
+    const log = await broker.logState(POWER_TOPIC, partition);
+    this.logIds.set(partition, log.logId);
+    const held = store.ledgerStore.positions.get(partition);
+    if (held === undefined) return log.earliestOffset;
+    const before = held.nextOffset - 1;
+    let replaced = held.logId !== log.logId || held.nextOffset > log.endOffset;
+    if (!replaced && before >= log.earliestOffset) {
+      const [record] = await broker.read(POWER_TOPIC, partition, before, before + 1, 1);
+      replaced = record === undefined || hashOf(record.value) !== held.recordHash;
+    }
+    if (!replaced) return Math.max(held.nextOffset, log.earliestOffset);
+    logger.warn({ partition, nextOffset: held.nextOffset, logId: log.logId }, 'the log was replaced; reading it from its earliest record');
+    store.ledgerStore.positions.delete(partition);
+    return log.earliestOffset;
+  }
+
+  private async takeBatch(batch: RecordBatch): Promise<void> {
+    reach('edge_after_poll_before_checkpoint');
+    const logId = this.logIds.get(batch.partition) ?? '';
+    let records = batch.records;
+    while (records.length > 0 && !this.signal.aborted) {
+      const taken = await this.options.store.exclusive(() => this.takeAndCommit(records, batch.partition, logId));
+      records = records.slice(taken);
+      if (records.length > 0) await this.untilAssigned();
+    }
+    this.lastRecordMs.set(batch.partition, this.options.clock.monotonicMs());
+  }
+
+  /** Takes records up to the first that has to wait for the cloud, and commits them. Returns how many. */
+  private async takeAndCommit(records: readonly StoredRecord[], partition: number, logId: string): Promise<number> {
+    const { store } = this.options;
+    const draft: Draft = { rows: [], unreadable: [], runs: [], taken: 0 };
+    const nextOffset = store.ledgerStore.positions.get(partition)?.nextOffset ?? 0;
+    try {
+      for (const record of records) {
+        if (record.offset >= nextOffset && !(await this.takeRecord(record, partition, draft))) break;
+        draft.taken++;
+      }
+    } catch (error) {
+      store.reload();
+      throw error;
+    }
+    const last = records[draft.taken - 1];
+    if (last === undefined) return 0;
+    const position: TopicPosition = { partition, nextOffset: last.offset + 1, logId, recordHash: hashOf(last.value) };
+    await this.commitWhenRoom(() => this.writeDraft(draft, position));
+    reach('edge_after_checkpoint');
+    this.unreadable += draft.unreadable.length;
+    if (draft.rows.length > 0) this.options.onRows();
+    return draft.taken;
+  }
+
+  /** False when the record has to wait for the cloud's answer to a hello. */
+  private async takeRecord(record: StoredRecord, partition: number, draft: Draft): Promise<boolean> {
+    const message = decodeTopicMessage(record.value);
+    if (message.kind === 'unreadable') {
+      draft.unreadable.push({ offset: record.offset, reason: message.reason, record: record.value.subarray(0, UNREADABLE_BYTES_KEPT) });
+      return true;
+    }
+    const position = { partition, offset: record.offset };
+    let step = this.step(message, position);
+    if (step.kind === 'search') {
+      draft.rows.push(...(await this.fill(step.holes, position)));
+      step = this.step(message, position);
+    }
+    if (step.kind === 'search') throw new Error('a hole is left after it was filled');
+    if (step.kind === 'waits') {
+      this.waitingFor.add(step.household);
+      return false;
+    }
+    for (const row of step.rows) draft.rows.push(row);
+    if (message.kind === 'reading') this.newestMs = Math.max(this.newestMs ?? 0, message.reading.timeMs);
+    if (message.kind === 'mark' && message.mark.end) draft.runs.push(message.mark);
+    return true;
+  }
+
+  private step(message: Exclude<TopicMessage, { kind: 'unreadable' }>, position: Position): IntakeStep {
+    if (message.kind === 'reading') return this.ledger.takeReading(message.reading, position);
+    if (message.kind === 'mark') return this.ledger.takeMark(message.mark, position.partition);
+    return this.ledger.takeSkip(message.range, position);
+  }
+
+  private async fill(holes: readonly Hole[], position: Position): Promise<NewRow[]> {
+    const found = await searchLog(this.options.broker, POWER_TOPIC, position.partition, holes);
+    return holes.flatMap((hole, i) => {
+      const { readings, skipped } = found[i] as (typeof found)[number];
+      const rows = this.ledger.fillHole(hole, readings, skipped, position);
+      const { household, device } = hole.source;
+      this.options.logger.warn({ household, device, missing: hole.missing, found: readings.size }, 'a hole in the seqs: searched the log');
+      return rows;
+    });
+  }
+
+  private writeDraft(draft: Draft, position: TopicPosition): void {
+    const { ledgerStore } = this.options.store;
+    this.insertRows(draft.rows);
+    for (const { offset, reason, record } of draft.unreadable) ledgerStore.saveUnreadable(position.partition, offset, reason, record);
+    for (const mark of draft.runs) ledgerStore.saveRun(mark.run, position.partition, mark.last);
+    ledgerStore.savePosition(position);
+    reach('edge_inside_checkpoint');
+  }
+
+  private insertRows(rows: readonly NewRow[]): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const row of rows) this.options.store.outbox.insert(row, nowMs);
+  }
+
+  private async commitWhenRoom(change: () => void): Promise<void> {
+    try {
+      this.options.store.commit(true, change);
+      this.outboxFull = false;
+    } catch (error) {
+      if (!(error instanceof OutboxFull)) throw error;
+      this.outboxFull = true;
+      throw new RoomWanted();
+    }
+  }
+
+  private untilAssigned(): Promise<void> {
+    this.options.onUnassigned();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.assigned.add(done);
+      this.signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+/** The quota is reached: the consumption ends and begins again from the saved offsets after a while. */
+class RoomWanted extends Error {
+  readonly retryable = true;
+  constructor() {
+    super('the outbox has reached its quota and nothing in it may be deleted yet');
+  }
+}
+
+function hashOf(value: Buffer): string {
+  return createHash('sha256').update(value).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,197 @@
+/**
+ * The ledger, the topic positions and the runs in the outbox's database: read at start, written with every checkpoint in the same
+ * transaction as the rows (R2).
+ */
+import type Database from 'better-sqlite3';
+import { deviceKey, sourceKey } from '../../common/ids.ts';
+import type { Mark } from '../../common/messages.ts';
+import { EdgeLedger, isRunComplete, type OpenEntry } from '../../common/protocol/edge-ledger.ts';
+import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+
+/** How far a partition is taken in, and how its last taken record looked. */
+export interface TopicPosition {
+  partition: number;
+  nextOffset: number;
+  logId: string;
+  /** Hash of the record at nextOffset - 1. */
+  recordHash: string;
+}
+
+type LastSeqs = Mark['last'];
+
+export class LedgerStore {
+  private readonly windowMs: number;
+  private readonly statements: ReturnType<typeof prepare>;
+  ledger: EdgeLedger;
+  /** By partition. */
+  readonly positions = new Map<number, TopicPosition>();
+  readonly postalCodes = new Map<string, string>();
+  /** Last seqs by partition, by run. */
+  readonly runs = new Map<string, Map<number, LastSeqs>>();
+
+  constructor(database: Database.Database, windowMs: number) {
+    this.windowMs = windowMs;
+    this.statements = prepare(database);
+    this.ledger = new EdgeLedger(windowMs);
+  }
+
+  /** Reads everything anew; what was only in memory is forgotten. */
+  load(): void {
+    const ledger = new EdgeLedger(this.windowMs);
+    for (const row of this.statements.sources.all() as never as SourceText[]) {
+      const source = ledger.source(row);
+      source.seen = intervals(row.seen);
+      source.covered = intervals(row.covered);
+      source.declared = intervals(row.declared);
+      source.gapped = intervals(row.gapped);
+    }
+    for (const row of this.statements.openParts.all() as { partition: number; offset: number; part: string }[]) {
+      const entry: OpenEntry = { partition: row.partition, offset: row.offset, part: JSON.parse(row.part) };
+      ledger.openIn(row.partition).set(deviceKey(entry.part.household, entry.part.device), entry);
+    }
+    this.postalCodes.clear();
+    for (const row of this.statements.households.all() as HouseholdText[]) {
+      if (row.generation !== null) ledger.generations.set(row.household, row.generation);
+      if (row.parked !== null) ledger.parked.set(row.household, row.parked);
+      if (row.postal_code !== null) this.postalCodes.set(row.household, row.postal_code);
+    }
+    this.positions.clear();
+    for (const row of this.statements.positions.all() as TopicPosition[]) this.positions.set(row.partition, row);
+    this.runs.clear();
+    for (const row of this.statements.runs.all() as { run: string; partition: number; last: string }[]) {
+      this.rememberRun(row.run, row.partition, JSON.parse(row.last));
+    }
+    ledger.changedSources.clear();
+    ledger.changedOpen.clear();
+    this.ledger = ledger;
+  }
+
+  /** Writes what changed in the ledger since the last call. Inside a transaction. */
+  save(): void {
+    const { ledger, statements } = this;
+    for (const key of ledger.changedSources) {
+      const source = ledger.sources.get(key);
+      if (source === undefined) continue;
+      const { household, device, src, seen, covered, declared, gapped } = source;
+      statements.saveSource.run(household, device, src, text(seen), text(covered), text(declared), text(gapped));
+    }
+    for (const [key, partition] of ledger.changedOpen) {
+      const entry = ledger.openIn(partition).get(key);
+      const [household, device] = key.split('/');
+      if (entry === undefined) statements.removeOpen.run(household, device);
+      else statements.saveOpen.run(household, device, partition, entry.offset, JSON.stringify(entry.part));
+    }
+    ledger.changedSources.clear();
+    ledger.changedOpen.clear();
+  }
+
+  savePosition(position: TopicPosition): void {
+    const { partition, nextOffset, logId, recordHash } = position;
+    this.positions.set(partition, position);
+    this.statements.savePosition.run(partition, nextOffset, logId, recordHash);
+  }
+
+  saveRun(run: string, partition: number, last: LastSeqs): void {
+    this.rememberRun(run, partition, last);
+    this.statements.saveRun.run(run, partition, JSON.stringify(last));
+  }
+
+  saveUnreadable(partition: number, offset: number, reason: string, record: Buffer): void {
+    this.statements.saveUnreadable.run(partition, offset, reason, record);
+  }
+
+  saveHousehold(household: string): void {
+    const generation = this.ledger.generations.get(household) ?? null;
+    const parked = this.ledger.parked.get(household) ?? null;
+    this.statements.saveHousehold.run(household, generation, this.postalCodes.get(household) ?? null, parked);
+  }
+
+  unreadableCount(): number {
+    return this.statements.unreadableCount.pluck().get() as number;
+  }
+
+  meta(key: string): string | undefined {
+    return this.statements.meta.pluck().get(key) as string | undefined;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.statements.setMeta.run(key, value);
+  }
+
+  /** R10: the end mark is there in every partition; done when also every source is stored or declared up to its last seq. */
+  runStates(partitions: number): { run: string; ended: boolean; done: boolean }[] {
+    return [...this.runs].map(([run, lastByPartition]) => {
+      const ended = lastByPartition.size === partitions;
+      return { run, ended, done: ended && [...lastByPartition.values()].every((last) => last.every((entry) => this.isComplete(entry))) };
+    });
+  }
+
+  private isComplete(last: LastSeqs[number]): boolean {
+    if (this.ledger.parked.has(last.household)) return true;
+    return isRunComplete(this.ledger.sources.get(sourceKey(last.household, last.device, last.src)), last.seq);
+  }
+
+  private rememberRun(run: string, partition: number, last: LastSeqs): void {
+    let partitions = this.runs.get(run);
+    if (partitions === undefined) this.runs.set(run, (partitions = new Map()));
+    partitions.set(partition, last);
+  }
+}
+
+interface SourceText {
+  household: string;
+  device: string;
+  src: string;
+  seen: string;
+  covered: string;
+  declared: string;
+  gapped: string;
+}
+
+interface HouseholdText {
+  household: string;
+  generation: number | null;
+  postal_code: string | null;
+  parked: string | null;
+}
+
+function intervals(json: string): SeqIntervals {
+  return SeqIntervals.of(JSON.parse(json) as [number, number][]);
+}
+
+function text(set: SeqIntervals): string {
+  return JSON.stringify(set.ranges());
+}
+
+function prepare(database: Database.Database) {
+  return {
+    sources: database.prepare('SELECT household, device, src, seen, covered, declared, gapped FROM sources'),
+    saveSource: database.prepare(
+      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (household, device, src) DO UPDATE SET
+         seen = excluded.seen, covered = excluded.covered, declared = excluded.declared, gapped = excluded.gapped`,
+    ),
+    openParts: database.prepare('SELECT partition, "offset", part FROM open_parts'),
+    saveOpen: database.prepare(
+      `INSERT INTO open_parts (household, device, partition, "offset", part) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (household, device) DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", part = excluded.part`,
+    ),
+    removeOpen: database.prepare('DELETE FROM open_parts WHERE household = ? AND device = ?'),
+    households: database.prepare('SELECT household, generation, postal_code, parked FROM households'),
+    saveHousehold: database.prepare(
+      `INSERT INTO households (household, generation, postal_code, parked) VALUES (?, ?, ?, ?)
+       ON CONFLICT (household) DO UPDATE SET generation = excluded.generation, postal_code = excluded.postal_code, parked = excluded.parked`,
+    ),
+    positions: database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId, record_hash AS recordHash FROM positions'),
+    savePosition: database.prepare(
+      `INSERT INTO positions (partition, next_offset, log_id, record_hash) VALUES (?, ?, ?, ?)
+       ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash`,
+    ),
+    runs: database.prepare('SELECT run, partition, last FROM runs'),
+    saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last) VALUES (?, ?, ?)'),
+    saveUnreadable: database.prepare('INSERT OR IGNORE INTO unreadable (partition, "offset", reason, record) VALUES (?, ?, ?, ?)'),
+    unreadableCount: database.prepare('SELECT count(*) FROM unreadable'),
+    meta: database.prepare('SELECT value FROM meta WHERE key = ?'),
+    setMeta: database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
+  };
+}

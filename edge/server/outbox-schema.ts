@@ -1,0 +1,119 @@
+/**
+ * The edge's one database: opened, checked and migrated here. WAL with synchronous=FULL, read back: this build of SQLite
+ * falls to NORMAL by itself when WAL is switched on, and NORMAL loses acknowledged rows at a power cut.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { ConfigError, OperatingError } from '../../common/errors.ts';
+
+export const OUTBOX_FILE = 'outbox.db';
+/** The WAL is folded into the file at this many pages (4 MB). */
+const WAL_CHECKPOINT_PAGES = 1_000;
+const WAL_BYTES_KEPT = 4 << 20;
+/** Pages above the quota that only acks and trimming may use, so that a full outbox can always be emptied. */
+export const RESERVE_PAGES = 512;
+
+/**
+ * States of an outbox row in the file: the view shows them as 0, 1, 2. All three take one byte in the record; 0 and 1
+ * themselves would take none, and an ack that makes a row longer can fail on a full disk.
+ */
+export const ROW_STATE = { queued: 2, sent: 3, acked: 4 } as const;
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+   CREATE TABLE households (household TEXT PRIMARY KEY, generation INTEGER, postal_code TEXT, parked TEXT) WITHOUT ROWID;
+   CREATE TABLE sources (
+     id INTEGER PRIMARY KEY, household TEXT NOT NULL, device TEXT NOT NULL, src TEXT NOT NULL,
+     seen TEXT NOT NULL, covered TEXT NOT NULL, declared TEXT NOT NULL, gapped TEXT NOT NULL,
+     UNIQUE (household, device, src));
+   CREATE TABLE open_parts (
+     household TEXT NOT NULL, device TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, part TEXT NOT NULL,
+     PRIMARY KEY (household, device)) WITHOUT ROWID;
+   CREATE TABLE positions (
+     partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, log_id TEXT NOT NULL, record_hash TEXT NOT NULL);
+   CREATE TABLE runs (run TEXT NOT NULL, partition INTEGER NOT NULL, last TEXT NOT NULL, PRIMARY KEY (run, partition)) WITHOUT ROWID;
+   CREATE TABLE unreadable (
+     partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, reason TEXT NOT NULL, record BLOB NOT NULL,
+     PRIMARY KEY (partition, "offset")) WITHOUT ROWID;
+   CREATE TABLE outbox (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+     source_id INTEGER NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, window_start_ms INTEGER,
+     partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, body TEXT NOT NULL);
+   CREATE INDEX outbox_by_source ON outbox (source_id, from_seq);
+   CREATE INDEX outbox_unacked ON outbox (source_id, from_seq) WHERE state < ${ROW_STATE.acked};
+   CREATE VIEW power_averages (id, node_id, average, postal_code, timestamp, sent) AS
+     SELECT outbox.id, 'household_' || household,
+       (SELECT json_extract(body, '$.stats[' || field.key * 5 || ']') FROM json_each(body, '$.fields') field WHERE field.value = 'power')
+         / (to_seq - from_seq + 1),
+       COALESCE((SELECT postal_code FROM households WHERE households.household = sources.household), 0),
+       strftime('%Y-%m-%d %H:%M:%S', window_start_ms / 1000, 'unixepoch'),
+       state - ${ROW_STATE.queued}
+     FROM outbox JOIN sources ON sources.id = source_id WHERE window_start_ms IS NOT NULL;`,
+];
+
+/**
+ * @param quotaBytes what rows may fill; RESERVE_PAGES more are kept for acks and trimming
+ * @throws ConfigError when the folder can't be written; OperatingError STORE_DAMAGED when the file is damaged or of a newer version
+ */
+export function openOutboxFile(folder: string, quotaBytes: number): Database.Database {
+  const file = folder === ':memory:' ? folder : join(folder, OUTBOX_FILE);
+  let database: Database.Database;
+  try {
+    if (folder !== ':memory:') mkdirSync(folder, { recursive: true });
+    database = new Database(file);
+  } catch (error) {
+    throw new ConfigError(`the outbox ${file} can't be opened: ${(error as Error).message}`, 'give --state a folder that this user may write', {
+      cause: error,
+    });
+  }
+  try {
+    setPragmas(database, file, quotaBytes);
+    checkAndMigrate(database, file);
+  } catch (error) {
+    database.close();
+    if (error instanceof OperatingError) throw error;
+    throw damaged(file, (error as Error).message, error);
+  }
+  return database;
+}
+
+function setPragmas(database: Database.Database, file: string, quotaBytes: number): void {
+  database.pragma('auto_vacuum = INCREMENTAL');
+  if (file !== ':memory:') expectPragma(database, 'journal_mode', 'WAL', 'wal');
+  expectPragma(database, 'synchronous', 'FULL', 2);
+  database.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
+  database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+  const pageBytes = database.pragma('page_size', { simple: true }) as number;
+  database.pragma(`max_page_count = ${Math.floor(quotaBytes / pageBytes) + RESERVE_PAGES}`);
+  database.pragma('busy_timeout = 5000');
+  database.pragma('trusted_schema = OFF');
+  database.pragma('cell_size_check = ON');
+}
+
+function expectPragma(database: Database.Database, name: string, value: string, expected: unknown): void {
+  database.pragma(`${name} = ${value}`);
+  const held = database.pragma(name, { simple: true });
+  if (held !== expected) throw new Error(`${name} is ${String(held)} after it was set to ${value}: nothing could be promised`);
+}
+
+function checkAndMigrate(database: Database.Database, file: string): void {
+  const verdict = database.pragma('quick_check(1)', { simple: true });
+  if (verdict !== 'ok') throw damaged(file, String(verdict));
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version > MIGRATIONS.length) throw damaged(file, `it has version ${version}, this program knows ${MIGRATIONS.length}`);
+  for (let next = version; next < MIGRATIONS.length; next++) {
+    database.transaction(() => {
+      database.exec(MIGRATIONS[next] as string);
+      database.pragma(`user_version = ${next + 1}`);
+    })();
+  }
+}
+
+function damaged(file: string, what: string, cause?: unknown): OperatingError {
+  return new OperatingError('STORE_DAMAGED', `the outbox ${file} can't be used: ${what}`, {
+    retryable: false,
+    hint: 'keep the file for study, start with another --state or with --fresh; the cloud tells the edge what it holds, the topic the rest',
+    cause,
+  });
+}

@@ -1,0 +1,233 @@
+/**
+ * Sends the oldest rows to the cloud and marks what it acknowledged (R5, R9, R11). Per source the lowest seq goes first; a source
+ * whose head is refused waits alone. Nothing is sent between a hello and its answer, and nothing is deleted here.
+ */
+import type { Clock } from '../../common/clock.ts';
+import { reach } from '../../common/failpoints.ts';
+import type { LinkClient } from '../../common/link/link.ts';
+import type { Logger } from '../../common/logger.ts';
+import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
+import { applyAck } from '../../common/protocol/edge-ledger.ts';
+import type { Random } from '../../common/random.ts';
+import { RetrySchedule } from '../../common/retry-schedule.ts';
+import { decodeReply, encodeRequest } from '../../common/wire.ts';
+import { type EdgeStore, FENCED } from './edge-store.ts';
+import type { Greeter } from './greeter.ts';
+import type { QueuedRow } from './outbox.ts';
+
+/** Refusals back off with full jitter up to this (R11). */
+const REFUSAL_BACKOFF_BASE_MS = 200;
+const REFUSAL_BACKOFF_CAP_MS = 300_000;
+/** A lost request is tried again after a random time below this. */
+const LOST_RETRY_MS = 500;
+/** With nothing to do, look again after this; new rows wake the shipper at once. */
+const IDLE_MS = 5_000;
+
+export interface ShipperOptions {
+  edge: string;
+  store: EdgeStore;
+  link: LinkClient;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  deadlineMs: number;
+  /** True while heartbeats are answered. */
+  isLinkUp: () => boolean;
+  greeter: Greeter;
+}
+
+type Outcome = 'done' | 'lost' | 'refused';
+
+export class Shipper {
+  private readonly options: ShipperOptions;
+  private readonly backoff: RetrySchedule;
+  private readonly inFlight = new Map<number, readonly QueuedRow[]>();
+  private nextRequest = 1;
+  private wakeUp: (() => void) | undefined;
+  private woken = false;
+  /** What ended a request and is no lost request: a bug or a disk error. Thrown by the loop. */
+  private failure: unknown;
+  /** Where the next batch begins among the sources, so that each has its turn. */
+  private turn = 0;
+
+  constructor(options: ShipperOptions) {
+    this.options = options;
+    this.backoff = new RetrySchedule(REFUSAL_BACKOFF_BASE_MS, REFUSAL_BACKOFF_CAP_MS, options.random);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { greeter, isLinkUp, link } = this.options;
+    while (!signal.aborted) {
+      if (!isLinkUp()) await this.rest(IDLE_MS, signal);
+      else if (greeter.isHelloDue && this.inFlight.size === 0) await this.recover(await this.tryHello(), signal);
+      else if (!greeter.isHelloDue && this.inFlight.size < link.inFlightMax && this.sendNext(signal)) continue;
+      else await this.rest(IDLE_MS, signal);
+    }
+  }
+
+  /** New rows, a hello due, or the link is back. */
+  wake(): void {
+    this.woken = true;
+    this.wakeUp?.();
+  }
+
+  get sentCount(): number {
+    let count = 0;
+    for (const rows of this.inFlight.values()) count += rows.length;
+    return count;
+  }
+
+  private async tryHello(): Promise<Outcome> {
+    const { greeter, link, deadlineMs } = this.options;
+    return greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request), deadlineMs)));
+  }
+
+  /** Puts the next batch on its way; false when there is none. */
+  private sendNext(signal: AbortSignal): boolean {
+    const batch = this.nextBatch();
+    if (batch.length === 0) return false;
+    const request = this.nextRequest++;
+    this.inFlight.set(request, batch);
+    const sending = this.send(batch).then((outcome) => this.recover(outcome, signal));
+    const settle = () => {
+      this.inFlight.delete(request);
+      this.wake();
+    };
+    sending.then(settle, (error: unknown) => {
+      settle();
+      this.failure = error;
+    });
+    return true;
+  }
+
+  private async recover(outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.options;
+    if (outcome === 'done') this.backoff.reset();
+    else await clock.sleep(outcome === 'lost' ? random.next() * LOST_RETRY_MS : this.backoff.nextMs(), signal);
+  }
+
+  /** Rows of every source in turn, per source in seq order and above what is on its way, until the request is full. */
+  private nextBatch(): QueuedRow[] {
+    const { outbox, ledgerStore } = this.options.store;
+    const unparked = [...outbox.unackedBySource.keys()].filter((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
+    const start = this.turn++ % Math.max(1, unparked.length);
+    let sources = [...unparked.slice(start), ...unparked.slice(0, start)];
+    const above = this.seqsOnTheirWay();
+    const batch: QueuedRow[] = [];
+    let bytes = 0;
+    while (sources.length > 0) {
+      const perSource = Math.max(1, Math.ceil((ROWS_PER_REQUEST_MAX - batch.length) / sources.length));
+      const unfinished: number[] = [];
+      for (const sourceId of sources) {
+        const rows = outbox.queuedOf(sourceId, above.get(sourceId) ?? 0, perSource);
+        for (const row of rows) {
+          if (batch.length === ROWS_PER_REQUEST_MAX || (batch.length > 0 && bytes + row.bytes > REQUEST_BYTES_TARGET)) return batch;
+          batch.push(row);
+          bytes += row.bytes;
+          above.set(sourceId, rangeOf(row.row).toSeq + 1);
+        }
+        if (rows.length === perSource) unfinished.push(sourceId);
+      }
+      sources = unfinished;
+    }
+    return batch;
+  }
+
+  private seqsOnTheirWay(): Map<number, number> {
+    const above = new Map<number, number>();
+    for (const rows of this.inFlight.values()) {
+      for (const { sourceId, row } of rows) above.set(sourceId, Math.max(above.get(sourceId) ?? 0, rangeOf(row).toSeq + 1));
+    }
+    return above;
+  }
+
+  private async send(batch: readonly QueuedRow[]): Promise<Outcome> {
+    const { edge, store, link, clock, deadlineMs, greeter } = this.options;
+    const generations: Record<string, number> = Object.create(null);
+    for (const { row } of batch) {
+      const { household } = rangeOf(row);
+      generations[household] = store.ledgerStore.ledger.generations.get(household) ?? 0;
+    }
+    const ids = batch.map((row) => row.id);
+    await store.exclusive(async () => store.commit(false, () => store.outbox.markSent(ids, clock.nowMs())));
+    reach('edge_before_send');
+    const parts = {
+      edge,
+      epoch: store.epoch,
+      claim: store.claim,
+      startId: greeter.startId,
+      windowMs: store.ledgerStore.ledger.windowMs,
+      generations,
+      rows: batch.map(({ row }) => row),
+    };
+    let reply: LinkReply;
+    try {
+      reply = decodeReply(await link.request(encodeRequest({ kind: 'parts', parts }), deadlineMs));
+    } catch (error) {
+      this.options.logger.debug({ error: (error as Error).message }, 'a request was lost');
+      return 'lost';
+    }
+    reach('edge_after_reply_before_ack_commit');
+    return this.takeReply(batch, reply);
+  }
+
+  private takeReply(batch: readonly QueuedRow[], reply: LinkReply): Promise<Outcome> {
+    const { greeter, logger, store } = this.options;
+    if (reply.kind === 'refused') {
+      logger.error({ reason: reply.reason }, 'the cloud refused a request; it is kept and tried again');
+      return Promise.resolve('refused');
+    }
+    if (!greeter.isCurrent(reply.startId) || reply.kind !== 'parts') return Promise.resolve('done');
+    return store.exclusive(async () => this.takeVerdicts(batch, reply));
+  }
+
+  /** Acks in one transaction; what was refused stays queued or parks its household. */
+  private takeVerdicts(batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Outcome {
+    const { store, clock, greeter, logger } = this.options;
+    const { outbox, ledgerStore } = store;
+    const acked: QueuedRow[] = [];
+    const parked = new Map<string, string>();
+    batch.forEach((queued, i) => {
+      const { verdict, reason } = reply.verdicts[i] ?? { verdict: 'lost' };
+      const { household, fromSeq, toSeq } = rangeOf(queued.row);
+      if (verdict === 'stored' || verdict === 'duplicate') acked.push(queued);
+      else if (verdict === 'conflict' || verdict === 'rejected') parked.set(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      else if (verdict === 'not_owner' && this.isFenced(household, reply)) parked.set(household, FENCED);
+      else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
+    });
+    store.commit(false, () => {
+      outbox.acknowledge(acked, clock.nowMs());
+      for (const { row } of acked) applyAck(ledgerStore.ledger, { kind: row.kind, range: rangeOf(row) });
+      for (const [household, reason] of parked) {
+        ledgerStore.ledger.parked.set(household, reason);
+        ledgerStore.saveHousehold(household);
+      }
+      for (const [household, code] of Object.entries(reply.postalCodes)) {
+        if (ledgerStore.postalCodes.get(household) === code) continue;
+        ledgerStore.postalCodes.set(household, code);
+        ledgerStore.saveHousehold(household);
+      }
+      reach('edge_inside_ack_commit');
+    });
+    reach('edge_after_ack_commit');
+    for (const [household, reason] of parked) logger.error({ household, reason }, 'household parked: its rows are kept and not sent');
+    return acked.length > 0 || batch.length === 0 ? 'done' : 'refused';
+  }
+
+  private isFenced(household: string, reply: PartsReply & { kind: 'parts' }): boolean {
+    return (reply.generations[household] ?? 0) > (this.options.store.ledgerStore.ledger.generations.get(household) ?? 0);
+  }
+
+  private async rest(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.woken) {
+      this.woken = false;
+      return;
+    }
+    const wake = new AbortController();
+    this.wakeUp = () => wake.abort();
+    await this.options.clock.sleep(ms, AbortSignal.any([signal, wake.signal]));
+    this.wakeUp = undefined;
+    this.woken = false;
+  }
+}

@@ -1,0 +1,70 @@
+/** The edge's own page of numbers, on loopback: /status (EdgeStatus), /livez, /readyz, /metrics. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { OperatingError } from '../../common/errors.ts';
+import type { EdgeStatus } from '../../common/messages.ts';
+import { Metrics } from '../../common/metrics.ts';
+
+const LOOPBACK = '127.0.0.1';
+
+export class StatusHttp {
+  private readonly edge: string;
+  private readonly status: () => EdgeStatus;
+  private readonly metrics = new Metrics();
+  private server: Server | undefined;
+
+  constructor(edge: string, status: () => EdgeStatus) {
+    this.edge = edge;
+    this.status = status;
+  }
+
+  /** @returns the port really listened on */
+  async start(port: number): Promise<number> {
+    this.registerMetrics();
+    const app = express();
+    app.disable('x-powered-by');
+    app.get('/status', (_request, response) => void response.json({ edge: this.edge, ...this.status() }));
+    app.get(['/livez', '/readyz'], (_request, response) => void response.type('text').send('ok\n'));
+    app.get('/metrics', async (_request, response) => {
+      response.type(this.metrics.contentType).send(await this.metrics.text());
+    });
+    return new Promise((resolve, reject) => {
+      const server = app.listen(port, LOOPBACK);
+      this.server = server;
+      server.once('listening', () => resolve((server.address() as AddressInfo).port));
+      server.once('error', (cause) => reject(portTaken(port, cause)));
+    });
+  }
+
+  async stop(): Promise<void> {
+    const { server } = this;
+    if (server === undefined) return;
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  }
+
+  private registerMetrics(): void {
+    const { metrics } = this;
+    metrics.addProcess();
+    const gauge = (name: string, help: string, read: (status: EdgeStatus) => number) =>
+      metrics.gauge(name, help, [], (held) => held.set(read(this.status())));
+    gauge('fogline_edge_outbox_queued_rows', 'Rows not yet on their way.', (status) => status.queued);
+    gauge('fogline_edge_outbox_sent_rows', 'Rows on their way, not acknowledged.', (status) => status.sent);
+    gauge('fogline_edge_outbox_acked_rows', 'Acknowledged rows still kept.', (status) => status.acked);
+    gauge('fogline_edge_parked_households', 'Households held back.', (status) => status.parked.length);
+    gauge('fogline_edge_unreadable_records', 'Topic records set aside.', (status) => status.unreadable);
+    gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', (status) => status.trimmedEarly);
+    gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', (status) => (status.outboxFull ? 1 : 0));
+  }
+}
+
+function portTaken(port: number, cause: Error): OperatingError {
+  return new OperatingError('PORT_TAKEN', `the status port ${port} can't be listened on: ${cause.message}`, {
+    retryable: false,
+    hint: 'set edge.status_port to a free port, or to 0 for any',
+    cause,
+  });
+}
