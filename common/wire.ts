@@ -12,8 +12,10 @@
  * and only that row is refused.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { z } from 'zod';
 import { isId } from './ids.ts';
 import {
+  type EdgeStatus,
   FIELDS_MAX,
   HOUSEHOLDS_PER_HELLO_MAX,
   type LinkReply,
@@ -31,6 +33,24 @@ const GZIP_ABOVE_BYTES = 1_024;
 const GZIP_MAGIC = 0x1f;
 /** A reason is a sentence. */
 const REASON_LENGTH_MAX = 200;
+
+const count = z.int().nonnegative();
+const id = z.string().refine(isId);
+const timeMs = z.int().nullable();
+const edgeStatus = z.object({
+  queued: count,
+  sent: count,
+  acked: count,
+  newestMs: timeMs,
+  oldestUnackedMs: timeMs,
+  households: count,
+  parked: z.array(z.object({ household: id, reason: z.string() })),
+  waitingFor: z.array(id),
+  runs: z.array(z.object({ run: id, ended: z.boolean(), done: z.boolean() })),
+  trimmedEarly: count,
+  unreadable: count,
+  outboxFull: z.boolean(),
+});
 
 /** The payload can't be used; the message says why, for the peer's log. */
 export class WireError extends Error {
@@ -60,9 +80,11 @@ export function decodeRequest(payload: Buffer): LinkRequest {
       requireCount(body['windowMs'], 'windowMs');
       return { kind: 'hello', hello: body as never };
     case 'heartbeat':
-      if (typeof body['status'] !== 'object' || body['status'] === null) throw new WireError('heartbeat without status');
       requireCount(body['sentMs'], 'sentMs');
-      return { kind: 'heartbeat', heartbeat: body as never };
+      return {
+        kind: 'heartbeat',
+        heartbeat: { edge: body['edge'], epoch: body['epoch'], sentMs: body['sentMs'], status: statusOf(body['status']) },
+      };
     default:
       throw new WireError(`unknown request ${String(body['kind']).slice(0, 40)}`);
   }
@@ -196,6 +218,12 @@ function fromColumns(body: Record<string, unknown>): PartsRequest {
     generations: countsOf(body['generations']),
     rows,
   };
+}
+
+function statusOf(status: unknown): EdgeStatus {
+  const parsed = edgeStatus.safeParse(status);
+  if (!parsed.success) throw new WireError(`heartbeat status: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
+  return parsed.data;
 }
 
 /** A copy without a prototype, so that no household id finds an inherited property. */

@@ -44,7 +44,7 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX outbox_unacked ON outbox (source_id, from_seq) WHERE state < ${ROW_STATE.acked};
    CREATE VIEW power_averages (id, node_id, average, postal_code, timestamp, sent) AS
      SELECT outbox.id, 'household_' || household,
-       (SELECT json_extract(body, '$.stats[' || field.key * 5 || ']') FROM json_each(body, '$.fields') field WHERE field.value = 'power')
+       (SELECT json_extract(body, '$.stats[' || (field.key * 5) || ']') FROM json_each(body, '$.fields') field WHERE field.value = 'power')
          / (to_seq - from_seq + 1),
        COALESCE((SELECT postal_code FROM households WHERE households.household = sources.household), 0),
        strftime('%Y-%m-%d %H:%M:%S', window_start_ms / 1000, 'unixepoch'),

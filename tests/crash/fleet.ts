@@ -1,0 +1,188 @@
+/** Simulator, edge and cloud as real child processes from dist/, so that tests can kill each by itself. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { ChildEvent } from '../../common/child-events.ts';
+import type { EdgeStatus } from '../../common/messages.ts';
+import { compareExport, describeComparison, isClean, type Range, trueWindows } from '../truth/truth.ts';
+
+export type PartName = 'cloud' | 'edge' | 'simulate';
+
+const ROOT = join(import.meta.dirname, '../..');
+const ENTRY = join(ROOT, 'dist/fogline.js');
+/** Generous: the machines are small and busy. */
+const DONE_DEADLINE_MS = 240_000;
+
+/** Builds dist/ when the sources changed. */
+export function ensureBuilt(): void {
+  const result = spawnSync(process.execPath, [join(ROOT, 'scripts/prepare.mjs')], { cwd: ROOT, encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`scripts/prepare.mjs failed:\n${result.stdout}${result.stderr}`);
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export interface FleetOptions {
+  dataDir: string;
+  untilSeconds?: number;
+  speed?: string;
+  /** More settings, `section.key=value`. */
+  sets?: readonly string[];
+  /** Ports the edge dials, when a proxy stands before the cloud. */
+  dial?: { heartbeatPort: number; dataPort: number };
+}
+
+interface Running {
+  process: ChildProcess;
+  exited: Promise<NodeJS.Signals | number | null>;
+  log: string[];
+}
+
+export class Fleet {
+  readonly folder = mkdtempSync(join(tmpdir(), 'fogline-crash-'));
+  readonly stateDir = join(this.folder, 'state');
+  private readonly options: FleetOptions;
+  private readonly running = new Map<PartName, Running>();
+  private readonly logs: string[] = [];
+  private ports = { http: 0, heartbeat: 0, data: 0, status: 0 };
+  private finishedRun: string | undefined;
+  /** Starts so far, by part. */
+  readonly starts: Record<PartName, number> = { cloud: 0, edge: 0, simulate: 0 };
+
+  constructor(options: FleetOptions) {
+    this.options = options;
+  }
+
+  /** Chooses ports. Fixed for the fleet's life, so that a restarted part is found again. */
+  async open(): Promise<{ heartbeatPort: number; dataPort: number; httpPort: number }> {
+    this.ports = { http: await freePort(), heartbeat: await freePort(), data: await freePort(), status: await freePort() };
+    return { heartbeatPort: this.ports.heartbeat, dataPort: this.ports.data, httpPort: this.ports.http };
+  }
+
+  dial(ports: { heartbeatPort: number; dataPort: number }): void {
+    this.options.dial = ports;
+  }
+
+  /** @param failpoint `name` or `name:nth`, at which the part kills itself with SIGKILL */
+  start(part: PartName, failpoint?: string): void {
+    const process_ = spawn(process.execPath, [ENTRY, part, ...this.argumentsOf(part)], {
+      cwd: this.folder,
+      env: { ...process.env, FOGLINE_LOG_LEVEL: 'warn', ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log: string[] = [];
+    const exited = new Promise<NodeJS.Signals | number | null>((resolve) => {
+      process_.once('exit', (code, signal) => resolve(signal ?? code));
+    });
+    createInterface({ input: process_.stdout }).on('line', (line) => this.hear(JSON.parse(line) as ChildEvent));
+    createInterface({ input: process_.stderr }).on('line', (line) => {
+      log.push(line);
+      this.logs.push(`${part}: ${line}`);
+    });
+    this.running.set(part, { process: process_, exited, log });
+    this.starts[part]++;
+  }
+
+  startAll(): void {
+    for (const part of ['cloud', 'edge', 'simulate'] as const) this.start(part);
+  }
+
+  isRunning(part: PartName): boolean {
+    const running = this.running.get(part);
+    return running !== undefined && running.process.exitCode === null && running.process.signalCode === null;
+  }
+
+  pidOf(part: PartName): number {
+    return this.running.get(part)?.process.pid as number;
+  }
+
+  async kill(part: PartName): Promise<void> {
+    const running = this.running.get(part);
+    running?.process.kill('SIGKILL');
+    await running?.exited;
+  }
+
+  exited(part: PartName): Promise<NodeJS.Signals | number | null> {
+    return this.running.get(part)?.exited ?? Promise.resolve(null);
+  }
+
+  async status(): Promise<EdgeStatus | undefined> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.ports.status}/status`);
+      return (await response.json()) as EdgeStatus;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Waits until the simulator finished and the edge says that its run is done (R10). */
+  async untilDone(): Promise<EdgeStatus> {
+    return this.until('the run is done', (status) => status.runs.some(({ run, done }) => done && run === this.finishedRun));
+  }
+
+  async until(what: string, holds: (status: EdgeStatus) => boolean): Promise<EdgeStatus> {
+    const deadline = performance.now() + DONE_DEADLINE_MS;
+    let status: EdgeStatus | undefined;
+    while (performance.now() < deadline) {
+      status = await this.status();
+      if (status !== undefined && holds(status)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`not reached: ${what}; edge says ${JSON.stringify(status)}\n${this.logs.slice(-30).join('\n')}`);
+  }
+
+  exportCsv(...more: string[]): string {
+    const result = spawnSync(process.execPath, [ENTRY, 'export', '--state', this.stateDir, ...more], { encoding: 'utf8', maxBuffer: 1 << 29 });
+    if (result.status !== 0) throw new Error(`export: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  /** @throws with the counts and the last log lines unless what the cloud holds is the truth */
+  assertTruth(range: Range = {}): void {
+    const comparison = compareExport(this.exportCsv(), trueWindows(this.options.dataDir, range));
+    if (!isClean(comparison)) throw new Error(`${describeComparison(comparison)}\n${this.logs.slice(-30).join('\n')}`);
+  }
+
+  /** Seconds of CPU that the part has used so far. */
+  cpuSeconds(part: PartName): number {
+    const fields = readFileSync(`/proc/${this.pidOf(part)}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  async stop(): Promise<void> {
+    for (const part of ['simulate', 'edge', 'cloud'] as const) {
+      const running = this.running.get(part);
+      if (running === undefined) continue;
+      running.process.kill('SIGTERM');
+      const stopped = await Promise.race([running.exited.then(() => true), new Promise((resolve) => setTimeout(resolve, 10_000, false))]);
+      if (stopped === false) await this.kill(part);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private hear(event: ChildEvent): void {
+    if (event.event === 'finished') this.finishedRun = event.run;
+  }
+
+  private argumentsOf(part: PartName): string[] {
+    const { dataDir, untilSeconds, speed, sets = [], dial } = this.options;
+    const { http, heartbeat, data, status } = this.ports;
+    const all = ['link.heartbeat_seconds=0.5', 'link.heartbeat_deadline_seconds=0.4', 'link.data_deadline_seconds=3', `edge.status_port=${status}`];
+    if (part === 'cloud') all.push(`cloud.http_port=${http}`, `link.heartbeat_port=${heartbeat}`, `link.data_port=${data}`);
+    if (part === 'edge') all.push(`link.heartbeat_port=${dial?.heartbeatPort ?? heartbeat}`, `link.data_port=${dial?.dataPort ?? data}`);
+    if (part === 'simulate') {
+      all.push(`simulation.data_dir=${dataDir}`, `simulation.speed=${speed ?? 'max'}`);
+      if (untilSeconds !== undefined) all.push(`simulation.until_seconds=${untilSeconds}`);
+    }
+    return ['--state', this.stateDir, '--json', ...[...all, ...sets].flatMap((set) => ['--set', set])];
+  }
+}

@@ -1,0 +1,44 @@
+/** At least 20 seeded random kills of simulator, edge and cloud in one run: the cloud must hold the truth afterwards. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { seededRandom } from '../../common/random.ts';
+import { writeTinyData } from '../truth/tiny-data.ts';
+import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
+
+const SEED = 20_191_224;
+const KILLS = 24;
+const PARTS: readonly PartName[] = ['simulate', 'edge', 'cloud'];
+
+const dataDir = mkdtempSync(join(tmpdir(), 'fogline-kills-'));
+before(() => {
+  ensureBuilt();
+  writeTinyData(dataDir, { households: 12, seconds: 7_200, seed: SEED });
+});
+after(() => rmSync(dataDir, { recursive: true }));
+
+test(`${KILLS} random kills in one run, seed ${SEED}`, async () => {
+  const random = seededRandom(SEED);
+  // Paced so that the run lasts longer than the kills.
+  const fleet = new Fleet({ dataDir, speed: '150' });
+  let kills = 0;
+  try {
+    await fleet.open();
+    fleet.startAll();
+    while (kills < KILLS) {
+      await new Promise((resolve) => setTimeout(resolve, 300 + random.below(1_200)));
+      const part = PARTS[random.below(PARTS.length)] as PartName;
+      assert.ok(fleet.isRunning(part), `${part} ended by itself before kill ${kills + 1}`);
+      await fleet.kill(part);
+      fleet.start(part);
+      kills++;
+    }
+    await fleet.untilDone();
+    fleet.assertTruth();
+  } finally {
+    await fleet.stop();
+  }
+  assert.ok(kills >= 20);
+});
