@@ -6,10 +6,11 @@ import type { Clock } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import { type EdgeStatus, type LinkReply, type PartsRequest, rangeOf, type ShippedRow, STAT, STATS_PER_FIELD } from '../../common/messages.ts';
+import type { EdgeStatus, LinkReply, PartsRequest } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
+import type { Metrics } from '../../common/metrics.ts';
 import type { Latest } from './storage/latest.ts';
-import type { Bucket, SeriesStore, StoredVerdict } from './storage/series-store.ts';
+import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
 
 export interface ReceiverOptions {
   store: SeriesStore;
@@ -35,6 +36,8 @@ export class Receiver {
   private readonly options: ReceiverOptions;
   readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
 
+  private readonly answering = new Set<Promise<LinkReply>>();
+
   constructor(options: ReceiverOptions) {
     this.options = options;
   }
@@ -42,8 +45,26 @@ export class Receiver {
   readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
     const legacy = this.options.legacy ? this.answerLegacy(payload) : undefined;
     if (legacy !== undefined) return legacy;
-    return encodeReply(await this.answer(payload, peer));
+    const answering = this.answer(payload, peer);
+    this.answering.add(answering);
+    try {
+      return encodeReply(await answering);
+    } finally {
+      this.answering.delete(answering);
+    }
   };
+
+  /** Resolves when no request is being worked on; the store may be closed then. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.answering]);
+  }
+
+  register(metrics: Metrics): void {
+    const rows = metrics.gauge('fogline_cloud_rows', 'Rows received since the start, by outcome.', ['outcome'], (gauge) => {
+      for (const [outcome, count] of Object.entries(this.counters)) gauge.set(count, { outcome });
+    });
+    rows.reset();
+  }
 
   private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
     const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
@@ -82,7 +103,7 @@ export class Receiver {
       return result.verdicts[next++] as StoredVerdict;
     });
     this.count(verdicts);
-    this.options.latest.put(sound.flatMap((row, i) => (result.verdicts[i]?.verdict === 'stored' ? bucketsOf(row) : [])));
+    this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
     return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations };
   }
@@ -120,27 +141,4 @@ export class Receiver {
     const household = tuple.node_id.startsWith(LEGACY_PREFIX) ? tuple.node_id.slice(LEGACY_PREFIX.length) : tuple.node_id;
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${this.options.postalCodeOf(household)}`);
   }
-}
-
-/** A stored part as buckets for `latest`: for live values a part stands for its window. */
-function bucketsOf(row: ShippedRow): Bucket[] {
-  if (row.kind === 'gap') return [];
-  const { household, device } = rangeOf(row);
-  const { fields, stats, count, windowStartMs } = row.part;
-  return fields.map((field, i) => {
-    const stat = (name: keyof typeof STAT) => stats[i * STATS_PER_FIELD + STAT[name]] as number;
-    return {
-      household,
-      device,
-      field,
-      startMs: windowStartMs,
-      count,
-      mean: stat('sum') / count,
-      min: stat('min'),
-      max: stat('max'),
-      first: stat('first'),
-      last: stat('last'),
-      energyKwh: null,
-    };
-  });
 }

@@ -21,6 +21,7 @@ export interface NewRecord {
 export interface StoredRecord {
   offset: number;
   key: string | null;
+  /** May be a view of a whole batch: whoever keeps a few values for long copies them. */
   value: Buffer;
 }
 
@@ -65,11 +66,12 @@ export interface Broker {
 
   /** Makes the topic if it is missing. An existing one keeps its partitions: they are fixed at creation. */
   ensureTopic(topic: string, settings: TopicSettings): Promise<void>;
+  /** @throws OperatingError BROKER_UNREACHABLE for a topic that nobody made, as every call below */
   partitionCount(topic: string): Promise<number>;
   logState(topic: string, partition: number): Promise<LogState>;
 
   /**
-   * Appends in order and resolves when durable, with the offset of the first record.
+   * Appends 1 to BATCH_RECORDS_MAX records in order, all or none, and resolves when durable, with the offset of the first.
    * A rejected append may still have happened: the caller repeats it and the edge drops what it knows by seq.
    * @throws OperatingError BROKER_UNREACHABLE, BROKER_FULL
    */
@@ -78,6 +80,7 @@ export interface Broker {
   /**
    * Delivers every record from the given offsets on, batch by batch, waiting for `onBatch` before the partition's next.
    * An offset below the earliest starts at the earliest. Partitions not named are not consumed.
+   * @throws OperatingError STORE_DAMAGED for an offset above the end: acknowledged records are gone
    */
   consume(topic: string, group: string, from: readonly StartOffset[], onBatch: (batch: RecordBatch) => Promise<void>): Promise<Consumption>;
 

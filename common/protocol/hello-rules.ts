@@ -59,15 +59,19 @@ export function reconcileSource(
     else if (row.kind === 'gap' || told.covered.overlaps(row.fromSeq, row.toSeq)) result.drop.push(row.id);
     else held.add(row.fromSeq, row.toSeq);
   }
+  const highestRow = held.max;
   if (open !== undefined) {
     if (told.covered.overlaps(open.part.fromSeq, open.part.toSeq)) result.open = 'drop';
     else held.add(open.part.fromSeq, open.part.toSeq);
   }
 
-  result.missing = missingFromAll(1, highest, [told.covered, told.declared, held]);
+  // What was declared and taken in here all the same was there: it is searched again.
+  const gone = told.declared.clone();
+  for (const taken of [source.seen, source.covered]) for (const [from, to] of taken.ranges()) gone.remove(from, to);
+  result.missing = missingFromAll(1, highest, [told.covered, gone, held]);
   const highestMissing = result.missing.at(-1)?.[1] ?? 0;
-  // A refill above the open part would be shipped before it, and refused.
-  if (open !== undefined && result.open === 'keep' && highestMissing > open.part.toSeq) result.open = 'close';
+  // A row above the open part would be shipped before it, and refused until it closes.
+  if (open !== undefined && result.open === 'keep' && Math.max(highestMissing, highestRow) > open.part.toSeq) result.open = 'close';
 
   source.covered = told.covered;
   source.declared = told.declared;

@@ -8,7 +8,7 @@ export interface SourceView {
   declared: SeqIntervals;
   /** Digest of the stored part with exactly this range. */
   digestOf(fromSeq: number, toSeq: number): string | undefined;
-  /** Greatest event time of the device's other sources; looked at only while nothing of this source is covered. */
+  /** Greatest event time of the device's sources that were known before this one; looked at only while nothing of it is covered. */
   otherGreatestMs: number | undefined;
 }
 

@@ -81,6 +81,8 @@ export class EdgeStore {
     const { outbox, ledgerStore } = this.opened;
     try {
       outbox.write(grows, () => {
+        // Before the rows too: sources get their ids in the order in which they were first seen.
+        ledgerStore.save();
         change();
         ledgerStore.save();
       });

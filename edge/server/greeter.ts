@@ -155,7 +155,8 @@ export class Greeter {
         .filter(({ source }) => partitionOf(source.household, partitions) === partition)
         .map(({ source, result }) => ({ source, missing: result.missing }));
       if (holes.length === 0) continue;
-      const position = { partition, offset: store.ledgerStore.positions.get(partition)?.nextOffset ?? 0 };
+      // A gap has no record of its own: until it is acknowledged it holds back the whole log (R6).
+      const position = { partition, offset: (await broker.logState(POWER_TOPIC, partition)).earliestOffset };
       const found = await searchLog(broker, POWER_TOPIC, partition, holes);
       holes.forEach((hole, i) => {
         const { readings, skipped } = found[i] as (typeof found)[number];

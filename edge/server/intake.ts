@@ -84,6 +84,12 @@ export class Intake {
     this.assigned.clear();
   }
 
+  /** True when the partition's saved offset is known to be one of the log that is there now. */
+  isInLog(partition: number): boolean {
+    const logId = this.logIds.get(partition);
+    return logId !== undefined && this.options.store.ledgerStore.positions.get(partition)?.logId === logId;
+  }
+
   /** Closes open parts of partitions in which nothing came for `idleCloseMs`: sources that send no marks. */
   closeIdle(): Promise<void> {
     const { clock, store, idleCloseMs, onRows } = this.options;
@@ -136,7 +142,17 @@ export class Intake {
     if (!replaced) return Math.max(held.nextOffset, log.earliestOffset);
     logger.warn({ partition, nextOffset: held.nextOffset, logId: log.logId }, 'the log was replaced; reading it from its earliest record');
     store.ledgerStore.positions.delete(partition);
+    await store.exclusive(async () => store.commit(false, () => this.moveOffsets(partition, log.earliestOffset)));
     return log.earliestOffset;
+  }
+
+  /** What is held of a log that was replaced holds back all of the new one (R6). */
+  private moveOffsets(partition: number, offset: number): void {
+    this.options.store.outbox.setOffsets(partition, offset);
+    for (const [key, entry] of this.ledger.openIn(partition)) {
+      entry.offset = offset;
+      this.ledger.changedOpen.set(key, partition);
+    }
   }
 
   private async takeBatch(batch: RecordBatch): Promise<void> {

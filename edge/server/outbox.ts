@@ -7,7 +7,8 @@ import type { Part, SeqRange, ShippedRow } from '../../common/messages.ts';
 import type { NewRow, SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
-import { sourceKey } from '../../common/ids.ts';
+import type { QueuedSource } from '../../common/protocol/ship-order.ts';
+import { deviceKey, sourceKey } from '../../common/ids.ts';
 import { ROW_STATE } from './outbox-schema.ts';
 
 /** A row as it is shipped. */
@@ -70,6 +71,14 @@ export class Outbox implements HeldRows {
   knowSource(source: SourceRow): void {
     this.sourceIds.set(sourceKey(source.household, source.device, source.src), source.id);
     this.sourceRanges.set(source.id, { household: source.household, device: source.device, src: source.src });
+  }
+
+  /** Sources with rows that are not acked. */
+  queuedSources(): QueuedSource[] {
+    return [...this.unackedBySource.keys()].map((id) => {
+      const { household, device } = this.sourceRanges.get(id) as { household: string; device: string };
+      return { id, device: deviceKey(household, device) };
+    });
   }
 
   householdOf(sourceId: number): string {
@@ -136,6 +145,11 @@ export class Outbox implements HeldRows {
     for (const id of ids) this.statements.setState.run(ROW_STATE.queued, nowMs, id);
     this.countUnacked(sourceId, ids.length);
     this.ackedCount -= ids.length;
+  }
+
+  /** The partition's log was replaced: offsets in the old one say nothing any more. */
+  setOffsets(partition: number, offset: number): void {
+    this.statements.setOffsets.run(offset, partition);
   }
 
   drop(sourceId: number, ids: readonly number[]): void {
@@ -206,7 +220,7 @@ export class Outbox implements HeldRows {
     const key = sourceKey(range.household, range.device, range.src);
     const known = this.sourceIds.get(key);
     if (known !== undefined) return known;
-    const id = Number(this.statements.insertSource.run(range.household, range.device, range.src).lastInsertRowid);
+    const id = this.statements.insertSource.pluck().get(range.household, range.device, range.src) as number;
     this.knowSource({ id, household: range.household, device: range.device, src: range.src });
     return id;
   }
@@ -251,7 +265,9 @@ function prepare(database: Database.Database) {
     countUnacked: database.prepare(`SELECT source_id, count(*) FROM outbox WHERE state < ${acked} GROUP BY source_id`),
     countAll: database.prepare('SELECT count(*) FROM outbox'),
     insertSource: database.prepare(
-      "INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, '[]', '[]', '[]', '[]')",
+      // The ledger may have saved the source before it had its first row.
+      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, '[]', '[]', '[]', '[]')
+       ON CONFLICT (household, device, src) DO UPDATE SET src = excluded.src RETURNING id`,
     ),
     insert: database.prepare(
       `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset", body)
@@ -265,6 +281,7 @@ function prepare(database: Database.Database) {
     ),
     setState: database.prepare('UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ?'),
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
+    setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),
     stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?'),
     remove: database.prepare('DELETE FROM outbox WHERE id = ?'),
     allUnacked: database.prepare(`SELECT ${COLUMNS} FROM outbox WHERE state < ${acked} AND source_id = ? ORDER BY from_seq`),

@@ -8,6 +8,7 @@ import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
 import { applyAck } from '../../common/protocol/edge-ledger.ts';
+import { earliestOfDevices } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
 import { decodeReply, encodeRequest } from '../../common/wire.ts';
@@ -109,7 +110,7 @@ export class Shipper {
   /** Rows of every source in turn, per source in seq order and above what is on its way, until the request is full. */
   private nextBatch(): QueuedRow[] {
     const { outbox, ledgerStore } = this.options.store;
-    const unparked = [...outbox.unackedBySource.keys()].filter((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
+    const unparked = earliestOfDevices(outbox.queuedSources()).filter((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     const start = this.turn++ % Math.max(1, unparked.length);
     let sources = [...unparked.slice(start), ...unparked.slice(0, start)];
     const above = this.seqsOnTheirWay();

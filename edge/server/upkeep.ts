@@ -84,11 +84,16 @@ export class Upkeep {
 
   /** R6: the first offset of any un-acked or open part, else the next offset. A hint for a take-over, nothing more. */
   private async commitOffsets(): Promise<void> {
-    const { broker, store } = this.options;
+    const { broker, store, intake } = this.options;
     const lowest = new Map<number, number>();
-    for (const { partition, nextOffset } of store.ledgerStore.positions.values()) lowest.set(partition, nextOffset);
+    for (const { partition, nextOffset } of store.ledgerStore.positions.values()) {
+      if (intake.isInLog(partition)) lowest.set(partition, nextOffset);
+    }
     const held = [...store.outbox.heads(), ...[...store.ledgerStore.ledger.open.values()].flatMap((entries) => [...entries.values()])];
-    for (const { partition, offset } of held) lowest.set(partition, Math.min(offset, lowest.get(partition) ?? offset));
+    for (const { partition, offset } of held) {
+      const nextOffset = lowest.get(partition);
+      if (nextOffset !== undefined) lowest.set(partition, Math.min(offset, nextOffset));
+    }
     const moved = [...lowest].filter(([partition, offset]) => this.committed.get(partition) !== offset);
     if (moved.length === 0) return;
     reach('edge_before_broker_commit');

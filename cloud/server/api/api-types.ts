@@ -1,25 +1,31 @@
 /** Shapes of the HTTP API, shared with the web page (types only). Times are ISO-8601 with Z. */
 
-/** GET /api/v1/states: one row for each of the 16 states, also those without a household. */
+/** One of the 16 states, also those without a household. */
 export interface StateRow {
   /** ISO 3166-2, e.g. DE-BB. */
   state: string;
   name: string;
+  /** Households known in the state. */
   households: number;
-  /** Null where the state has no household with a window. */
+  /** Households with at least one power window: the figures below are made of these. */
+  reporting: number;
+  /** Mean of the reporting households' mean power. Null where no household reports; never 0 for "nobody". */
   meanW: number | null;
-  /** Sum over households of mean W × 8.76, divided by households: a typical household's year. */
+  /** Sum over reporting households of mean W × 8.76, divided by their number: a typical household's year. */
   annualKwh: number | null;
   annualEur: number | null;
-  /** Hours of windows the mean is made of, averaged over the households. */
+  /** Hours of windows the mean is made of, averaged over the reporting households. */
   coveredHours: number;
   /** True below one hour of data: show "~". */
   rough: boolean;
 }
 
+/** GET /api/v1/states */
 export interface StatesReply {
   states: StateRow[];
   priceEurPerKwh: number;
+  /** How the annual figures are made, in words. */
+  extrapolation: string;
   /** Label of the data, e.g. "synthetic"; empty when none. */
   dataLabel: string;
   /** Event time of the newest window end, null before the first window. */
@@ -39,7 +45,14 @@ export interface HouseholdReply {
   powerW: number | null;
 }
 
-/** GET /api/v1/households/:id/windows?field&from&to&resolution&limit&cursor */
+/** GET /api/v1/households?state&limit&cursor, in order of household. */
+export interface HouseholdsReply {
+  households: HouseholdReply[];
+  /** Give it back as `cursor` for the next page; null at the end. */
+  nextCursor: string | null;
+  dataLabel: string;
+}
+
 export interface WindowRow {
   device: string;
   field: string;
@@ -51,10 +64,12 @@ export interface WindowRow {
   count: number;
 }
 
+/** GET /api/v1/households/:id/windows?field&from&to&resolution&limit&cursor, in order of device, field, start. */
 export interface WindowsReply {
   windows: WindowRow[];
   /** Give it back as `cursor` for the next page; null at the end. */
   nextCursor: string | null;
+  dataLabel: string;
 }
 
 export interface EdgeReply {
@@ -62,28 +77,70 @@ export interface EdgeReply {
   /** silent: no heartbeat for longer than expected. */
   state: 'live' | 'silent';
   lastHeartbeatAt: string;
+  /** Depth of the outbox: parts not yet acknowledged (`queued` and `sent`). */
   queued: number;
+  /** Start of the oldest window not yet acknowledged, event time. */
   oldestUnackedAt: string | null;
   households: number;
+  /** Households held back, the first 20 of `parkedCount`. */
   parked: { household: string; reason: string }[];
+  parkedCount: number;
+  /** Households for which the edge waits until the cloud assigns them, the first 20 of `waitingCount`. */
   waitingFor: string[];
+  waitingCount: number;
+  outboxFull: boolean;
   /** True when every run the edge knows is done. */
   replayFinished: boolean;
 }
 
+/** GET /api/v1/edges */
+export interface EdgesReply {
+  edges: EdgeReply[];
+}
+
 /** Data of each server-sent event `live` on /api/v1/stream; `edge` events carry an EdgeReply. */
 export interface LiveMessage {
-  /** Sum of the newest power windows of all households. */
+  /** Sum of the newest power windows of all current households; a household silent for minutes is not added. */
   totalPowerW: number | null;
+  /** Households known. */
   households: number;
+  /** Households in the total: their newest window is no older than 12 windows against the newest of all. */
+  current: number;
   /** Event time of the newest window's end. */
   newestAt: string | null;
+  /** Seconds since a window newer than all before came in, null before the first; a page opened late can't know it by itself. */
+  newestAgeSeconds: number | null;
+  /** Silent ones first, then by id; the first 100 of `edgeCount`. */
   edges: EdgeReply[];
+  edgeCount: number;
   dataLabel: string;
+  priceEurPerKwh: number;
   /** Cloud time when this was made; the page judges staleness by its own arrival clock. */
   sentAt: string;
+  /** The page calls the figures stale when no newer window came for so long. */
+  staleAfterSeconds: number;
   /** Seconds until the first window can be there, null when there is one or when it can't be told. */
   firstWindowInSeconds: number | null;
   /** Changed state rows, all of them in the first message. */
   states: StateRow[];
+}
+
+/** One entry of GET /api/data, the shape that older clients of the dashboard read. */
+export interface SeedDataRow {
+  cityName: string;
+  cost: number;
+  key: string;
+  powerAverage: number;
+}
+
+/** Body of every error, application/problem+json (RFC 9457). */
+export interface ProblemReply {
+  type: string;
+  title: string;
+  status: number;
+  /** What is wrong and how to mend it. */
+  detail: string;
+  /** The path asked for. */
+  instance: string;
+  errors?: { parameter: string; detail: string }[];
 }

@@ -29,6 +29,8 @@ export interface RangeQuery {
   fromMs?: number;
   toMs?: number;
   resolution: Resolution;
+  /** Only buckets after this one in the order of the answer: where a reader that takes pages goes on. */
+  after?: { household: string; device: string; field: string; startMs: number };
 }
 
 export interface HouseholdRow {
@@ -68,6 +70,8 @@ export interface AppendResult {
   postalCodes: Record<string, string>;
   /** Generation now held, for households refused as `not_owner`. */
   generations: Record<string, number>;
+  /** Newest window of each series that the request added to, whole: for `latest`. */
+  newest: Bucket[];
 }
 
 export interface SeriesStore {
@@ -80,7 +84,8 @@ export interface SeriesStore {
 
   /**
    * Judges each row (R4, R5) and stores it with covered intervals, rollups and first-sight households in one durable
-   * transaction. Resolves only after the fsync; when it rejects, nothing of the request was stored.
+   * transaction. The rows must have passed rowFault (wire.ts). Resolves only after the fsync; when it rejects, nothing of the
+   * request was stored.
    */
   append(request: PartsRequest): Promise<AppendResult>;
 

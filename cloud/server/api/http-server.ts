@@ -1,0 +1,167 @@
+/** The cloud's HTTP side: the API, the live stream and the page, on one port. It only reads. */
+import { setMaxListeners } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { OperatingError } from '../../../common/errors.ts';
+import type { Logger } from '../../../common/logger.ts';
+import type { ApiOptions, ApiParts } from './api-parts.ts';
+import { LiveStream, STREAM_CLIENTS_MAX } from './live-sse.ts';
+import { Overview } from './overview.ts';
+import { answerProblems, noSuchPath, onlyGet } from './problem.ts';
+import { exportRoute } from './routes/export.ts';
+import { householdsRoute } from './routes/households.ts';
+import { edgesRoute, livezRoute, metricsRoute, readyzRoute } from './routes/operations.ts';
+import { pageRoutes } from './routes/page.ts';
+import { seedDataRoute } from './routes/seed-data.ts';
+import { statesRoute } from './routes/states.ts';
+import { windowsRoute } from './routes/windows.ts';
+
+/** Sockets at once: every stream, and as many again for short requests. */
+const CONNECTIONS_MAX = 1_000;
+/** Time for a client to send its request; a GET is one packet. */
+const REQUEST_DEADLINE_MS = 10_000;
+/** Answers under way when the server stops are given so long. */
+const STOP_GRACE_MS = 1_000;
+const STOP_POLL_MS = 20;
+const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10];
+
+export interface Api {
+  /**
+   * @param port 0 = any free one
+   * @returns the port really listened on
+   * @throws OperatingError PORT_TAKEN
+   */
+  start(host: string, port: number): Promise<number>;
+  /** Ends the streams, lets short answers finish and closes. */
+  stop(): Promise<void>;
+}
+
+export function createApi(options: ApiOptions): Api {
+  const stopping = new AbortController();
+  // Every stream waits for it.
+  setMaxListeners(STREAM_CLIENTS_MAX + 1, stopping.signal);
+  const { store, latest, clock, stateNames, settings } = options;
+  const overview = new Overview({
+    store,
+    latest,
+    clock,
+    stateNames,
+    priceEurPerKwh: settings.priceEurPerKwh,
+    windowMs: settings.windowMs,
+  });
+  const parts: ApiParts = { ...options, overview, signal: stopping.signal };
+  const live = new LiveStream(parts);
+  const server = createServer(
+    { requestTimeout: REQUEST_DEADLINE_MS, headersTimeout: REQUEST_DEADLINE_MS, connectionsCheckingInterval: REQUEST_DEADLINE_MS },
+    application(parts, live),
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  return {
+    async start(host, port) {
+      overview.start();
+      live.start();
+      await listen(server, host, port, options.logger);
+      return (server.address() as AddressInfo).port;
+    },
+    async stop() {
+      stopping.abort();
+      live.stop();
+      overview.stop();
+      await close(server, options);
+    },
+  };
+}
+
+function application(parts: ApiParts, live: LiveStream): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use(securityHeaders());
+  app.use(measure(parts));
+  app.use(onlyGet);
+  app.use('/api', (_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    next();
+  });
+  app.get('/api/v1/states', statesRoute(parts));
+  app.get('/api/v1/households', householdsRoute(parts));
+  app.get('/api/v1/households/:id/windows', windowsRoute(parts));
+  app.get('/api/v1/edges', edgesRoute(parts));
+  app.get('/api/v1/stream', (request, response) => live.serve(request, response));
+  app.get('/api/v1/export', exportRoute(parts));
+  app.get('/api/data', seedDataRoute(parts));
+  app.get('/livez', livezRoute);
+  app.get('/readyz', readyzRoute(parts));
+  app.get('/metrics', metricsRoute(parts));
+  app.use(pageRoutes(parts));
+  app.use(noSuchPath);
+  app.use(answerProblems(parts.logger));
+  return app;
+}
+
+/** No other origin, no inline script or style, no frame. Plain http is served on loopback, so nothing here asks for https. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        'default-src': ["'self'"],
+        'base-uri': ["'none'"],
+        'form-action': ["'none'"],
+        'frame-ancestors': ["'none'"],
+        'object-src': ["'none'"],
+      },
+    },
+    strictTransportSecurity: false,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+}
+
+/** Counts and times every request but the streams, under the route's pattern so that ids make no new label values. */
+function measure({ metrics, clock }: ApiParts): RequestHandler {
+  const requests = metrics.counter('fogline_http_requests_total', 'Requests answered.', ['route', 'status']);
+  const durations = metrics.histogram('fogline_http_request_seconds', 'Time to answer.', DURATION_BUCKETS_SECONDS, ['route']);
+  return (request, response, next) => {
+    const startedMs = clock.monotonicMs();
+    response.once('close', () => {
+      const route = routeOf(request.route);
+      requests.add(1, { route, status: response.statusCode });
+      if (route !== '/api/v1/stream') durations.observe((clock.monotonicMs() - startedMs) / 1_000, { route });
+    });
+    next();
+  };
+}
+
+function routeOf(route: unknown): string {
+  const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined;
+  return typeof path === 'string' ? path : 'other';
+}
+
+async function listen(server: Server, host: string, port: number, logger: Logger): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') return reject(error);
+      const hint = 'stop what listens there, or set cloud.http_port to another port (0 = any free one)';
+      reject(new OperatingError('PORT_TAKEN', `port ${port} on ${host} is taken`, { retryable: false, hint, cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+  server.removeAllListeners('error');
+  server.on('error', (error) => logger.error({ err: error }, 'http server'));
+}
+
+/** A connection kept alive counts as open until it is idle and told to go, so the idle ones are told again and again. */
+async function close(server: Server, { clock }: ApiOptions): Promise<void> {
+  let isClosed = false;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve())).then(() => {
+    isClosed = true;
+  });
+  const deadlineMs = clock.monotonicMs() + STOP_GRACE_MS;
+  while (!isClosed) {
+    if (clock.monotonicMs() < deadlineMs) server.closeIdleConnections();
+    else server.closeAllConnections();
+    await Promise.race([closed, clock.sleep(STOP_POLL_MS)]);
+  }
+}

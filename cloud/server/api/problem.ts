@@ -1,0 +1,100 @@
+/** Errors of the API as application/problem+json (RFC 9457): what is wrong and how to mend it. */
+import { STATUS_CODES } from 'node:http';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { OperatingError } from '../../../common/errors.ts';
+import type { Logger } from '../../../common/logger.ts';
+import type { ProblemReply } from './api-types.ts';
+
+/** Each kind of problem; clients may look at it instead of the words. */
+export type ProblemKind =
+  | 'bad-parameter'
+  | 'bad-request'
+  | 'busy'
+  | 'internal'
+  | 'method-not-allowed'
+  | 'no-such-household'
+  | 'not-found'
+  | 'store-unavailable';
+
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly status: number;
+  readonly kind: ProblemKind;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly errors: ProblemReply['errors'];
+
+  /** @param detail what is wrong and how to mend it, one or two sentences for the caller */
+  constructor(
+    status: number,
+    kind: ProblemKind,
+    detail: string,
+    more: { headers?: Record<string, string>; errors?: ProblemReply['errors']; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: more.cause });
+    this.status = status;
+    this.kind = kind;
+    this.headers = more.headers ?? {};
+    this.errors = more.errors;
+  }
+}
+
+/** 404 for every path that no route took. */
+export const noSuchPath: RequestHandler = (request) => {
+  throw new Problem(404, 'not-found', `there is nothing at ${shortened(request.path)}; the API begins at /api/v1/states, the page at /`);
+};
+
+/** The API only reads. HEAD is GET without the body. */
+export const onlyGet: RequestHandler = (request, _response, next) => {
+  if (request.method === 'GET' || request.method === 'HEAD') return next();
+  throw new Problem(405, 'method-not-allowed', `${shortened(request.method)} is not possible, this API only reads: use GET`, {
+    headers: { Allow: 'GET, HEAD' },
+  });
+};
+
+/** The last handler. An answer that has begun can't become a problem: its connection is cut, so nobody takes it for whole. */
+export function answerProblems(logger: Logger): (error: unknown, request: Request, response: Response, next: NextFunction) => void {
+  return (error, request, response, _next) => {
+    const problem = asProblem(error);
+    if (problem.status >= 500 && problem.kind !== 'busy') {
+      logger.error({ err: problem.cause ?? problem, path: shortened(request.path), status: problem.status }, 'request failed');
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const body: ProblemReply = {
+      type: `urn:fogline:problem:${problem.kind}`,
+      title: STATUS_CODES[problem.status] ?? 'Error',
+      status: problem.status,
+      detail: problem.message,
+      instance: shortened(request.path),
+      ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+    };
+    response.status(problem.status).set(problem.headers).set('Cache-Control', 'no-store');
+    response.type('application/problem+json').send(JSON.stringify(body));
+  };
+}
+
+/** What the caller may know of an error. A bug's words stay in the log. */
+function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof OperatingError) {
+    const detail = `the store did not answer: ${error.message}; what to do: ${error.hint}`;
+    return new Problem(503, 'store-unavailable', detail, { headers: { 'Retry-After': '5' }, cause: error });
+  }
+  const status = statusOf(error);
+  if (status !== undefined)
+    return new Problem(status, 'bad-request', `the request can't be read: ${(error as Error).message}`, { cause: error });
+  return new Problem(500, 'internal', 'this is a fault of the server; its log says more. Asking again may work', { cause: error });
+}
+
+/** Express and its parts mark what the caller did wrong (an unreadable path, a bad range) with a status below 500. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('status' in error)) return undefined;
+  return typeof error.status === 'number' && error.status >= 400 && error.status < 500 ? error.status : undefined;
+}
+
+/** Text from outside, cut so that an answer or a log line stays small. */
+export function shortened(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
+}

@@ -1,0 +1,61 @@
+/**
+ * Pure: what the cloud keeps of an edge's own word about itself. The status comes from another machine: it is looked at field by
+ * field and cut to size here, so that neither a faulty edge nor a long list of parked households can fill memory or break an answer.
+ */
+import type { EdgeStatus } from '../../common/messages.ts';
+
+/** Parked and waiting households kept by name; the counts tell of the rest. */
+export const HOUSEHOLDS_NAMED_MAX = 20;
+/** Characters of a household or a reason. */
+const TEXT_CHARACTERS_MAX = 200;
+
+export interface EdgeReport {
+  /** Event time of the newest reading taken in. */
+  newestMs: number | null;
+  /** Parts not yet acknowledged. */
+  outboxParts: number;
+  /** Event time of the oldest window not yet acknowledged. */
+  oldestUnackedMs: number | null;
+  households: number;
+  parked: { household: string; reason: string }[];
+  parkedCount: number;
+  waitingFor: string[];
+  waitingCount: number;
+  outboxFull: boolean;
+  /** Every run the edge knows is done, and it knows one. */
+  replayFinished: boolean;
+}
+
+export function edgeReport(status: EdgeStatus): EdgeReport {
+  const parked = list(status.parked);
+  const waitingFor = list(status.waitingFor);
+  const runs = list(status.runs);
+  return {
+    newestMs: timeOrNull(status.newestMs),
+    outboxParts: count(status.queued) + count(status.sent),
+    oldestUnackedMs: timeOrNull(status.oldestUnackedMs),
+    households: count(status.households),
+    parked: parked.slice(0, HOUSEHOLDS_NAMED_MAX).map((entry) => ({ household: text(entry?.household), reason: text(entry?.reason) })),
+    parkedCount: parked.length,
+    waitingFor: waitingFor.slice(0, HOUSEHOLDS_NAMED_MAX).map(text),
+    waitingCount: waitingFor.length,
+    outboxFull: status.outboxFull === true,
+    replayFinished: runs.length > 0 && runs.every((run) => run?.done === true),
+  };
+}
+
+function list<T>(value: readonly T[]): readonly T[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function count(value: number): number {
+  return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+function timeOrNull(value: number | null): number | null {
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+function text(value: string | undefined): string {
+  return typeof value === 'string' ? value.slice(0, TEXT_CHARACTERS_MAX) : '?';
+}

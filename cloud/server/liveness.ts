@@ -1,0 +1,175 @@
+/**
+ * Knows each edge by its heartbeats. An edge is silent when none came for longer than expected; silence and return
+ * are each told once: one log line, one event, one count. Nothing here asks the edge or decides for it.
+ */
+import type { Clock, Timer } from '../../common/clock.ts';
+import { isoTime } from '../../common/iso-time.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { EdgeStatus } from '../../common/messages.ts';
+import type { Counter, Metrics } from '../../common/metrics.ts';
+import type { EdgeReply } from './api/api-types.ts';
+import { type EdgeReport, edgeReport } from './edge-report.ts';
+
+/** Edges held in memory; beyond it the one heard of longest ago is forgotten, so that invented names can't fill it. */
+export const EDGES_MAX = 10_000;
+
+/** One edge as it was last heard of. */
+export interface KnownEdge {
+  edge: string;
+  state: 'live' | 'silent';
+  /** Wall time of the last heartbeat, for people. */
+  lastHeartbeatMs: number;
+  /** Monotonic time of the last heartbeat, for the rule: a clock that is set back silences nobody. */
+  heardMs: number;
+  report: EdgeReport;
+}
+
+export interface LivenessOptions {
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  /** cloud.silent_after_seconds × 1000. */
+  silentAfterMs: number;
+}
+
+export type EdgeListener = (edge: EdgeReply) => void;
+
+/** The rule: which live edges are silent now, and when the next one can be (null when none is live). */
+export function judge(
+  edges: Iterable<KnownEdge>,
+  nowMs: number,
+  silentAfterMs: number,
+): { silent: KnownEdge[]; nextCheckMs: number | null } {
+  const silent: KnownEdge[] = [];
+  let nextCheckMs: number | null = null;
+  for (const edge of edges) {
+    if (edge.state === 'silent') continue;
+    const silentAtMs = edge.heardMs + silentAfterMs;
+    if (nowMs >= silentAtMs) silent.push(edge);
+    else nextCheckMs = Math.min(nextCheckMs ?? silentAtMs, silentAtMs);
+  }
+  return { silent, nextCheckMs };
+}
+
+export class Liveness {
+  private readonly options: LivenessOptions;
+  /** By edge id, in order of last heartbeat. */
+  private readonly known = new Map<string, KnownEdge>();
+  private readonly listeners = new Set<EdgeListener>();
+  private readonly changes: Counter;
+  private timer: Timer | undefined;
+  private running = false;
+
+  constructor(options: LivenessOptions) {
+    this.options = options;
+    this.changes = options.metrics.counter('fogline_edge_changes_total', 'Edges that fell silent or came back.', ['to']);
+    options.metrics.gauge('fogline_edge_live', '1 while heartbeats of the edge come, 0 when it is silent.', ['edge'], (gauge) => {
+      gauge.reset();
+      for (const edge of this.known.values()) gauge.set(edge.state === 'live' ? 1 : 0, { edge: edge.edge });
+    });
+    options.metrics.gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ['edge'], (gauge) => {
+      gauge.reset();
+      for (const { edge, report } of this.known.values()) gauge.set(report.outboxParts, { edge });
+    });
+  }
+
+  start(): void {
+    this.running = true;
+    this.check();
+  }
+
+  stop(): void {
+    this.running = false;
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.listeners.clear();
+  }
+
+  /**
+   * A heartbeat came in. Cheap: the thread that answers heartbeats calls it.
+   * @param atMs wall time of its arrival
+   */
+  seen(edge: string, status: EdgeStatus, atMs: number): void {
+    const before = this.known.get(edge);
+    const now: KnownEdge = {
+      edge,
+      state: 'live',
+      lastHeartbeatMs: atMs,
+      heardMs: this.options.clock.monotonicMs(),
+      report: edgeReport(status),
+    };
+    this.known.delete(edge);
+    this.known.set(edge, now);
+    if (before === undefined) this.forgetBeyondLimit();
+    if (before?.state === 'silent') this.tellReturn(now, now.heardMs - before.heardMs);
+    if (before === undefined) this.options.logger.info({ edge }, 'edge heard for the first time');
+    if (this.timer === undefined) this.check();
+  }
+
+  /** All edges known, by id. */
+  edges(): EdgeReply[] {
+    return [...this.known.values()].map(edgeReply).sort((a, b) => (a.edge < b.edge ? -1 : 1));
+  }
+
+  /** As edges(), with what the edges said of themselves. */
+  reports(): readonly KnownEdge[] {
+    return [...this.known.values()];
+  }
+
+  /** Calls back on silence and return of an edge, never for an ordinary heartbeat. Returns the function that ends it. */
+  onChange(listener: EdgeListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private check(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (!this.running) return;
+    const nowMs = this.options.clock.monotonicMs();
+    const { silent, nextCheckMs } = judge(this.known.values(), nowMs, this.options.silentAfterMs);
+    for (const edge of silent) this.tellSilence(edge);
+    if (nextCheckMs !== null) this.timer = this.options.clock.timer('edge silence', Math.ceil(nextCheckMs - nowMs), () => this.check());
+  }
+
+  private tellSilence(edge: KnownEdge): void {
+    edge.state = 'silent';
+    const { silentAfterMs } = this.options;
+    this.options.logger.warn({ edge: edge.edge, lastHeartbeatAt: isoTime(edge.lastHeartbeatMs), silentAfterMs }, 'edge is silent');
+    this.tell(edge);
+  }
+
+  private tellReturn(edge: KnownEdge, silentMs: number): void {
+    this.options.logger.info({ edge: edge.edge, silentMs: Math.round(silentMs), outboxParts: edge.report.outboxParts }, 'edge is back');
+    this.tell(edge);
+  }
+
+  private tell(edge: KnownEdge): void {
+    this.changes.add(1, { to: edge.state });
+    const reply = edgeReply(edge);
+    for (const listener of this.listeners) listener(reply);
+  }
+
+  private forgetBeyondLimit(): void {
+    if (this.known.size <= EDGES_MAX) return;
+    const oldest = this.known.keys().next();
+    if (!oldest.done) this.known.delete(oldest.value);
+  }
+}
+
+function edgeReply({ edge, state, lastHeartbeatMs, report }: KnownEdge): EdgeReply {
+  return {
+    edge,
+    state,
+    lastHeartbeatAt: isoTime(lastHeartbeatMs),
+    queued: report.outboxParts,
+    oldestUnackedAt: report.oldestUnackedMs === null ? null : isoTime(report.oldestUnackedMs),
+    households: report.households,
+    parked: report.parked,
+    parkedCount: report.parkedCount,
+    waitingFor: report.waitingFor,
+    waitingCount: report.waitingCount,
+    outboxFull: report.outboxFull,
+    replayFinished: report.replayFinished,
+  };
+}

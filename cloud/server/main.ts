@@ -1,0 +1,79 @@
+/** `fogline cloud`: receiver, series store, API and page, until told to stop. */
+import { fileURLToPath } from 'node:url';
+import { printEvent } from '../../common/child-events.ts';
+import { systemClock } from '../../common/clock.ts';
+import type { CommandOptions } from '../../common/command.ts';
+import { processEnvironment } from '../../common/config.ts';
+import { EXIT } from '../../common/errors.ts';
+import { openLinkServer } from '../../common/link/open-link.ts';
+import { openLogger } from '../../common/logger.ts';
+import { Metrics } from '../../common/metrics.ts';
+import { randomId } from '../../common/random.ts';
+import { createApi } from './api/http-server.ts';
+import { formatRows } from './export-rows.ts';
+import { Liveness } from './liveness.ts';
+import { STATE_NAMES } from './postal-codes.ts';
+import { Receiver } from './receiver.ts';
+import { Registry } from './registry.ts';
+import { MemoryLatest } from './storage/memory-latest.ts';
+import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
+
+/** dist/web beside dist/cloud/server; from the sources it is where the build puts it. */
+const PAGE_DIRS = ['../../web', '../../dist/web'] as const;
+
+export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
+  const logger = openLogger('cloud', processEnvironment().logLevel);
+  const clock = systemClock;
+  const windowMs = config.edge.window_seconds * 1_000;
+  const metrics = new Metrics();
+  metrics.addProcess();
+  const registry = new Registry(config.cloud.households_file);
+  registry.start();
+  const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock });
+  const latest = new MemoryLatest(clock);
+  const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: config.cloud.silent_after_seconds * 1_000 });
+  const receiver = new Receiver({
+    store,
+    latest,
+    clock,
+    logger,
+    startId: randomId(),
+    spreadMs: config.cloud.reconnect_spread_seconds * 1_000,
+    legacy: config.link.legacy,
+    onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
+    postalCodeOf: (household) => registry.assign(household).postalCode,
+  });
+  receiver.register(metrics);
+  const listen = (port: number) =>
+    openLinkServer({ host: config.link.listen_host, port, clock, logger, allowPlaintext: config.link.allow_plaintext });
+  const heartbeatServer = listen(config.link.heartbeat_port);
+  const dataServer = listen(config.link.data_port);
+  const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
+  const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
+  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });
+  try {
+    await store.start();
+    await latest.start();
+    latest.put(await store.newest());
+    liveness.start();
+    const httpPort = await api.start(config.cloud.http_host, config.cloud.http_port);
+    const heartbeatPort = await heartbeatServer.start(receiver.handle);
+    const dataPort = await dataServer.start(receiver.handle);
+    const url = `http://${config.cloud.http_host}:${httpPort}`;
+    if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });
+    else process.stdout.write(`cloud: page at ${url}, edges at ports ${heartbeatPort} (heartbeats) and ${dataPort} (data)\n`);
+    await untilAborted(signal);
+  } finally {
+    await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), api.stop()]);
+    await receiver.idle();
+    liveness.stop();
+    await latest.stop();
+    await store.stop();
+  }
+  return EXIT.ok;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

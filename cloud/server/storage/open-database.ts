@@ -1,0 +1,137 @@
+/** Opening series.db, and what the database's errors mean. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { ConfigError, OperatingError } from '../../../common/errors.ts';
+import { migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
+
+/** Folder and file of the store inside a state directory. */
+export const SERIES_FILE = join('cloud', 'series.db');
+
+/** A writer that finds the file locked waits so long on its thread; then it lets the heartbeats through and tries again. */
+const WRITER_BUSY_TIMEOUT_MS = 5;
+const READER_BUSY_TIMEOUT_MS = 5;
+/** Migrations of two processes at once wait for each other, before anything is served. */
+const START_BUSY_TIMEOUT_MS = 10_000;
+/** Pages of the write-ahead log at which a commit copies it into the file: 1.6 MB, so that no commit has much to copy. */
+const WAL_AUTOCHECKPOINT_PAGES = 400;
+const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
+
+/**
+ * Opens for writing, creates what is absent, and checks the file.
+ * @throws OperatingError STORE_DAMAGED, DISK_FULL; ConfigError when the place can't be written or the file is of a newer program
+ */
+export function openForWriting(path: string): Database.Database {
+  const isNew = !existsSync(path);
+  let database: Database.Database | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
+    refuseNewerSchema(database, path);
+    // Before the first table, or it has no effect.
+    if (isNew) database.pragma('auto_vacuum = INCREMENTAL');
+    makeDurable(database);
+    refuseDamage(database, path);
+    migrate(database);
+    if (isNew) syncFolder(dirname(path));
+    database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw explainDatabaseError(error, path);
+  }
+}
+
+/**
+ * Opens for reading only, also while another process writes.
+ * @throws OperatingError DATA_UNREADABLE when there is no store, STORE_DAMAGED; ConfigError
+ */
+export function openForReading(path: string): Database.Database {
+  if (!existsSync(path)) {
+    throw new OperatingError('DATA_UNREADABLE', `there is no store at ${path}`, {
+      retryable: false,
+      hint: 'give --state the folder of a run, or start one: npm start',
+    });
+  }
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS });
+    refuseNewerSchema(database, path);
+    database.pragma('trusted_schema = OFF');
+    if (schemaVersion(database) < SCHEMA_VERSION) {
+      throw new ConfigError(
+        `${path} has an older schema (${schemaVersion(database)}) than this program's`,
+        'start the cloud server on it once: it brings the file up to date',
+      );
+    }
+    return database;
+  } catch (error) {
+    database?.close();
+    throw explainDatabaseError(error, path);
+  }
+}
+
+/** WAL makes this build of SQLite fall back to synchronous=NORMAL, which loses acknowledged parts in a power cut: FULL comes after it. */
+function makeDurable(database: Database.Database): void {
+  const settings: [string, string | number, unknown][] = [
+    ['journal_mode', 'WAL', 'wal'],
+    ['synchronous', 'FULL', 2],
+    ['wal_autocheckpoint', WAL_AUTOCHECKPOINT_PAGES, WAL_AUTOCHECKPOINT_PAGES],
+    ['journal_size_limit', JOURNAL_SIZE_LIMIT_BYTES, JOURNAL_SIZE_LIMIT_BYTES],
+    ['foreign_keys', 'ON', 1],
+    ['trusted_schema', 'OFF', 0],
+    ['cell_size_check', 'ON', 1],
+  ];
+  for (const [name, value, expected] of settings) {
+    database.pragma(`${name} = ${value}`);
+    const held = database.pragma(name, { simple: true });
+    if (held !== expected) throw new Error(`SQLite refused ${name} = ${value}: it is ${String(held)}; the store would not be durable`);
+  }
+}
+
+function refuseDamage(database: Database.Database, path: string): void {
+  const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
+  if (findings.length === 1 && findings[0]?.quick_check === 'ok') return;
+  throw damaged(path, findings.map((finding) => finding.quick_check).join('; '));
+}
+
+/** A file's name is durable only with its folder. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  fsyncSync(handle);
+  closeSync(handle);
+}
+
+function damaged(path: string, finding: string, cause?: unknown): OperatingError {
+  const hint = 'move the file away and put a backup in its place (or none): the edges fill in what they still hold';
+  return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint, cause });
+}
+
+/** True when another connection holds the write lock. */
+export function isBusy(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_BUSY');
+}
+
+/** Says who must act. What is no error of the database's is given back as it is. */
+export function explainDatabaseError(error: unknown, path: string): unknown {
+  const code = codeOf(error);
+  const message = (error as Error).message;
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
+    return new OperatingError('DISK_FULL', `no space for ${path}`, {
+      retryable: true,
+      hint: 'make room on the disk: nothing was stored, the edges keep and send again',
+      cause: error,
+    });
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_IOERR'))
+    return damaged(path, message, error);
+  if (code === 'SQLITE_CANTOPEN' || code.startsWith('SQLITE_READONLY') || code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR') {
+    return new ConfigError(`${path} can't be opened: ${message}`, 'give --state a folder that this user may write', { cause: error });
+  }
+  return error;
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}

@@ -1,0 +1,310 @@
+/**
+ * Reads the store through a connection that can't write, in pages: one short statement each, and the event loop turns between
+ * two of them, so that no answer is held in memory, heartbeats are served while a long one is read, and no reader keeps the
+ * write-ahead log from being copied back. An answer is therefore no snapshot: windows that come in while it is read may
+ * be in it or not, each bucket is in it once.
+ */
+import type Database from 'better-sqlite3';
+import { yieldToEventLoop } from '../../../common/clock.ts';
+import { windowStartMs } from '../../../common/units.ts';
+import { LocalDays, SITE_TIME_ZONE } from '../analytics/local-days.ts';
+import { addAggregate, addRollup, type Aggregate, kwhFromWattSeconds, type Rollup } from '../analytics/rollup.ts';
+import { rollupBucket, type SeriesName, windowBucket } from './buckets.ts';
+import { PART_COLUMNS, partAggregate, type PartRow, readWindow } from './part-rows.ts';
+import type { Bucket, HouseholdRow, PowerTotals, RangeQuery } from './series-store.ts';
+
+/** Rows of one page: below 5 ms on the thread that answers heartbeats. */
+const PARTS_PER_PAGE = 500;
+/** Bucket starts that a page looks at, whether the series has a bucket there or not. */
+const STARTS_PER_PAGE = 1_000;
+const SERIES_PER_PAGE = 200;
+const HOUSEHOLDS_PER_PAGE = 100;
+
+const LEVEL_MS = { '1m': 60_000, '15m': 900_000, '1h': 3_600_000 } as const;
+/** Sorts before every id. */
+const BEFORE_ALL = '';
+/** Sorts after every id. */
+const AFTER_ALL = '~';
+const MS_PER_HOUR = 3_600_000;
+
+interface SeriesRow extends SeriesName {
+  id: number;
+  device_id: number;
+  last_ms: number;
+}
+
+/** Buckets of one series with fromMs ≤ start < toMs. */
+interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+export class SeriesReader {
+  private readonly windowMs: number;
+  private readonly statements: ReturnType<typeof prepare>;
+  /** Field sets never change. */
+  private readonly fieldSets = new Map<number, readonly string[]>();
+
+  constructor(database: Database.Database, windowMs: number) {
+    this.windowMs = windowMs;
+    this.statements = prepare(database);
+  }
+
+  /** In order of household, device, field, start. No page is empty. */
+  private async *pages(query: RangeQuery): AsyncGenerator<Bucket[]> {
+    const { after } = query;
+    for await (const series of this.allSeries(query, after)) {
+      const span = { fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER, toMs: query.toMs ?? Number.MAX_SAFE_INTEGER };
+      if (after !== undefined && isSameSeries(series, after)) span.fromMs = Math.max(span.fromMs, after.startMs + 1);
+      for (const page of this.seriesPages(series, span, query.resolution)) {
+        if (page.length > 0) yield page;
+        await yieldToEventLoop();
+      }
+    }
+  }
+
+  async *range(query: RangeQuery): AsyncGenerator<Bucket> {
+    for await (const page of this.pages(query)) yield* page;
+  }
+
+  async households(): Promise<HouseholdRow[]> {
+    const all: HouseholdRow[] = [];
+    for (;;) {
+      const page = this.statements.households.all(all.at(-1)?.household ?? BEFORE_ALL, HOUSEHOLDS_PER_PAGE) as HouseholdRow[];
+      all.push(...page);
+      if (page.length < HOUSEHOLDS_PER_PAGE) return all;
+      await yieldToEventLoop();
+    }
+  }
+
+  async powerTotals(): Promise<PowerTotals[]> {
+    const all: PowerTotals[] = [];
+    let last = BEFORE_ALL;
+    for (;;) {
+      const page = this.statements.powerTotals.all(last, HOUSEHOLDS_PER_PAGE) as PowerTotalsRow[];
+      for (const { household, state, count, energyWs, windows } of page) {
+        if (count === null || count === 0) continue;
+        all.push({
+          household,
+          state,
+          count,
+          energyKwh: kwhFromWattSeconds(energyWs),
+          coveredHours: (windows * this.windowMs) / MS_PER_HOUR,
+        });
+      }
+      if (page.length < HOUSEHOLDS_PER_PAGE) return all;
+      last = (page.at(-1) as PowerTotalsRow).household;
+      await yieldToEventLoop();
+    }
+  }
+
+  /** Without the series whose newest window was forgotten. */
+  async newest(): Promise<Bucket[]> {
+    const buckets: Bucket[] = [];
+    for await (const series of this.allSeries({}, undefined)) {
+      const startMs = windowStartMs(series.last_ms, this.windowMs);
+      const parts = this.statements.windowParts.all(series.device_id, startMs) as PartRow[];
+      const aggregate = readWindow(parts, (id) => this.fieldsOf(id)).get(series.field);
+      if (aggregate !== undefined) buckets.push(windowBucket(series, startMs, aggregate, this.windowMs));
+    }
+    return buckets;
+  }
+
+  private async *allSeries(only: { household?: string; field?: string }, from: SeriesName | undefined): AsyncGenerator<SeriesRow> {
+    const { household, field = null } = only;
+    const begin = { household: household ?? BEFORE_ALL, device: BEFORE_ALL, field: BEFORE_ALL };
+    let last: SeriesName | undefined;
+    for (;;) {
+      const at = last ?? (from !== undefined && isLater(from, begin) ? from : begin);
+      const place = { fromHousehold: at.household, fromDevice: at.device, fromField: at.field, skip: last === undefined ? 0 : 1 };
+      const page = this.statements.series.all({
+        ...place,
+        toHousehold: household ?? AFTER_ALL,
+        field,
+        limit: SERIES_PER_PAGE,
+      }) as SeriesRow[];
+      yield* page;
+      if (page.length < SERIES_PER_PAGE) return;
+      last = page.at(-1);
+      await yieldToEventLoop();
+    }
+  }
+
+  private seriesPages(series: SeriesRow, span: Span, resolution: RangeQuery['resolution']): Iterable<Bucket[]> {
+    if (resolution === 'raw') return this.windowPages(series, span);
+    if (resolution === '1d') return this.dayPages(series, span);
+    return this.rollupPages(series, span, LEVEL_MS[resolution]);
+  }
+
+  private *windowPages(series: SeriesRow, span: Span): Generator<Bucket[]> {
+    // A window may lie on both sides of a page's end: it is given out when the next one begins.
+    let open: { startMs: number; aggregate: Aggregate } | undefined;
+    let [startMs, source, seq] = [span.fromMs, -1, -1];
+    for (;;) {
+      const parts = this.statements.parts.all(series.device_id, startMs, source, seq, span.toMs, PARTS_PER_PAGE) as PartRow[];
+      const page: Bucket[] = [];
+      for (const part of parts) {
+        const aggregate = this.fieldOf(part, series.field);
+        if (aggregate === undefined) continue;
+        if (open?.startMs === part[0]) addAggregate(open.aggregate, aggregate);
+        else {
+          if (open !== undefined) page.push(windowBucket(series, open.startMs, open.aggregate, this.windowMs));
+          open = { startMs: part[0], aggregate };
+        }
+      }
+      const last = parts.at(-1);
+      const isEnd = last === undefined || parts.length < PARTS_PER_PAGE;
+      if (isEnd && open !== undefined) page.push(windowBucket(series, open.startMs, open.aggregate, this.windowMs));
+      yield page;
+      if (isEnd) return;
+      [startMs, source, seq] = last;
+    }
+  }
+
+  private *rollupPages(series: SeriesRow, span: Span, levelMs: number): Generator<Bucket[]> {
+    for (const rows of this.rollups(series, span, levelMs)) yield rows.map((rollup) => rollupBucket(series, rollup));
+  }
+
+  private *dayPages(series: SeriesRow, span: Span): Generator<Bucket[]> {
+    const days = new LocalDays(SITE_TIME_ZONE);
+    let open: Rollup | undefined;
+    for (const rows of this.rollups(series, daysWithin(days, span), LEVEL_MS['15m'])) {
+      const page: Bucket[] = [];
+      for (const rollup of rows) {
+        const startMs = days.startOf(rollup.startMs);
+        if (open?.startMs === startMs) addRollup(open, rollup);
+        else {
+          if (open !== undefined) page.push(rollupBucket(series, open));
+          open = { ...rollup, startMs };
+        }
+      }
+      yield page;
+    }
+    if (open !== undefined) yield [rollupBucket(series, open)];
+  }
+
+  private *rollups(series: SeriesRow, span: Span, levelMs: number): Generator<Rollup[]> {
+    const { toMs } = span;
+    let { fromMs } = span;
+    for (;;) {
+      const rows = this.statements.rollups.all({ levelMs, fromMs, toMs, seriesId: series.id, limit: STARTS_PER_PAGE }) as RollupRow[];
+      yield rows.filter((row) => row[1] !== null).map(rollupOf);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < STARTS_PER_PAGE) return;
+      fromMs = last[0] + 1;
+    }
+  }
+
+  private fieldOf(part: PartRow, field: string): Aggregate | undefined {
+    const fields = this.fieldsOf(part[6]);
+    const index = fields.indexOf(field);
+    return index === -1 ? undefined : partAggregate(part, fields.length, index);
+  }
+
+  private fieldsOf(fieldSetId: number): readonly string[] {
+    let fields = this.fieldSets.get(fieldSetId);
+    if (fields === undefined) {
+      fields = JSON.parse(this.statements.fieldSet.get(fieldSetId) as string) as string[];
+      this.fieldSets.set(fieldSetId, fields);
+    }
+    return fields;
+  }
+}
+
+/** The days that begin within the span. */
+function daysWithin(days: LocalDays, span: Span): Span {
+  const isTime = (timeMs: number) => Math.abs(timeMs) <= DATE_MS_MAX - 2 * 86_400_000;
+  return {
+    fromMs: isTime(span.fromMs) ? days.startAtOrAfter(span.fromMs) : span.fromMs,
+    toMs: isTime(span.toMs) ? days.startAtOrAfter(span.toMs) : span.toMs,
+  };
+}
+
+/** What a Date holds. */
+const DATE_MS_MAX = 8.64e15;
+
+function isSameSeries(a: SeriesName, b: SeriesName): boolean {
+  return a.household === b.household && a.device === b.device && a.field === b.field;
+}
+
+function isLater(a: SeriesName, b: SeriesName): boolean {
+  return a.household > b.household || (a.household === b.household && a.device > b.device);
+}
+
+/** Nulls after the start where the series has no bucket. */
+type RollupRow = [startMs: number, ...numbers: (number | null)[]];
+
+function rollupOf(row: RollupRow): Rollup {
+  const [startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount] =
+    row as Fifteen;
+  return { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount };
+}
+
+type Five = [number, number, number, number, number];
+type Fifteen = [...Five, ...Five, ...Five];
+
+interface PowerTotalsRow {
+  household: string;
+  state: string;
+  count: number | null;
+  energyWs: number;
+  windows: number;
+}
+
+function prepare(database: Database.Database) {
+  return {
+    households: database.prepare(
+      `SELECT household, postal_code AS postalCode, state, postal_code_from AS postalCodeFrom,
+         (SELECT min(s.first_ms) FROM devices d JOIN sources s ON s.device_id = d.id WHERE d.household_id = h.id) AS firstMs,
+         (SELECT max(s.greatest_ms) FROM devices d JOIN sources s ON s.device_id = d.id WHERE d.household_id = h.id) AS lastMs,
+         (SELECT ifnull(sum(s.readings), 0) FROM devices d JOIN sources s ON s.device_id = d.id WHERE d.household_id = h.id) AS readings,
+         (SELECT ifnull(sum(g.to_seq - g.from_seq + 1), 0) FROM devices d JOIN sources s ON s.device_id = d.id
+            JOIN gaps g ON g.source_id = s.id WHERE d.household_id = h.id) AS declared
+       FROM households h WHERE household > ? ORDER BY household LIMIT ?`,
+    ),
+    // Of several devices the one with most windows tells how long the household was heard.
+    powerTotals: database.prepare(
+      `SELECT household, state, sum(s.count) AS count, sum(s.energy_ws) AS energyWs, max(s.window_count) AS windows
+       FROM (SELECT id, household, state FROM households WHERE household > ? ORDER BY household LIMIT ?) h
+         LEFT JOIN devices d ON d.household_id = h.id LEFT JOIN series s ON s.device_id = d.id AND s.field = 'power'
+       GROUP BY household ORDER BY household`,
+    ),
+    // CROSS JOIN keeps the order of the tables, which is the order of the answer.
+    series: database.prepare(
+      `SELECT h.household, d.device, s.field, s.id, s.device_id, s.last_ms
+       FROM households h CROSS JOIN devices d ON d.household_id = h.id CROSS JOIN series s ON s.device_id = d.id
+       WHERE h.household BETWEEN :fromHousehold AND :toHousehold AND (:field IS NULL OR s.field = :field)
+         AND ((h.household, d.device, s.field) > (:fromHousehold, :fromDevice, :fromField)
+              OR (:skip = 0 AND (h.household, d.device, s.field) = (:fromHousehold, :fromDevice, :fromField)))
+       ORDER BY h.household, d.device, s.field LIMIT :limit`,
+    ),
+    parts: database
+      .prepare(
+        `SELECT ${PART_COLUMNS} FROM parts
+       WHERE device_id = ? AND (window_start_ms, source_id, from_seq) > (?, ?, ?) AND window_start_ms < ?
+       ORDER BY window_start_ms, source_id, from_seq LIMIT ?`,
+      )
+      .raw(),
+    windowParts: database
+      .prepare(`SELECT ${PART_COLUMNS} FROM parts WHERE device_id = ? AND window_start_ms = ? ORDER BY source_id, from_seq`)
+      .raw(),
+    // The rollups lie by time, all series side by side: from one start to the next by a look-up, instead of over all series.
+    // A start at which this series has nothing gives nulls, so that a page is bounded by the starts looked at.
+    rollups: database
+      .prepare(
+        `WITH RECURSIVE starts (start_ms) AS (
+           SELECT min(start_ms) FROM rollups WHERE level_ms = :levelMs AND start_ms >= :fromMs
+           UNION ALL
+           SELECT (SELECT min(r.start_ms) FROM rollups r WHERE r.level_ms = :levelMs AND r.start_ms > starts.start_ms)
+           FROM starts WHERE starts.start_ms < :toMs
+           LIMIT :limit
+         )
+         SELECT starts.start_ms, count, sum, min, max, first, first_ms, first_source, first_seq, last, last_ms, last_source, last_seq,
+           energy_ws, window_count
+         FROM starts LEFT JOIN rollups r ON r.level_ms = :levelMs AND r.start_ms = starts.start_ms AND r.series_id = :seriesId
+         WHERE starts.start_ms < :toMs`,
+      )
+      .raw(),
+    fieldSet: database.prepare('SELECT fields FROM field_sets WHERE id = ?').pluck(),
+  };
+}

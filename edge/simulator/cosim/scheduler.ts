@@ -1,0 +1,124 @@
+/**
+ * Who steps next: the earliest time first, and of one time the simulator that others wait for (its rank in the data flow).
+ * A heap holds one entry per simulator that has a step ahead, so idle simulators cost nothing.
+ */
+import { compareTimes, type TieredTime } from './tiered-time.ts';
+
+export class Scheduler {
+  private readonly ranks: readonly number[];
+  /** Earliest step of each simulator, by index; the rest of its steps, later ones, in order. */
+  private readonly next: (TieredTime | undefined)[];
+  private readonly later: TieredTime[][];
+  /** Indices of simulators with a step ahead, as a binary heap. */
+  private readonly heap: number[] = [];
+  private readonly position: number[];
+
+  /** @param ranks one per simulator, all different; of one time the lowest goes first */
+  constructor(ranks: readonly number[]) {
+    this.ranks = ranks;
+    this.next = ranks.map(() => undefined);
+    this.later = ranks.map(() => []);
+    this.position = ranks.map(() => -1);
+  }
+
+  /** A step that is already there is not added again. */
+  add(simulator: number, time: TieredTime): void {
+    const first = this.next[simulator];
+    if (first === undefined) {
+      this.next[simulator] = time;
+      this.position[simulator] = this.heap.push(simulator) - 1;
+      this.rise(this.heap.length - 1);
+      return;
+    }
+    const order = compareTimes(time, first);
+    if (order === 0) return;
+    if (order > 0) {
+      insertSorted(this.later[simulator] as TieredTime[], time);
+      return;
+    }
+    (this.later[simulator] as TieredTime[]).unshift(first);
+    this.next[simulator] = time;
+    this.rise(this.position[simulator] as number);
+  }
+
+  /** Index of the simulator whose turn it is, or -1 when nothing is ahead. */
+  peek(): number {
+    return this.heap[0] ?? -1;
+  }
+
+  timeOf(simulator: number): TieredTime | undefined {
+    return this.next[simulator];
+  }
+
+  /** Takes the earliest step of the simulator away. */
+  dropFirst(simulator: number): void {
+    const following = (this.later[simulator] as TieredTime[]).shift();
+    const at = this.position[simulator] as number;
+    this.next[simulator] = following;
+    if (following !== undefined) {
+      this.sink(at);
+      return;
+    }
+    this.position[simulator] = -1;
+    const moved = this.heap.pop() as number;
+    if (moved === simulator) return;
+    this.heap[at] = moved;
+    this.position[moved] = at;
+    this.rise(at);
+    this.sink(this.position[moved] as number);
+  }
+
+  /** Simulators with a step ahead, in no order. */
+  get waiting(): readonly number[] {
+    return this.heap;
+  }
+
+  private before(a: number, b: number): boolean {
+    const order = compareTimes(this.next[a] as TieredTime, this.next[b] as TieredTime);
+    return order < 0 || (order === 0 && (this.ranks[a] as number) < (this.ranks[b] as number));
+  }
+
+  private rise(from: number): void {
+    let at = from;
+    const simulator = this.heap[at] as number;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = this.heap[parent] as number;
+      if (!this.before(simulator, above)) break;
+      this.place(above, at);
+      at = parent;
+    }
+    this.place(simulator, at);
+  }
+
+  private sink(from: number): void {
+    let at = from;
+    const simulator = this.heap[at] as number;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= this.heap.length) break;
+      if (child + 1 < this.heap.length && this.before(this.heap[child + 1] as number, this.heap[child] as number)) child++;
+      const below = this.heap[child] as number;
+      if (!this.before(below, simulator)) break;
+      this.place(below, at);
+      at = child;
+    }
+    this.place(simulator, at);
+  }
+
+  private place(simulator: number, at: number): void {
+    this.heap[at] = simulator;
+    this.position[simulator] = at;
+  }
+}
+
+function insertSorted(times: TieredTime[], time: TieredTime): void {
+  let at = times.length;
+  while (at > 0) {
+    const order = compareTimes(times[at - 1] as TieredTime, time);
+    if (order === 0) return;
+    if (order < 0) break;
+    at--;
+  }
+  times.splice(at, 0, time);
+}

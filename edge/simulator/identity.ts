@@ -1,0 +1,104 @@
+/**
+ * What a state belongs to: one data set, one start, one simulated time 0. Other data or another start on the same state would
+ * give the same seqs to other readings, so they are refused. Another `until` is welcome, and so is a file that grew.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { ConfigError } from '../../common/errors.ts';
+import { earliestSecondMs, type HouseholdFolder, METER, sourceOf } from './models/household-folder.ts';
+import { readStateFile, saveStateFile } from './state-file.ts';
+
+export interface Identity {
+  version: 1;
+  /** Simulated time 0. Never moves for a state. */
+  t0Ms: number;
+  startSeconds: number;
+  loop: boolean;
+  /** Length of a pass of a looped data set: each pass lies later by this. */
+  passMs: number;
+  /** Source of each household's first pass; null for a file without a reading so far. */
+  sources: Record<string, string | null>;
+  /** Households set aside while running, with the reason. */
+  parked: Record<string, string>;
+  /** Rises when a parked household is back: the run is another one then. */
+  revision: number;
+}
+
+/** A pass begins at a full minute, so that a day in files is a day in the loop. */
+const PASS_ALIGNED_MS = 60_000;
+
+export interface IdentityOptions {
+  folder: HouseholdFolder;
+  startSeconds: number;
+  loop: boolean;
+}
+
+export class IdentityFile {
+  private readonly path: string;
+
+  constructor(stateFolder: string) {
+    this.path = join(stateFolder, 'identity.json');
+  }
+
+  /**
+   * The identity of this state: the saved one when it fits, a new one when there is none.
+   * @throws ConfigError when the state belongs to something else
+   */
+  establish(options: IdentityOptions): Identity {
+    const saved = readStateFile(this.path);
+    const wanted = newIdentity(options);
+    const identity = saved === undefined ? wanted : this.fit(saved as unknown as Identity, wanted);
+    saveStateFile(this.path, identity);
+    return identity;
+  }
+
+  park(identity: Identity, household: string, reason: string): void {
+    identity.parked[household] = reason;
+    saveStateFile(this.path, identity);
+  }
+
+  private fit(saved: Identity, wanted: Identity): Identity {
+    const differs = differenceOf(saved, wanted);
+    if (differs !== undefined) {
+      throw new ConfigError(`the state in ${this.path} belongs to another run: ${differs}`, 'begin anew with --fresh (the old state is kept aside), or name another --state DIR');
+    }
+    const back = Object.keys(saved.parked).filter((household) => household in wanted.sources);
+    for (const household of back) delete saved.parked[household];
+    const revision = back.length === 0 ? saved.revision : saved.revision + 1;
+    return { ...saved, revision, sources: { ...saved.sources, ...wanted.sources } };
+  }
+}
+
+function newIdentity({ folder, startSeconds, loop }: IdentityOptions): Identity {
+  const t0Ms = earliestSecondMs(folder);
+  const passMs = Math.ceil((folder.maxMs + 1 - t0Ms) / PASS_ALIGNED_MS) * PASS_ALIGNED_MS;
+  const sources = folder.files.map(({ household, scan }) => {
+    const first = scan.readings?.firstLine;
+    return [household, first === undefined ? null : sourceOf(household, METER, first, 0)] as const;
+  });
+  return { version: 1, t0Ms, startSeconds, loop, passMs, sources: Object.fromEntries(sources), parked: {}, revision: 0 };
+}
+
+function differenceOf(saved: Identity, wanted: Identity): string | undefined {
+  if (saved.version !== 1) return `it was written by another version (${String(saved.version)})`;
+  if (saved.startSeconds !== wanted.startSeconds) return `it starts at ${saved.startSeconds} s, not at ${wanted.startSeconds} s`;
+  if (saved.loop !== wanted.loop) return saved.loop ? 'it loops' : 'it does not loop';
+  for (const [household, src] of Object.entries(wanted.sources)) {
+    if (!(household in saved.sources)) return `household ${household} is not in it`;
+    const known = saved.sources[household];
+    if (known !== null && known !== src) return `the file of household ${household} begins with another reading`;
+  }
+  const gone = Object.keys(saved.sources).find((household) => !(household in wanted.sources) && !(household in saved.parked));
+  return gone === undefined ? undefined : `the file of household ${gone} is missing`;
+}
+
+/**
+ * R10: names what a run publishes. The same command on the same files is the same run; another `until`, or files that grew, make
+ * another one that goes on where the last ended.
+ * @param untilMs end of the run in event time
+ */
+export function runIdOf(identity: Identity, folder: HouseholdFolder, untilMs: number): string {
+  const { t0Ms, startSeconds, loop, sources, revision } = identity;
+  const sizes = folder.files.map(({ household, scan }) => [household, sources[household], scan.bytes]);
+  return createHash('sha256').update(JSON.stringify([t0Ms, startSeconds, untilMs, loop, revision, sizes])).digest('hex').slice(0, 12);
+}

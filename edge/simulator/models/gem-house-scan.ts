@@ -1,0 +1,129 @@
+/**
+ * A quick look over a whole Gem House file: its earliest and latest accepted reading and its first one. Reads only the
+ * timestamps of most rows, from the bytes; a row that would be the earliest or latest of its chunk is checked as a whole,
+ * by the same rule as the reader's, so the answer is exact.
+ */
+import { closeSync, fstatSync } from 'node:fs';
+import { BYTE_ORDER_MARK, headerOf, openFile, readBytes, splitLine, unreadable } from './gem-house-csv.ts';
+import { acceptRow, type Columns } from './gem-house-row.ts';
+
+export interface FileScan {
+  bytes: number;
+  /** Undefined for a file without an accepted row. */
+  readings: { minMs: number; maxMs: number; /** The first accepted line as written, without its end. */ firstLine: string } | undefined;
+}
+
+/** Bytes read at once, and the longest line. */
+const SCAN_BYTES = 1 << 20;
+
+const LF = 10;
+const CR = 13;
+const COMMA = 44;
+const QUOTE = 34;
+const ZERO = 48;
+/** More digits are no time (gem-house-row.ts). */
+const TIME_DIGITS_MAX = 16;
+
+interface Found {
+  minMs: number;
+  maxMs: number;
+  firstLine: string | undefined;
+}
+
+/** @throws OperatingError DATA_UNREADABLE when the file can't be read or has no Gem House header */
+export function scanFile(path: string): FileScan {
+  const file = openFile(path);
+  try {
+    const bytes = fstatSync(file).size;
+    const found: Found = { minMs: Number.POSITIVE_INFINITY, maxMs: Number.NEGATIVE_INFINITY, firstLine: undefined };
+    const mark = readBytes(path, file, 0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+    let columns: Columns | undefined;
+    for (let offset = mark; ; ) {
+      const chunk = readBytes(path, file, offset, SCAN_BYTES);
+      const atEnd = chunk.length < SCAN_BYTES;
+      const whole = atEnd ? chunk.length : chunk.lastIndexOf(LF) + 1;
+      if (whole === 0 && !atEnd) throw unreadable(path, `has a line of more than ${SCAN_BYTES} bytes`);
+      let lines = chunk.subarray(0, whole);
+      if (columns === undefined) {
+        const header = headerOf(path, lines);
+        columns = header.columns;
+        lines = lines.subarray(header.headerBytes);
+      }
+      scanLines(lines, columns, found);
+      if (atEnd) break;
+      offset += whole;
+    }
+    const { minMs, maxMs, firstLine } = found;
+    return { bytes, readings: firstLine === undefined ? undefined : { minMs, maxMs, firstLine } };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function scanLines(lines: Buffer, columns: Columns, found: Found): void {
+  if (lines.indexOf(QUOTE) >= 0) return checkEveryLine(lines, columns, found);
+  const extremes = found.firstLine === undefined ? undefined : extremesOf(lines, columns.timestamp);
+  if (extremes === undefined) return checkEveryLineUntilFirst(lines, columns, found);
+  for (const { timeMs, at } of extremes) {
+    if (at < 0 || (timeMs >= found.minMs && timeMs <= found.maxMs)) continue;
+    if (!checkLine(lineAt(lines, at), columns, found)) return checkEveryLine(lines, columns, found);
+  }
+}
+
+/** Until the first accepted row is known, every line is checked; the rest of the chunk goes the quick way. */
+function checkEveryLineUntilFirst(lines: Buffer, columns: Columns, found: Found): void {
+  let at = 0;
+  while (at < lines.length && found.firstLine === undefined) {
+    checkLine(lineAt(lines, at), columns, found);
+    at = endOfLine(lines, at) + 1;
+  }
+  if (at < lines.length) scanLines(lines.subarray(at), columns, found);
+}
+
+function checkEveryLine(lines: Buffer, columns: Columns, found: Found): void {
+  for (let at = 0; at < lines.length; at = endOfLine(lines, at) + 1) checkLine(lineAt(lines, at), columns, found);
+}
+
+/** @returns whether the line is an accepted row */
+function checkLine(line: string, columns: Columns, found: Found): boolean {
+  const row = acceptRow(splitLine(line) ?? [], columns);
+  if (typeof row === 'string') return false;
+  found.firstLine ??= line;
+  found.minMs = Math.min(found.minMs, row.timeMs);
+  found.maxMs = Math.max(found.maxMs, row.timeMs);
+  return true;
+}
+
+/** The lines with the least and the greatest number in the timestamp column; `at` -1 when no line has one. */
+function extremesOf(lines: Buffer, timestampColumn: number): [{ timeMs: number; at: number }, { timeMs: number; at: number }] {
+  const least = { timeMs: Number.POSITIVE_INFINITY, at: -1 };
+  const greatest = { timeMs: Number.NEGATIVE_INFINITY, at: -1 };
+  for (let start = 0; start < lines.length; ) {
+    let at = start;
+    for (let column = 0; column < timestampColumn && at < lines.length; at++) if (lines[at] === COMMA) column++;
+    const digitsAt = at;
+    let timeMs = 0;
+    for (; at < lines.length; at++) {
+      const digit = (lines[at] as number) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      timeMs = timeMs * 10 + digit;
+    }
+    // A line with fewer columns runs into the next one here: then what is found is checked, rejected, and every line looked at.
+    if (at > digitsAt && at - digitsAt <= TIME_DIGITS_MAX) {
+      if (timeMs < least.timeMs) [least.timeMs, least.at] = [timeMs, start];
+      if (timeMs > greatest.timeMs) [greatest.timeMs, greatest.at] = [timeMs, start];
+    }
+    start = endOfLine(lines, start) + 1;
+  }
+  return [least, greatest];
+}
+
+function lineAt(lines: Buffer, start: number): string {
+  const end = endOfLine(lines, start);
+  return lines.toString('utf8', start, end > start && lines[end - 1] === CR ? end - 1 : end);
+}
+
+function endOfLine(lines: Buffer, start: number): number {
+  const end = lines.indexOf(LF, start);
+  return end < 0 ? lines.length : end;
+}

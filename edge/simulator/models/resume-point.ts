@@ -1,0 +1,126 @@
+/**
+ * How far a partition is published: after each acknowledgement, the last acknowledged seq of each source and the earliest
+ * simulated second with an unacknowledged reading. One small file per partition, because there is one unacknowledged
+ * produce per partition.
+ *
+ * A reading is published iff its seq is above its source's last acknowledged one. The second only says up to where a
+ * restarted run need not keep pace.
+ */
+import { join } from 'node:path';
+import type { LogState } from '../../../common/broker/broker.ts';
+import { readStateFile, saveStateFile } from '../state-file.ts';
+
+export interface AckedSource {
+  household: string;
+  device: string;
+  src: string;
+  seq: number;
+}
+
+interface ResumeState {
+  version: 1;
+  /** The log that acknowledged, and its end then: in another log nothing is published. */
+  logId: string;
+  endOffset: number;
+  /** Last acknowledged seq of each source, as [household, device, src, seq]. A skipped range counts as acknowledged. */
+  acked: [string, string, string, number][];
+  /** Readings acknowledged. */
+  published: number;
+  /** Greatest simulated instant whose mark is acknowledged. */
+  markMs: number;
+  /** Runs whose end mark is acknowledged, the newest last. */
+  ended: string[];
+  resumeTick: number;
+}
+
+/** Runs on one state that are remembered as ended. */
+const ENDED_MAX = 100;
+
+export class ResumePoint {
+  private readonly path: string;
+  private state: ResumeState;
+  private readonly acked = new Map<string, AckedSource>();
+
+  constructor(stateFolder: string, partition: number) {
+    this.path = join(stateFolder, `resume-${partition}.json`);
+    this.state = emptyState('');
+  }
+
+  /**
+   * Reads what was saved.
+   * @returns whether it belongs to this log; otherwise everything is published (again), and the edge drops what it knows
+   */
+  load(log: LogState): boolean {
+    const saved = readStateFile(this.path) as unknown as ResumeState | undefined;
+    const fits = saved !== undefined && saved.version === 1 && saved.logId === log.logId && saved.endOffset <= log.endOffset;
+    this.state = fits ? saved : emptyState(log.logId);
+    this.acked.clear();
+    for (const [household, device, src, seq] of this.state.acked) this.acked.set(keyOf(household, src), { household, device, src, seq });
+    return fits;
+  }
+
+  /** 0 when nothing of the source is acknowledged. */
+  ackedSeq(household: string, src: string): number {
+    return this.acked.get(keyOf(household, src))?.seq ?? 0;
+  }
+
+  get sources(): Iterable<AckedSource> {
+    return this.acked.values();
+  }
+
+  get published(): number {
+    return this.state.published;
+  }
+
+  get markMs(): number {
+    return this.state.markMs;
+  }
+
+  get resumeTick(): number {
+    return this.state.resumeTick;
+  }
+
+  hasEnded(run: string): boolean {
+    return this.state.ended.includes(run);
+  }
+
+  ackReading(source: AckedSource): void {
+    this.ackSkip(source);
+    this.state.published++;
+  }
+
+  ackSkip({ household, device, src, seq }: AckedSource): void {
+    const key = keyOf(household, src);
+    const known = this.acked.get(key);
+    if (known === undefined) this.acked.set(key, { household, device, src, seq });
+    else known.seq = Math.max(known.seq, seq);
+  }
+
+  ackMark(timeMs: number): void {
+    this.state.markMs = Math.max(this.state.markMs, timeMs);
+  }
+
+  ackEnd(run: string): void {
+    this.state.ended = [...this.state.ended, run].slice(-ENDED_MAX);
+  }
+
+  /** Forgets the source: a later one of its household has taken its place, and no end mark will name it. */
+  forget(household: string, src: string): void {
+    this.acked.delete(keyOf(household, src));
+  }
+
+  save(endOffset: number, resumeTick: number): void {
+    this.state.endOffset = endOffset;
+    this.state.resumeTick = resumeTick;
+    this.state.acked = Array.from(this.acked.values(), ({ household, device, src, seq }) => [household, device, src, seq]);
+    saveStateFile(this.path, this.state);
+  }
+}
+
+function emptyState(logId: string): ResumeState {
+  return { version: 1, logId, endOffset: 0, acked: [], published: 0, markMs: Number.MIN_SAFE_INTEGER, ended: [], resumeTick: 0 };
+}
+
+function keyOf(household: string, src: string): string {
+  return `${household}/${src}`;
+}

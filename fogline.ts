@@ -1,0 +1,175 @@
+#!/usr/bin/env node
+/** The command line: one line per subcommand, each calls a main.ts. The one door to `commander`. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { CommandOptions, ExportOptions } from './common/command.ts';
+import { checkConfig, showConfig } from './common/config-report.ts';
+import { type LoadedConfig, processVariables } from './common/config.ts';
+import { EXIT } from './common/errors.ts';
+import { type CommonFlags, DEFAULT_STATE_DIR, runCommand } from './common/run-command.ts';
+
+interface ReplayFlags extends CommonFlags {
+  data?: string;
+  start?: string;
+  until?: string;
+  speed?: string;
+  loop?: boolean;
+}
+
+interface RunFlags extends ReplayFlags {
+  fresh?: boolean;
+  exitWhenDone?: boolean;
+  open?: boolean;
+}
+
+type ExportFlags = CommonFlags &
+  Partial<Pick<ExportOptions, 'url' | 'household' | 'field' | 'from' | 'to' | 'output'>> &
+  Pick<ExportOptions, 'resolution' | 'format'>;
+
+const program = new Command('fogline')
+  .description('Carries the power readings of many households from the meter to the cloud, and replays whole fleets of them.')
+  .helpCommand(false)
+  .showSuggestionAfterError()
+  .exitOverride();
+
+replayed(stateful(command('run', 'replay households through edge and cloud on this machine, with a page to look at')))
+  .option('--fresh', 'keep the old state aside and begin anew')
+  .option('--exit-when-done', 'end when everything has arrived, with a summary')
+  .option('--open', 'open the page in the browser')
+  .action((flags: RunFlags) =>
+    perform(flags, async (options, loaded) => (await import('./supervisor/main.ts')).main(runOptions(flags, options, loaded))),
+  );
+replayed(stateful(command('simulate', 'the simulator alone: households into the topic'))).action((flags: ReplayFlags) =>
+  perform(flags, async (options) => (await import('./edge/simulator/main.ts')).main(options)),
+);
+stateful(command('edge', 'one edge server: topic into windows, windows to the cloud')).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./edge/server/main.ts')).main(options)),
+);
+stateful(command('cloud', 'the cloud server: stores what edges ship, serves page and API')).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/main.ts')).main(options)),
+);
+exported(stateful(command('export', 'write what the cloud holds as CSV or JSON lines'))).action((flags: ExportFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/export-main.ts')).main(exportOptions(flags, options))),
+);
+stateful(command('sample', 'make the synthetic households', { hidden: true })).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./edge/simulator/sample-main.ts')).main(options)),
+);
+const config = program.command('config').description('the settings that hold').helpCommand(false);
+command('show', 'every setting with its value', {}, config)
+  .option('--origin', 'say where each value came from')
+  .action((flags: CommonFlags & { origin?: boolean }) =>
+    perform(flags, async ({ json }, loaded) => showConfig(loaded, { json, origin: flags.origin === true })),
+  );
+command('check', 'exit 0 when all settings are allowed', {}, config).action((flags: CommonFlags) =>
+  perform(flags, async ({ json }, loaded) => checkConfig(loaded, { json })),
+);
+
+await start();
+
+function command(name: string, description: string, options: { hidden?: boolean } = {}, parent = program): Command {
+  return parent
+    .command(name, options)
+    .description(description)
+    .exitOverride()
+    .option('--config <file>', 'settings file (default: config.ini of this folder, if there is one)')
+    .option('--set <section.key=value>', 'change one setting; may be given again', collect)
+    .option('--json', 'print JSON on stdout and nothing else there');
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+function stateful(its: Command): Command {
+  return its.option('--state <dir>', `folder of everything that is kept (default: ${DEFAULT_STATE_DIR})`);
+}
+
+function replayed(its: Command): Command {
+  return its
+    .option('--data <dir>', 'folder of household CSV files (default: synthetic households)')
+    .option('--start <seconds>', 'begin so many seconds after the earliest reading')
+    .option('--until <seconds>', 'end so many seconds after the earliest reading')
+    .option('--speed <n|max>', 'simulated seconds per second (default: 60)')
+    .option('--loop', 'begin again at the end');
+}
+
+function exported(its: Command): Command {
+  return its
+    .option('--url <url>', 'ask a running cloud server instead of reading --state')
+    .option('--household <id>', 'only this household')
+    .option('--field <name>', 'only this field, e.g. power')
+    .option('--from <time>', 'from this time on: ISO-8601, or ms UTC')
+    .option('--to <time>', 'up to before this time')
+    .addOption(new Option('--resolution <step>', 'length of a row').choices(['raw', '1m', '15m', '1h', '1d']).default('raw'))
+    .addOption(new Option('--format <format>', 'how rows are written').choices(['csv', 'ndjson']).default('csv'))
+    .option('--output <file>', 'write into this file instead of stdout', notEmpty);
+}
+
+function notEmpty(value: string): string {
+  if (value === '') throw new InvalidArgumentError('it is empty.');
+  return value;
+}
+
+/** Options that stand for a setting. */
+function replaySets(flags: ReplayFlags): string[] {
+  const sets: string[] = [];
+  if (flags.data !== undefined) sets.push(`simulation.data_dir=${flags.data}`);
+  if (flags.start !== undefined) sets.push(`simulation.start_seconds=${flags.start}`);
+  if (flags.until !== undefined) sets.push(`simulation.until_seconds=${flags.until}`);
+  if (flags.speed !== undefined) sets.push(`simulation.speed=${flags.speed}`);
+  if (flags.loop === true) sets.push('simulation.loop=true');
+  return sets;
+}
+
+function runOptions(flags: RunFlags, options: CommandOptions, { origins }: LoadedConfig) {
+  const sets = [...(flags.set ?? []), ...replaySets(flags)].flatMap((set) => ['--set', set]);
+  return {
+    ...options,
+    entry: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
+    passedOn: [...(flags.config === undefined ? [] : ['--config', flags.config]), ...sets],
+    origins,
+    fresh: flags.fresh === true,
+    exitWhenDone: flags.exitWhenDone === true,
+    open: flags.open === true,
+  };
+}
+
+function exportOptions(flags: ExportFlags, options: CommandOptions): ExportOptions {
+  const { url, household, field, from, to, resolution, format, output } = flags;
+  return { ...options, url, household, field, from, to, resolution, format, output };
+}
+
+async function perform(flags: ReplayFlags, body: (options: CommandOptions, loaded: LoadedConfig) => Promise<number>): Promise<void> {
+  // Whatever a part has left open (a socket, stdin) must not keep the process: exit, don't wait.
+  process.exit(await runCommand(flags, replaySets(flags), body));
+}
+
+async function start(): Promise<void> {
+  const stale = await whyStale();
+  if (stale !== undefined) {
+    process.stderr.write(`fogline: ${stale}\n  what to do: run npm ci (or npm run prepare)\n`);
+    process.exit(EXIT.usage);
+  }
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.excessArguments') process.stderr.write(strayHint(process.argv[2]));
+    process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  }
+}
+
+/** `npm start --until 60` reaches us as `run 60`: npm keeps options for itself unless `--` stands before them. */
+function strayHint(subcommand = ''): string {
+  if (subcommand !== 'run') return `  what to do: name the option it belongs to: npx fogline ${subcommand} --help\n`;
+  return '  what to do: options need a name, and npm wants -- before them; write: npm start -- --until 60\n';
+}
+
+/** dist/ may be older than the sources beside it. A part started by run was checked with it. */
+async function whyStale(): Promise<string | undefined> {
+  const script = new URL('../scripts/source-hash.mjs', import.meta.url);
+  if (!existsSync(script) || processVariables()['FOGLINE_CHILD_OF_RUN'] === '1') return undefined;
+  const { staleReason } = (await import(script.href)) as { staleReason: (top: string) => string | undefined };
+  return staleReason(fileURLToPath(new URL('..', import.meta.url)));
+}

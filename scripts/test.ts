@@ -1,0 +1,75 @@
+/**
+ * Runs the tests: `node --import tsx scripts/test.ts [folder or file …]`, by default everything below tests/.
+ *
+ * The last line is `N passed, M failed, K skipped`. Skips are named with their reason; with FOGLINE_REQUIRE_ALL=1 each counts as
+ * a failure too. A file without a test is a failure. Ends by itself also when something is left open.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/** Test files at once; plain machines have two cores. */
+const FILES_AT_ONCE = 2;
+/** A file that takes longer is ended and counts as failed: a forgotten timer must not hold up the run for ever. */
+const FILE_TIMEOUT_MS = 600_000;
+
+interface Tally {
+  passed: number;
+  failed: string[];
+  skipped: string[];
+}
+
+const files = testFiles(process.argv.slice(2));
+if (files.length === 0) {
+  process.stderr.write(`no *.test.ts in ${process.argv.slice(2).join(' ') || 'tests'}\n`);
+  process.exit(1);
+}
+finish(await runFiles(files));
+
+function testFiles(places: readonly string[]): string[] {
+  const found = (places.length > 0 ? places : ['tests']).flatMap((place) => {
+    const path = resolve(place);
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return place.endsWith('.test.ts') ? [path] : [];
+    return readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => join(path, name));
+  });
+  return [...new Set(found)].sort();
+}
+
+function runFiles(paths: string[]): Promise<Tally> {
+  const counted: Tally = { passed: 0, failed: [], skipped: [] };
+  const stream = run({ files: paths, concurrency: FILES_AT_ONCE, timeout: FILE_TIMEOUT_MS });
+  stream.on('test:pass', (event) => {
+    // Suites are only headings.
+    if (event.details.type === 'suite') return;
+    // A file in which no test ran is reported as a passed test with the file's name.
+    if (paths.includes(event.name)) {
+      counted.failed.push(`${relative(process.cwd(), event.name)}: no test in it`);
+      return;
+    }
+    const reason = event.skip ?? event.todo;
+    if (reason === undefined) counted.passed++;
+    else counted.skipped.push(`${event.name}: ${reason === true || reason === '' ? 'no reason given' : reason}`);
+  });
+  stream.on('test:fail', (event) => {
+    if (event.details.type === 'suite') return;
+    counted.failed.push(event.name);
+  });
+  return new Promise((done) => {
+    stream
+      .compose(new spec())
+      .on('data', (text: string) => process.stdout.write(text))
+      .on('end', () => done(counted));
+  });
+}
+
+function finish({ passed, failed, skipped }: Tally): void {
+  const required = process.env['FOGLINE_REQUIRE_ALL'] === '1';
+  const lines = skipped.map((skip) => `skipped: ${skip}${required ? ' (FOGLINE_REQUIRE_ALL=1: a failure)' : ''}`);
+  lines.push(...failed.map((name) => `failed: ${name}`));
+  const failures = failed.length + (required ? skipped.length : 0);
+  lines.push(`${passed} passed, ${failures} failed, ${skipped.length} skipped`);
+  process.stdout.write(`\n${lines.join('\n')}\n`, () => process.exit(failures > 0 || passed === 0 ? 1 : 0));
+}

@@ -1,0 +1,47 @@
+/** The command lines of the parts: what `fogline run` adds to the operator's own options. Pure but for looking for files. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunOptions } from '../common/command.ts';
+import { processVariables } from '../common/config.ts';
+import type { ChildPlan } from './child.ts';
+import type { PartName } from './child-rules.ts';
+import type { ChosenPort } from './ports.ts';
+
+export const SYNTHETIC = 'synthetic';
+const HOUSEHOLDS_FILE = 'households.json';
+
+/** Settings of this run beyond the operator's, as `section.key=value`: ports, and what belongs to the data. */
+export function addedSettings(options: RunOptions, ports: readonly ChosenPort[], dataDir: string): string[] {
+  const sets = ports.map(({ name, port }) => `${name}=${port}`);
+  const isFree = (name: string) => options.origins.get(name)?.origin === 'default';
+  const codes = join(dataDir, HOUSEHOLDS_FILE);
+  if (isFree('cloud.households_file') && existsSync(codes)) sets.push(`cloud.households_file=${codes}`);
+  if (isFree('dashboard.data_label') && options.config.simulation.data_dir === '') sets.push(`dashboard.data_label=${SYNTHETIC}`);
+  return sets;
+}
+
+/** Ports that all parts must agree on, and the page's. */
+export function wishedPorts({ config }: RunOptions) {
+  const { cloud, link } = config;
+  return [
+    { name: 'cloud.http_port', host: cloud.http_host, preferred: cloud.http_port },
+    { name: 'link.heartbeat_port', host: link.listen_host, preferred: link.heartbeat_port },
+    { name: 'link.data_port', host: link.listen_host, preferred: link.data_port },
+  ];
+}
+
+/** `node … fogline SUBCOMMAND --state … --json` with the operator's options and these settings. */
+export function commandOf(options: RunOptions, subcommand: string, settings: readonly string[]): string[] {
+  const sets = settings.flatMap((setting) => ['--set', setting]);
+  return [...options.entry, subcommand, '--state', options.stateDir, '--json', ...options.passedOn, ...sets];
+}
+
+export function planOf(options: RunOptions, part: PartName, settings: readonly string[]): ChildPlan {
+  return {
+    part,
+    command: commandOf(options, part, settings),
+    env: processVariables(),
+    logFile: join(options.stateDir, 'logs', `${part}.log`),
+    mayFinish: part === 'simulate',
+  };
+}

@@ -1,0 +1,257 @@
+/** One `fogline run`, from taking its state directory to the exit code. */
+import { spawn } from 'node:child_process';
+import { relative } from 'node:path';
+import type { ChildEvent } from '../common/child-events.ts';
+import type { Clock } from '../common/clock.ts';
+import type { RunOptions } from '../common/command.ts';
+import { speedFactor } from '../common/config.ts';
+import { EXIT } from '../common/errors.ts';
+import type { EdgeStatus } from '../common/messages.ts';
+import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
+import { Child, type ChildEnd } from './child.ts';
+import type { PartName } from './child-rules.ts';
+import { fetchJson } from './fetch-json.ts';
+import { addedSettings, commandOf, planOf, wishedPorts } from './parts.ts';
+import { type ChosenPort, choosePorts, takenPorts } from './ports.ts';
+import { identityOf } from './process-identity.ts';
+import { exitCodeWhenDone, hear, isDone, newView, type RunView, summaryOf } from './run-view.ts';
+import { finishedBeforeText, replayLine, statusLine, summaryText } from './run-text.ts';
+import { makeSample } from './sample.ts';
+import type { StateDir } from './state-dir.ts';
+import type { Terminal } from './terminal.ts';
+
+/** People are told where the page is by then, also when a part is still starting. */
+const GREET_AFTER_MS = 1_500;
+const LOOK_MS = 1_000;
+/** When only the last parts are awaited, somebody waits for us. */
+const LOOK_AT_THE_END_MS = 100;
+const TRIM_LOGS_EVERY_LOOKS = 10;
+
+/** What is read of GET /api/v1/households. */
+interface HouseholdsPage {
+  households: readonly { readings: number }[];
+  nextCursor: string | null;
+}
+
+type Outcome = { kind: 'done' } | { kind: 'stopped' } | { kind: 'gave_up'; part: string; exitCode: number; message: string };
+
+export class ReplayRun {
+  private readonly options: RunOptions;
+  private readonly state: StateDir;
+  private readonly terminal: Terminal;
+  private readonly clock: Clock;
+  private readonly view: RunView = newView();
+  private readonly children: Child[] = [];
+  /** Aborts when somebody stops us or a part gives up: ends the wait between two looks. */
+  private readonly over = new AbortController();
+  private gaveUp: Extract<ChildEnd, { kind: 'gave_up' }> | undefined;
+  private ports: readonly ChosenPort[] = [];
+  private startedMs = 0;
+  private greeted = false;
+  private replayKnownAtGreeting = false;
+  private readyTold = false;
+  private announcedDone = false;
+
+  constructor(options: RunOptions, state: StateDir, terminal: Terminal, clock: Clock) {
+    this.options = options;
+    this.state = state;
+    this.terminal = terminal;
+    this.clock = clock;
+  }
+
+  /** @returns the exit code */
+  async perform(): Promise<number> {
+    this.startedMs = this.clock.monotonicMs();
+    await this.takeState();
+    try {
+      this.ports = await choosePorts(wishedPorts(this.options));
+      const greeting = this.clock.timer('greet', GREET_AFTER_MS, () => this.greet());
+      const outcome = (await this.startParts()) ?? (await this.watch());
+      greeting.cancel();
+      const readings = await this.readingsStored();
+      await this.stopParts();
+      return this.conclude(outcome, readings);
+    } finally {
+      await this.stopParts();
+      this.terminal.erase();
+      this.state.close();
+    }
+  }
+
+  private async takeState(): Promise<void> {
+    const aside = await this.state.open(this.options.fresh);
+    if (aside !== undefined) this.terminal.say(`the old state is kept in ${aside}`);
+    const { signal } = this.options;
+    if (signal.aborted) this.over.abort();
+    else signal.addEventListener('abort', () => this.over.abort(), { once: true });
+  }
+
+  /** @returns an outcome when there is nothing to watch */
+  private async startParts(): Promise<Outcome | undefined> {
+    const { config, signal } = this.options;
+    let dataDir = config.simulation.data_dir;
+    if (dataDir === '') {
+      const sample = await makeSample(commandOf(this.options, 'sample', []), signal);
+      if (sample.kind === 'stopped') return sample;
+      if (sample.kind === 'failed') return { ...sample, kind: 'gave_up', part: 'sample' };
+      dataDir = sample.dir;
+    }
+    if (signal.aborted) return { kind: 'stopped' };
+    const settings = addedSettings(this.options, this.ports, dataDir);
+    for (const part of ['cloud', 'edge', 'simulate'] as const) this.startPart(part, settings);
+    return undefined;
+  }
+
+  private startPart(part: PartName, settings: readonly string[]): void {
+    const child = new Child(planOf(this.options, part, settings), this.clock, {
+      onEvent: (event) => this.hear(event),
+      onProcess: () => this.noteProcesses(),
+      onRestart: (name, reason, waitMs) => {
+        this.view.restarts[name]++;
+        this.terminal.say(`${name} ended (${reason}), starts again in ${waitMs / 1_000} s`);
+      },
+    });
+    this.children.push(child);
+    void child.start().then((end) => {
+      if (end.kind !== 'gave_up') return;
+      this.gaveUp ??= end;
+      this.over.abort();
+    });
+  }
+
+  private hear(event: ChildEvent): void {
+    hear(this.view, event);
+    if (event.event === 'ready') this.tellReady();
+  }
+
+  private noteProcesses(): void {
+    const running = this.children.flatMap(({ pid }) => (pid === undefined ? [] : [identityOf(pid)]));
+    this.state.note({ children: running });
+  }
+
+  /** Where the page is, what is replayed, what to do next. Said once. */
+  private greet(): void {
+    if (this.greeted) return;
+    this.greeted = true;
+    const url = this.url();
+    this.state.note({ url });
+    const taken = takenPorts(this.ports);
+    this.terminal.say(`Fogline   ${url}${taken.length === 0 ? '' : `   (${taken.join(', ')})`}`);
+    this.terminal.say(`replays   ${this.replayText()}`);
+    this.replayKnownAtGreeting = this.view.replay !== undefined;
+    this.terminal.say(`next      npx fogline export${this.stateOption()} > windows.csv   (Ctrl-C ends; the same command goes on)`);
+    if (this.options.open) openBrowser(url);
+  }
+
+  /** Said once, when the simulator has read the data and the page is there. */
+  private tellReady(): void {
+    const { replay, url } = this.view;
+    if (this.readyTold || replay === undefined || url === undefined) return;
+    this.readyTold = true;
+    this.greet();
+    if (!this.replayKnownAtGreeting) this.terminal.say(`replays   ${this.replayText()}`);
+    this.terminal.emit({ ...replay, part: 'run', url });
+    const before = this.state.finishedRun();
+    if (before?.run === replay.run) this.terminal.say(finishedBeforeText(before));
+  }
+
+  private replayText(): string {
+    const { config } = this.options;
+    const { data_dir: dataDir, loop } = config.simulation;
+    return replayLine(this.view, { dataDir, speed: speedFactor(config), loop });
+  }
+
+  /** As the operator would write it; nothing for the default. */
+  private stateOption(): string {
+    const path = relative('', this.options.stateDir);
+    return path === DEFAULT_STATE_DIR ? '' : ` --state ${path.startsWith('..') ? this.options.stateDir : path}`;
+  }
+
+  /** Known before the cloud listens, because we chose its port. */
+  private url(): string {
+    if (this.view.url !== undefined) return this.view.url;
+    const { host, port } = this.ports[0]!;
+    const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    return `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}`;
+  }
+
+  private async watch(): Promise<Outcome> {
+    for (let look = 1; ; look++) {
+      if (this.gaveUp !== undefined) return this.gaveUp;
+      if (this.options.signal.aborted) return { kind: 'stopped' };
+      await this.lookAtEdge();
+      if (this.greeted) this.terminal.status(statusLine(this.view));
+      if (isDone(this.view)) {
+        this.rememberDone();
+        if (this.options.exitWhenDone) return { kind: 'done' };
+      }
+      if (look % TRIM_LOGS_EVERY_LOOKS === 0) for (const child of this.children) child.trimLog();
+      const atTheEnd = this.view.finished !== undefined && this.options.exitWhenDone;
+      await this.clock.sleep(atTheEnd ? LOOK_AT_THE_END_MS : LOOK_MS, this.over.signal);
+    }
+  }
+
+  private async lookAtEdge(): Promise<void> {
+    const { statusUrl, finished } = this.view;
+    if (statusUrl === undefined) return;
+    const status = (await fetchJson(statusUrl)) as EdgeStatus | undefined;
+    // An answer from before the end of the simulation says nothing about the end.
+    this.view.edgeAnswers = status !== undefined && finished === this.view.finished;
+    if (status !== undefined) this.view.edge = status;
+  }
+
+  private rememberDone(): void {
+    const run = this.view.finished?.run;
+    if (this.announcedDone || run === undefined) return;
+    this.announcedDone = true;
+    if (this.state.finishedRun()?.run !== run) this.state.rememberFinished({ run, finishedAt: new Date(this.clock.nowMs()).toISOString() });
+    if (!this.options.exitWhenDone) this.terminal.say('replay finished; Ctrl-C ends');
+  }
+
+  /** What the cloud holds, asked while it still runs; null when it does not answer. */
+  private async readingsStored(): Promise<number | null> {
+    if (this.view.url === undefined || !this.options.exitWhenDone) return null;
+    let readings = 0;
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: string = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
+      const reply = (await fetchJson(`${this.view.url}/api/v1/households${page}`)) as HouseholdsPage | undefined;
+      if (reply === undefined) return null;
+      for (const household of reply.households) readings += household.readings;
+      cursor = reply.nextCursor;
+    }
+    return readings;
+  }
+
+  /** Readers last: what is under way may still arrive. */
+  private async stopParts(): Promise<void> {
+    for (const part of ['simulate', 'edge', 'cloud'] as const) await this.children.find(({ plan }) => plan.part === part)?.stop();
+  }
+
+  private conclude(outcome: Outcome, readings: number | null): number {
+    this.terminal.erase();
+    const exitCode = this.exitCodeOf(outcome);
+    const error = outcome.kind === 'gave_up' ? `${outcome.part}: ${outcome.message}` : undefined;
+    if (error !== undefined) process.stderr.write(`fogline run ends: ${error}\n`);
+    const seconds = (this.clock.monotonicMs() - this.startedMs) / 1_000;
+    const summary = summaryOf(this.view, { readings, seconds, exitCode, ...(error === undefined ? {} : { error }) });
+    this.terminal.emit(summary);
+    if (!this.options.json && outcome.kind === 'done') this.terminal.say(summaryText(summary));
+    if (!this.options.json && outcome.kind === 'stopped') this.terminal.say('stopped; the same command goes on where it was');
+    return exitCode;
+  }
+
+  private exitCodeOf(outcome: Outcome): number {
+    if (outcome.kind === 'gave_up') return outcome.exitCode;
+    if (outcome.kind === 'done') return exitCodeWhenDone(this.view);
+    return this.options.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.ok;
+  }
+}
+
+/** A machine without a browser is no reason to stop. */
+function openBrowser(url: string): void {
+  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  spawn(program, [url], { detached: true, stdio: 'ignore' })
+    .on('error', () => {})
+    .unref();
+}

@@ -1,0 +1,100 @@
+/** What `fogline run` says to people, as pure functions of what it knows. */
+import type { FinishedRun } from './state-dir.ts';
+import { isDone, parkedOf, type RunView, type Summary } from './run-view.ts';
+
+/** `35 s`, `24 min`, `1 h 12 min`, `2 days` */
+export function durationText(seconds: number): string {
+  if (seconds < 1) return 'less than a second';
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 100) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 48) return `${Math.round(hours / 24)} days`;
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+/** `26:05:09`; hours may pass 24. */
+export function clockText(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(Math.floor(whole / 3_600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+/** Thousands apart: `691,200`. */
+export function countText(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+const plural = (count: number, one: string, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`;
+
+/** What is replayed, from where to where, and how long that takes. Before the simulator has said it, what is asked for. */
+export function replayLine(view: RunView, asked: { dataDir: string; speed: number; loop: boolean }): string {
+  const speed = asked.speed === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `at ${asked.speed}× speed`;
+  const { replay } = view;
+  if (replay === undefined) {
+    const what = asked.dataDir === '' ? 'synthetic households (made at the first start)' : asked.dataDir;
+    return `${what}, ${speed}; how long it takes is told when the data have been read`;
+  }
+  const what = `${plural(replay.households, replay.dataLabel === '' ? 'household' : `${replay.dataLabel} household`)} from ${replay.t0}`;
+  const seconds = replay.untilSeconds - replay.startSeconds;
+  const span = `${clockText(replay.startSeconds)} to ${clockText(replay.untilSeconds)}`;
+  if (asked.loop) return `${what}, ${span}, ${speed}, again and again`;
+  const takes = asked.speed === Number.POSITIVE_INFINITY ? '' : `: about ${durationText(seconds / asked.speed)}`;
+  return `${what}, ${span}, ${speed}${takes}`;
+}
+
+export function statusLine(view: RunView): string {
+  const { progress, replay, edge } = view;
+  const words: string[] = [];
+  if (isDone(view)) words.push('replay finished');
+  else if (view.finished !== undefined) words.push('everything is read, the rest is on its way');
+  else if (progress !== undefined) words.push(progressText(progress));
+  else if (replay !== undefined) words.push('replay begins');
+  else words.push('starting');
+  const published = view.finished?.published ?? progress?.published;
+  if (published !== undefined) words.push(`${plural(published, 'reading')} published`);
+  if (edge !== undefined) words.push(...edgeWords(view));
+  else if (view.statusUrl !== undefined && !view.edgeAnswers) words.push('edge does not answer');
+  const quarantined = view.finished?.quarantined ?? progress?.quarantined ?? 0;
+  if (quarantined > 0) words.push(`${plural(quarantined, 'row')} quarantined`);
+  const parked = parkedOf(view);
+  if (parked.length > 0)
+    words.push(`${plural(parked.length, 'household')} parked (${parked[0]!.household.slice(0, 12)}: ${parked[0]!.reason})`);
+  const restarts = Object.entries(view.restarts).filter(([, count]) => count > 0);
+  if (restarts.length > 0) words.push(`restarts: ${restarts.map(([part, count]) => `${part} ${count}`).join(', ')}`);
+  return words.join(' · ');
+}
+
+function progressText(progress: NonNullable<RunView['progress']>): string {
+  const speed = progress.speed >= 10 ? Math.round(progress.speed) : Math.round(progress.speed * 10) / 10;
+  const left = progress.etaSeconds > 0 ? `, ${durationText(progress.etaSeconds)} left` : '';
+  return `${clockText(progress.simulatedSeconds)} of ${clockText(progress.untilSeconds)} (${countText(speed)}×${left})`;
+}
+
+function edgeWords({ edge, edgeAnswers }: RunView): string[] {
+  if (edge === undefined) return [];
+  if (!edgeAnswers) return ['edge does not answer'];
+  const words = [`${plural(edge.queued + edge.sent, 'part')} under way`];
+  if (edge.waitingFor.length > 0) words.push(`waiting for the cloud to assign ${plural(edge.waitingFor.length, 'household')}`);
+  if (edge.outboxFull) words.push('outbox full, intake waits');
+  if (edge.unreadable > 0) words.push(`${plural(edge.unreadable, 'record')} unreadable`);
+  return words;
+}
+
+export function finishedBeforeText(finished: FinishedRun): string {
+  return `finished at ${finished.finishedAt}; --fresh starts over`;
+}
+
+export function summaryText(summary: Summary): string {
+  const head = summary.exitCode === 0 ? 'replay finished' : 'ended';
+  const words = [plural(summary.households, 'household'), `${plural(summary.published, 'reading')} published`];
+  if (summary.readings !== null) words.push(`${countText(summary.readings)} stored`);
+  words.push(
+    `${summary.quarantined} quarantined`,
+    `${summary.queued} queued`,
+    plural(summary.restarts, 'restart'),
+    durationText(summary.seconds),
+  );
+  const parked = summary.parked.map(({ household, reason }) => `\n  parked: ${household}: ${reason}`);
+  return `${head}: ${words.join(', ')}${parked.join('')}`;
+}

@@ -1,0 +1,100 @@
+/** What `fogline run` knows of its parts, and what follows from it. Pure: events and answers in, texts and verdicts out. */
+import type { ChildEvent } from '../common/child-events.ts';
+import { EXIT } from '../common/errors.ts';
+import type { EdgeStatus } from '../common/messages.ts';
+import type { PartName } from './child-rules.ts';
+
+type ReplayReady = Extract<ChildEvent, { event: 'ready'; part: 'simulate' }>;
+type ReplayProgress = Extract<ChildEvent, { event: 'progress' }>;
+type ReplayFinished = Extract<ChildEvent, { event: 'finished' }>;
+
+export interface RunView {
+  /** Undefined until the cloud listens. */
+  url: string | undefined;
+  statusUrl: string | undefined;
+  replay: ReplayReady | undefined;
+  progress: ReplayProgress | undefined;
+  finished: ReplayFinished | undefined;
+  /** The edge's last answer. */
+  edge: EdgeStatus | undefined;
+  /** False when the last question was not answered. */
+  edgeAnswers: boolean;
+  restarts: Record<PartName, number>;
+}
+
+export function newView(): RunView {
+  return {
+    url: undefined,
+    statusUrl: undefined,
+    replay: undefined,
+    progress: undefined,
+    finished: undefined,
+    edge: undefined,
+    edgeAnswers: false,
+    restarts: { cloud: 0, edge: 0, simulate: 0 },
+  };
+}
+
+export function hear(view: RunView, event: ChildEvent): void {
+  if (event.event === 'progress') view.progress = event;
+  else if (event.event === 'finished') view.finished = event;
+  else if (event.part === 'cloud') view.url = event.url;
+  else if (event.part === 'edge') view.statusUrl = event.statusUrl;
+  else view.replay = event;
+}
+
+/** R10: the simulator has put its end mark, and the edge says that everything up to it has arrived. */
+export function isDone(view: RunView): boolean {
+  const run = view.finished?.run;
+  return view.edgeAnswers && run !== undefined && view.edge?.runs.some((its) => its.run === run && its.done) === true;
+}
+
+/** Households held back, by the simulator or by the edge. */
+export function parkedOf(view: RunView): { household: string; reason: string }[] {
+  const byHousehold = new Map<string, { household: string; reason: string }>();
+  for (const parked of [...(view.finished?.parked ?? []), ...(view.edge?.parked ?? [])]) byHousehold.set(parked.household, parked);
+  return [...byHousehold.values()];
+}
+
+export function restartsOf(view: RunView): number {
+  return Object.values(view.restarts).reduce((sum, count) => sum + count, 0);
+}
+
+export interface Summary {
+  event: 'summary';
+  run: string | null;
+  households: number;
+  /** Readings that the cloud holds, all runs of this state; null when it can't be asked. */
+  readings: number | null;
+  published: number;
+  quarantined: number;
+  /** Parts not acknowledged yet. */
+  queued: number;
+  parked: readonly { household: string; reason: string }[];
+  restarts: number;
+  seconds: number;
+  exitCode: number;
+  /** What went wrong, when something did. */
+  error?: string;
+}
+
+export function exitCodeWhenDone(view: RunView): number {
+  return parkedOf(view).length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+export function summaryOf(view: RunView, end: { readings: number | null; seconds: number; exitCode: number; error?: string }): Summary {
+  return {
+    event: 'summary',
+    run: view.replay?.run ?? null,
+    households: view.replay?.households ?? 0,
+    readings: end.readings,
+    published: view.finished?.published ?? view.progress?.published ?? 0,
+    quarantined: view.finished?.quarantined ?? view.progress?.quarantined ?? 0,
+    queued: (view.edge?.queued ?? 0) + (view.edge?.sent ?? 0),
+    parked: parkedOf(view),
+    restarts: restartsOf(view),
+    seconds: Math.round(end.seconds * 10) / 10,
+    exitCode: end.exitCode,
+    ...(end.error === undefined ? {} : { error: end.error }),
+  };
+}

@@ -1,0 +1,77 @@
+/** What every series store must do, seen only through the contract. An implementation hands in how it is opened. */
+import { describe, it } from 'node:test';
+import type { StoreHarness } from './series-store-probes.ts';
+import {
+  daysAreGermanDays,
+  deletionForgetsWindows,
+  longAnswersComeInPages,
+  newestIsToldWhole,
+  queriesSelect,
+  randomPartsGiveTheTruth,
+  totalsAreTheSums,
+} from './series-store-suite-reads.ts';
+import {
+  appendsAtOnce,
+  claimsRaiseGenerations,
+  declaredSeqsTurnUp,
+  eachRowGetsItsVerdict,
+  failedAppendStoresNothing,
+  firstHelloRegisters,
+  otherWindowLengthIsRefused,
+  othersAreNoOwners,
+  postalCodeStays,
+  rowsOfOneRequestSeeEachOther,
+  secondSourceMustLieLater,
+  setsOutliveARestart,
+  twoStoresOnOneFile,
+  unknownHouseholdHasNoOwner,
+  unsortedFieldsAreRejected,
+} from './series-store-suite-writes.ts';
+
+/**
+ * @param open an empty store for windows of 5 s, started; its postal codes are 00001, 00002, … in the order of asking, all `drawn`
+ *   and in DE-BB
+ */
+export function seriesStoreSuite(name: string, open: () => Promise<StoreHarness>): void {
+  const onEach = (title: string, run: (harness: StoreHarness) => Promise<void>): void => {
+    it(title, { timeout: 60_000 }, async () => {
+      const harness = await open();
+      try {
+        await run(harness);
+      } finally {
+        await harness.cleanup();
+      }
+    });
+  };
+
+  describe(`${name}: who writes`, () => {
+    onEach('the first hello registers a household', firstHelloRegisters);
+    onEach('a household keeps its postal code for ever', postalCodeStays);
+    onEach('another claim gets a higher generation, the same claim the same', claimsRaiseGenerations);
+    onEach('rows of another claim are refused and change nothing', othersAreNoOwners);
+    onEach('rows of a household that never said hello are refused', unknownHouseholdHasNoOwner);
+    onEach('an edge with another window length is refused', otherWindowLengthIsRefused);
+  });
+
+  describe(`${name}: what becomes of rows`, () => {
+    onEach('each row gets its verdict', eachRowGetsItsVerdict);
+    onEach('rows of one request see each other', rowsOfOneRequestSeeEachOther);
+    onEach('declared seqs that turn up leave their gap', declaredSeqsTurnUp);
+    onEach('covered, declared and digests outlive a restart', setsOutliveARestart);
+    onEach('a second source must begin later than the first ended', secondSourceMustLieLater);
+    onEach('a field that is there twice is not counted twice', unsortedFieldsAreRejected);
+    onEach('an append that fails before its commit stores nothing', failedAppendStoresNothing);
+    onEach('two stores on the same data see each other', twoStoresOnOneFile);
+    onEach('appends of two stores at once are all stored', appendsAtOnce);
+  });
+
+  describe(`${name}: what can be asked`, () => {
+    onEach('random parts in random order add up to the truth at every resolution', randomPartsGiveTheTruth);
+    onEach('totals and household rows are the sums of the readings', totalsAreTheSums);
+    onEach('days are German days of 23, 24 and 25 hours', daysAreGermanDays);
+    onEach('long answers come in pages and let the event loop turn', longAnswersComeInPages);
+    onEach('queries select by household, field, time and place', queriesSelect);
+    onEach('an append tells the newest windows whole', newestIsToldWhole);
+    onEach('deletion forgets windows, not what is covered', deletionForgetsWindows);
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * A link without sockets, in virtual time: requests and replies are lost, late, repeated and overtake each other as the fates
+ * say. What was sent arrives whatever became of the sender meanwhile, as bytes do that lie in a kernel's buffer.
+ */
+import assert from 'node:assert/strict';
+import type { Clock, Timer } from '../../common/clock.ts';
+import type { LinkClient, LinkHandler } from '../../common/link/link.ts';
+import { linkClosed, linkTimeout } from '../../common/link/link-errors.ts';
+
+/** What becomes of one message: after how many ms each of its copies arrives. None: it is lost. */
+export type Fate = readonly number[];
+
+export interface Fates {
+  request(): Fate;
+  reply(): Fate;
+}
+
+const PEER = { id: null, remote: 'virtual' };
+
+export class VirtualNetwork {
+  private readonly clock: Clock;
+  /** Undefined while nobody listens: requests that arrive then are lost. */
+  handler: LinkHandler | undefined;
+  readonly counters = { requests: 0, lost: 0, repeated: 0, handled: 0, timeouts: 0 };
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  dial(fates: Fates, inFlightMax: number): VirtualLink {
+    return new VirtualLink(this, fates, inFlightMax, this.clock);
+  }
+
+  /** Carries the payload to whoever listens when it arrives, and each reply back to `onReply`. */
+  carry(payload: Buffer, fates: Fates, onReply: (reply: Buffer) => void): void {
+    this.counters.requests++;
+    this.pass(payload, fates.request(), (arrived) => {
+      const { handler } = this;
+      if (handler === undefined) return;
+      this.counters.handled++;
+      void handler(arrived, PEER).then((reply) => {
+        // A cloud that was killed meanwhile sends nothing.
+        if (this.handler === handler) this.pass(reply, fates.reply(), onReply);
+      });
+    });
+  }
+
+  private pass(bytes: Buffer, fate: Fate, onArrival: (bytes: Buffer) => void): void {
+    if (fate.length === 0) this.counters.lost++;
+    if (fate.length > 1) this.counters.repeated++;
+    for (const delayMs of fate) {
+      const copy = Buffer.from(bytes);
+      this.clock.timer('message', delayMs, () => onArrival(copy));
+    }
+  }
+}
+
+interface Waiting {
+  resolve: (reply: Buffer) => void;
+  reject: (error: Error) => void;
+  deadline: Timer;
+}
+
+export class VirtualLink implements LinkClient {
+  readonly transport = 'virtual';
+  readonly inFlightMax: number;
+  private readonly network: VirtualNetwork;
+  private readonly fates: Fates;
+  private readonly clock: Clock;
+  private readonly waiting = new Set<Waiting>();
+  private state: 'new' | 'open' | 'stopped' | 'cut' = 'new';
+
+  constructor(network: VirtualNetwork, fates: Fates, inFlightMax: number, clock: Clock) {
+    this.network = network;
+    this.fates = fates;
+    this.inFlightMax = inFlightMax;
+    this.clock = clock;
+  }
+
+  start(): Promise<void> {
+    if (this.state === 'new') this.state = 'open';
+    return Promise.resolve();
+  }
+
+  request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
+    if (this.state === 'cut') return new Promise(() => {});
+    if (this.state !== 'open') return Promise.reject(linkClosed());
+    assert(this.waiting.size < this.inFlightMax, `more than ${this.inFlightMax} requests at once`);
+    return new Promise((resolve, reject) => {
+      const deadline = this.clock.timer('deadline', deadlineMs, () => {
+        this.network.counters.timeouts++;
+        if (this.waiting.delete(waiting)) reject(linkTimeout(deadlineMs));
+      });
+      const waiting = { resolve, reject, deadline };
+      this.waiting.add(waiting);
+      this.network.carry(payload, this.fates, (reply) => {
+        if (!this.waiting.delete(waiting)) return;
+        deadline.cancel();
+        resolve(reply);
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    if (this.state !== 'cut') this.state = 'stopped';
+    for (const { deadline, reject } of this.forget()) {
+      deadline.cancel();
+      reject(linkClosed());
+    }
+    return Promise.resolve();
+  }
+
+  /** The process at this end is dead: no promise of its requests is settled any more. */
+  cut(): void {
+    this.state = 'cut';
+    for (const { deadline } of this.forget()) deadline.cancel();
+  }
+
+  private forget(): Waiting[] {
+    const all = [...this.waiting];
+    this.waiting.clear();
+    return all;
+  }
+}

@@ -1,0 +1,446 @@
+/**
+ * The edge's thin orchestration over the pure rules, step by step as in edge/server/{intake,greeter,shipper}.ts. What
+ * is one `exclusive` section there is one step here.
+ */
+import { deviceKey, sourceKey } from '../../common/ids.ts';
+import { type HelloHousehold, type LinkReply, type PartsReply, rangeOf, type Verdict } from '../../common/messages.ts';
+import {
+  applyAck,
+  type EdgeLedger,
+  type FoundReading,
+  type Hole,
+  type IntakeStep,
+  type NewRow,
+  MISSING_IN_LOG,
+  type Position,
+} from '../../common/protocol/edge-ledger.ts';
+import { type HeldRow, type HeldRows, reconcileSource, type Reconciliation } from '../../common/protocol/hello-rules.ts';
+import { earliestOfDevices, type QueuedSource } from '../../common/protocol/ship-order.ts';
+import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+import type { RulesOff } from './small-model-rules.ts';
+import {
+  cloneLedger,
+  type Edge,
+  type EdgeDisk,
+  type EdgeMemory,
+  type Log,
+  type Message,
+  type OutboxRow,
+  type Packet,
+  savedLedger,
+  type Scenario,
+  type TopicPosition,
+  withEdge,
+  type World,
+} from './small-model-world.ts';
+
+export const FENCED = 'fenced';
+
+/** Something that must never happen. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+export interface Model {
+  scenario: Scenario;
+  off: RulesOff;
+}
+
+// ---- intake ------------------------------------------------------------------------------------------------
+
+interface Consuming {
+  offset: number;
+  logId: number;
+  /** The saved position is of another log and is forgotten. */
+  isReplaced?: boolean;
+}
+
+/** Takes the next record of a partition; undefined when there is none or nothing would change. */
+export function poll(model: Model, world: World, edge: Edge, partition: number): World | undefined {
+  const log = world.logs[partition] as Log;
+  const consuming: Consuming = edge.memory.consuming[partition] ?? startConsuming(model, edge.disk.positions[partition], log);
+  if (consuming.logId !== log.id) return undefined;
+  const offset = Math.max(consuming.offset, log.base);
+  const message = log.records[offset - log.base];
+  if (message === undefined) return undefined;
+  const known = consuming.isReplaced ? undefined : edge.disk.positions[partition];
+  const before = consuming.isReplaced ? withoutOffsets(edge.disk, partition, log.base) : edge.disk;
+  const position: Position = { partition, offset };
+  const ledger = cloneLedger(before.ledger);
+  const rows: NewRow[] = [];
+  if (offset >= (known?.nextOffset ?? 0)) {
+    const waits = takeRecord(model, ledger, log, message, position, rows);
+    if (waits !== undefined) return waiting(world, edge, waits);
+  }
+  const next: TopicPosition = { nextOffset: offset + 1, logId: log.id, record: message.name };
+  const disk = commit(model, before, ledger, { inserted: rows, position: { partition, next } });
+  const at = { offset: offset + 1, logId: log.id };
+  const memory: EdgeMemory = { ...edge.memory, consuming: edge.memory.consuming.map((other, i) => (i === partition ? at : other)) };
+  return withEdge(world, { ...edge, disk, memory });
+}
+
+/** R2: the saved offset, unless the log under it was replaced or begins later. */
+function startConsuming({ off }: Model, saved: TopicPosition | undefined, log: Log): Consuming {
+  if (saved === undefined) return { offset: log.base, logId: log.id, isReplaced: false };
+  const end = log.base + log.records.length;
+  const before = saved.nextOffset - 1;
+  let isReplaced = saved.logId !== log.id || saved.nextOffset > end;
+  if (!isReplaced && before >= log.base) isReplaced = log.records[before - log.base]?.name !== saved.record;
+  if (off.has('the log under the offset is checked')) isReplaced = false;
+  return { offset: isReplaced ? log.base : Math.max(saved.nextOffset, log.base), logId: log.id, isReplaced };
+}
+
+/** Offsets of another log mean nothing in this one: what is held back holds back all of it. */
+function withoutOffsets(disk: EdgeDisk, partition: number, offset: number): EdgeDisk {
+  const ledger = cloneLedger(disk.ledger);
+  for (const entry of ledger.openIn(partition).values()) entry.offset = offset;
+  const rows = disk.rows.map((row): OutboxRow => (row.row.partition === partition ? { ...row, row: { ...row.row, offset } } : row));
+  return { ...disk, ledger, rows };
+}
+
+/** @returns the household whose generation is wanted before the record can be taken */
+function takeRecord(model: Model, ledger: EdgeLedger, log: Log, message: Message, position: Position, rows: NewRow[]): string | undefined {
+  let step = intakeStep(model, ledger, message, position);
+  if (step.kind === 'search') {
+    for (const hole of step.holes) rows.push(...fill(model, ledger, log, hole, position));
+    step = intakeStep(model, ledger, message, position);
+  }
+  if (step.kind === 'search') throw new Violation('a hole is left after it was filled');
+  if (step.kind === 'waits') return step.household;
+  rows.push(...step.rows);
+  return undefined;
+}
+
+function intakeStep({ off }: Model, ledger: EdgeLedger, { message }: Message, position: Position): IntakeStep {
+  if (message.kind === 'skip') return ledger.takeSkip(message.range, position);
+  if (message.kind === 'mark') {
+    const mark = off.has('the end mark names the last seqs') ? { ...message.mark, last: [] } : message.mark;
+    return ledger.takeMark(mark, position.partition);
+  }
+  const { reading } = message;
+  if (off.has('declared is not covered') && ledger.source(reading).declared.has(reading.seq)) return { kind: 'taken', rows: [], fresh: false };
+  return ledger.takeReading(reading, position);
+}
+
+function waiting(world: World, edge: Edge, household: string): World | undefined {
+  const { memory } = edge;
+  if (memory.isHelloDue && memory.waitingFor.includes(household)) return undefined;
+  const waitingFor = [...new Set([...memory.waitingFor, household])].sort();
+  return withEdge(world, { ...edge, memory: { ...memory, waitingFor, isHelloDue: true } });
+}
+
+/** Searches the log and fills; what is declared must really be gone. */
+function fill({ off }: Model, ledger: EdgeLedger, log: Log, hole: Hole, position: Position): NewRow[] {
+  const { readings, skipped } = searchLog(log, hole, position.partition);
+  const rows = ledger.fillHole(hole, off.has('holes are searched in the log') ? new Map() : readings, skipped, position);
+  for (const row of rows) {
+    if (row.kind === 'part') continue;
+    const { fromSeq, toSeq, reason } = row.gap;
+    for (let seq = fromSeq; seq <= toSeq; seq++) {
+      if (readings.has(seq)) throw new Violation(`seq ${seq} is declared missing and lies in the log`);
+      if ((reason === MISSING_IN_LOG) === skipped.has(seq)) throw new Violation(`seq ${seq} is declared "${reason}"`);
+    }
+  }
+  return rows;
+}
+
+function searchLog(log: Log, { source, missing }: Hole, partition: number): { readings: Map<number, FoundReading>; skipped: SeqIntervals } {
+  const wanted = SeqIntervals.of(missing);
+  const key = sourceKey(source.household, source.device, source.src);
+  const readings = new Map<number, FoundReading>();
+  const skipped = new SeqIntervals();
+  log.records.forEach(({ message }, i) => {
+    if (message.kind === 'skip') {
+      const { household, device, src, fromSeq, toSeq } = message.range;
+      if (sourceKey(household, device, src) === key) skipped.add(fromSeq, toSeq);
+    } else if (message.kind === 'reading') {
+      const { household, device, src, seq } = message.reading;
+      if (sourceKey(household, device, src) !== key || !wanted.has(seq) || readings.has(seq)) return;
+      readings.set(seq, { reading: message.reading, partition, offset: log.base + i });
+    }
+  });
+  return { readings, skipped };
+}
+
+/** Closes every open part: nothing came for a while. */
+export function closeIdle(model: Model, world: World, edge: Edge): World | undefined {
+  const ledger = cloneLedger(edge.disk.ledger);
+  const inserted = [...ledger.open.values()].flatMap((entries) => [...entries.values()].map((entry) => ledger.close(entry)));
+  if (inserted.length === 0) return undefined;
+  return withEdge(world, { ...edge, disk: commit(model, edge.disk, ledger, { inserted }) });
+}
+
+// ---- greeter -----------------------------------------------------------------------------------------------
+
+export function sendHello(model: Model, world: World, edge: Edge): World | undefined {
+  const { memory, disk } = edge;
+  const isBusy = model.off.has('a hello waits for the requests on their way') ? memory.pending.some(({ kind }) => kind === 'hello') : memory.pending.length > 0;
+  if (!memory.isHelloDue || isBusy) return undefined;
+  const { ledger } = disk;
+  const households = householdsOf(edge).map((household) => ({ household, generation: ledger.generations.get(household) ?? 0 }));
+  const hello = { edge: edge.name, epoch: 'e', claim: memory.claim, windowMs: ledger.windowMs, households };
+  return send(world, edge, 'hello', [], { kind: 'hello', hello });
+}
+
+/** All that are known or wait, without those that are parked. */
+function householdsOf({ disk, memory }: Edge): string[] {
+  const all = new Set([...disk.ledger.generations.keys(), ...memory.waitingFor]);
+  for (const household of disk.ledger.parked.keys()) all.delete(household);
+  return [...all].sort();
+}
+
+function takeHelloReply(model: Model, world: World, edge: Edge, reply: LinkReply): World {
+  if (reply.kind !== 'hello' || reply.claim !== edge.memory.claim) throw new Violation(`a hello was answered with ${reply.kind}`);
+  const disk = reconcile(model, world, edge.disk, reply.households);
+  const waitingFor = edge.memory.waitingFor.filter((household) => !disk.ledger.generations.has(household));
+  const memory = { ...edge.memory, startId: reply.startId, waitingFor };
+  const isHelloDue = householdsOf({ ...edge, disk, memory }).some((household) => !disk.ledger.generations.has(household));
+  return withEdge(world, { ...edge, disk, memory: { ...memory, isHelloDue } });
+}
+
+function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly HelloHousehold[]): EdgeDisk {
+  const ledger = cloneLedger(disk.ledger);
+  const rows = new Map(disk.rows.map((row) => [row.id, row]));
+  const inserted: NewRow[] = [];
+  for (const answer of answers) {
+    const told = new Map(answer.sources.map((source) => [sourceKey(answer.household, source.device, source.src), source]));
+    const known = [...ledger.sources].filter(([, source]) => source.household === answer.household).map(([key]) => key);
+    for (const key of new Set([...known, ...told.keys()])) {
+      const [household, device, src] = key.split('/') as [string, string, string];
+      const source = ledger.source({ household, device, src });
+      const open = ledger.openOf(household, device);
+      const ownOpen = open?.part.src === src ? open : undefined;
+      const held = told.get(key);
+      const sets = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
+      const result = reconcileOne(model, source, ownOpen, sets, heldRows(disk.rows));
+      if (ownOpen !== undefined && result.open === 'close') inserted.push(ledger.close(ownOpen));
+      if (ownOpen !== undefined && result.open === 'drop') ledger.forgetOpen(ownOpen);
+      for (const id of result.requeue) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'queued' });
+      for (const id of result.acknowledge) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'acked' });
+      for (const id of result.drop) rows.delete(id);
+      if (result.missing.length === 0) continue;
+      const partition = model.scenario.partitionOf(household);
+      const log = world.logs[partition] as Log;
+      inserted.push(...fill(model, ledger, log, { source, missing: result.missing }, { partition, offset: log.base }));
+    }
+    ledger.generations.set(answer.household, answer.generation);
+  }
+  return commit(model, { ...disk, rows: [...rows.values()] }, ledger, { inserted });
+}
+
+type Told = Parameters<typeof reconcileSource>[2];
+
+function reconcileOne({ off }: Model, source: Parameters<typeof reconcileSource>[0], open: Parameters<typeof reconcileSource>[1], told: Told, rows: HeldRows): Reconciliation {
+  const [covered, gapped] = [source.covered, source.gapped];
+  const ackedOutside = off.has('acked rows outside covered are queued again') ? () => [] : rows.ackedOutside.bind(rows);
+  const unackedGaps = off.has('un-acked gap rows are searched anew') ? rows.unacked(source).filter(({ kind }) => kind === 'gap') : [];
+  const unacked = () => rows.unacked(source).filter((row) => !unackedGaps.includes(row));
+  const tolds = off.has('covered is reloaded after a hello') ? { ...told, covered: covered.clone() } : told;
+  const result = reconcileSource(source, open, tolds, { unacked, ackedOutside });
+  if (off.has('what overlaps covered is dropped')) {
+    result.drop = [];
+    result.open = 'keep';
+  }
+  if (unackedGaps.length > 0) {
+    result.missing = result.missing.flatMap(([from, to]) => gapped.missing(from, to));
+    source.gapped = gapped;
+  }
+  return result;
+}
+
+/** What Outbox answers. */
+function heldRows(rows: readonly OutboxRow[]): HeldRows {
+  const of = (source: { household: string; device: string; src: string }, state: OutboxRow['state']): HeldRow[] => {
+    const key = sourceKey(source.household, source.device, source.src);
+    return rows.filter((row) => row.source === key && row.state === state).map(({ id, row }) => ({ id, kind: row.kind, ...fromTo(row) }));
+  };
+  return {
+    unacked: (source) => of(source, 'queued'),
+    ackedOutside: (source, covered, declared) =>
+      of(source, 'acked').filter((row) => missingFromAll(row.fromSeq, row.toSeq, row.kind === 'part' ? [covered] : [covered, declared]).length > 0),
+  };
+}
+
+function fromTo(row: NewRow): { fromSeq: number; toSeq: number } {
+  const { fromSeq, toSeq } = rangeOf(row);
+  return { fromSeq, toSeq };
+}
+
+// ---- shipper -----------------------------------------------------------------------------------------------
+
+/** Sends the next batch, beginning with the `turn`-th source; undefined when there is nothing to send. */
+export function ship(model: Model, world: World, edge: Edge, turn: number): World | undefined {
+  const { memory, disk } = edge;
+  const isAsking = memory.isHelloDue || memory.pending.some(({ kind }) => kind === 'hello');
+  if (isAsking && !model.off.has('nothing is sent before the answer to a hello')) return undefined;
+  if (memory.pending.filter(({ kind }) => kind === 'parts').length >= model.scenario.requestsInFlight) return undefined;
+  const batch = nextBatch(model, edge, turn);
+  if (batch.length === 0) return undefined;
+  const { ledger } = disk;
+  const generations: Record<string, number> = {};
+  for (const { row } of batch) generations[rangeOf(row).household] = ledger.generations.get(rangeOf(row).household) ?? 0;
+  const rows = batch.map(({ row }) => (row.kind === 'part' ? { kind: row.kind, part: row.part } : { kind: row.kind, gap: row.gap }));
+  const { claim, startId } = memory;
+  const parts = { edge: edge.name, epoch: 'e', claim, startId, windowMs: ledger.windowMs, generations, rows };
+  return send(world, edge, 'parts', batch, { kind: 'parts', parts });
+}
+
+/** Sources of which rows may be sent, in the order in which they were first seen. */
+export function sourcesToShip({ off }: Model, { disk }: Edge): string[] {
+  const names = [...disk.ledger.sources.keys()];
+  const queued = new Map<string, QueuedSource>();
+  for (const { state, source, row } of disk.rows) {
+    const { household, device } = rangeOf(row);
+    if (state === 'queued') queued.set(source, { id: names.indexOf(source), device: deviceKey(household, device) });
+  }
+  const ids = off.has('the earlier source goes first') ? [...queued.values()].map(({ id }) => id) : earliestOfDevices(queued.values());
+  const sources = ids.sort((a, b) => a - b).map((id) => names[id] as string);
+  return sources.filter((source) => !disk.ledger.parked.has(disk.ledger.sources.get(source)?.household ?? ''));
+}
+
+function nextBatch(model: Model, edge: Edge, turn: number): OutboxRow[] {
+  const { scenario, off } = model;
+  const names = sourcesToShip(model, edge);
+  let sources = [...names.slice(turn), ...names.slice(0, turn)];
+  const above = new Map<string, number>();
+  for (const { batch } of edge.memory.pending) {
+    for (const { source, row } of batch) above.set(source, Math.max(above.get(source) ?? 0, rangeOf(row).toSeq + 1));
+  }
+  const isRowOrder = off.has('the lowest seq goes first');
+  const batch: OutboxRow[] = [];
+  while (sources.length > 0) {
+    const perSource = Math.max(1, Math.ceil((scenario.rowsPerRequest - batch.length) / sources.length));
+    const unfinished: string[] = [];
+    for (const source of sources) {
+      const rows = edge.disk.rows
+        .filter((row) => row.state === 'queued' && row.source === source && (isRowOrder ? !isPending(edge, row) && !batch.includes(row) : rangeOf(row.row).fromSeq >= (above.get(source) ?? 0)))
+        .sort((a, b) => (isRowOrder ? 0 : rangeOf(a.row).fromSeq - rangeOf(b.row).fromSeq) || a.id - b.id)
+        .slice(0, perSource);
+      for (const row of rows) {
+        if (batch.length === scenario.rowsPerRequest) return batch;
+        batch.push(row);
+        above.set(source, rangeOf(row.row).toSeq + 1);
+      }
+      if (rows.length === perSource) unfinished.push(source);
+    }
+    sources = unfinished;
+  }
+  return batch;
+}
+
+function isPending({ memory }: Edge, row: OutboxRow): boolean {
+  return memory.pending.some(({ batch }) => batch.some(({ id }) => id === row.id));
+}
+
+function takePartsReply(model: Model, world: World, edge: Edge, batch: readonly OutboxRow[], reply: LinkReply): World {
+  if (reply.kind !== 'parts' && reply.kind !== 'hello_first') throw new Violation(`parts were answered with ${reply.kind}`);
+  const { memory, disk } = edge;
+  if (!isCurrent(model, memory, reply.startId)) return withEdge(world, { ...edge, memory: { ...memory, isHelloDue: true } });
+  if (reply.kind !== 'parts') return world;
+  return takeVerdicts(model, world, { ...edge, disk }, batch, reply);
+}
+
+function isCurrent({ off }: Model, memory: EdgeMemory, startId: string): boolean {
+  if (off.has('the start id tells another cloud process') || off.has('acks of another start are ignored')) return true;
+  return startId === memory.startId;
+}
+
+function takeVerdicts(model: Model, world: World, edge: Edge, batch: readonly OutboxRow[], reply: PartsReply & { kind: 'parts' }): World {
+  const ledger = cloneLedger(edge.disk.ledger);
+  let { isHelloDue } = edge.memory;
+  const acked = new Set<number>();
+  batch.forEach((queued, i) => {
+    const verdict: Verdict | 'lost' = reply.verdicts[i]?.verdict ?? 'lost';
+    const { household } = rangeOf(queued.row);
+    if (verdict === 'stored' || verdict === 'duplicate') acked.add(queued.id);
+    else if (verdict === 'conflict' || verdict === 'rejected') ledger.parked.set(household, verdict);
+    else if (verdict === 'not_owner' && model.off.has('not_owner stops a household')) return;
+    else if (verdict === 'not_owner' && (reply.generations[household] ?? 0) > (ledger.generations.get(household) ?? 0)) ledger.parked.set(household, FENCED);
+    else isHelloDue = true;
+  });
+  for (const queued of batch) if (acked.has(queued.id)) applyAck(ledger, { kind: queued.row.kind, range: rangeOf(queued.row) });
+  const rows = edge.disk.rows.map((row): OutboxRow => (acked.has(row.id) ? { ...row, state: 'acked' } : row));
+  const disk = commit(model, { ...edge.disk, rows }, ledger, {});
+  return withEdge(world, { ...edge, disk, memory: { ...edge.memory, isHelloDue } });
+}
+
+/** A heartbeat was answered. */
+export function hearStartId(model: Model, world: World, edge: Edge): World | undefined {
+  const { memory } = edge;
+  if (memory.startId === '' || memory.isHelloDue || memory.startId === world.cloud.startId) return undefined;
+  if (model.off.has('the start id tells another cloud process')) return undefined;
+  return withEdge(world, { ...edge, memory: { ...memory, isHelloDue: true } });
+}
+
+/** A reply has come for the request in `slot`. */
+export function takeReply(model: Model, world: World, edge: Edge, slot: number, reply: LinkReply): World {
+  const pending = edge.memory.pending.find((other) => other.slot === slot);
+  if (pending === undefined) throw new Error('a reply that nobody waits for was delivered');
+  const settled: Edge = { ...edge, memory: { ...edge.memory, pending: edge.memory.pending.filter((other) => other !== pending) } };
+  const after = withEdge(world, settled);
+  return pending.kind === 'hello' ? takeHelloReply(model, after, settled, reply) : takePartsReply(model, after, settled, pending.batch, reply);
+}
+
+function send(world: World, edge: Edge, kind: 'hello' | 'parts', batch: readonly OutboxRow[], body: Packet['body']): World {
+  const { pending, claim } = edge.memory;
+  let slot = 0;
+  while (pending.some((other) => other.slot === slot)) slot++;
+  const packet = makePacket(edge.name, claim, slot, body);
+  const memory: EdgeMemory = { ...edge.memory, pending: [...pending, { slot, kind, batch }] };
+  return withEdge({ ...world, packets: [...world.packets, packet] }, { ...edge, memory });
+}
+
+export function makePacket(edge: string, claim: string, slot: number, body: Packet['body'], isStale = false): Packet {
+  const who = isStale ? `stale` : `${edge}#${slot}`;
+  return { edge, claim, slot, isStale, body, key: `${who}${claim}${bodyKey(body)}` };
+}
+
+function bodyKey(body: Packet['body']): string {
+  if (body.kind === 'hello_first') return `first ${body.startId}`;
+  if (body.kind === 'hello') return `hello ${JSON.stringify(body)}`;
+  if (body.kind !== 'parts' || !('parts' in body)) return JSON.stringify(body);
+  const { parts } = body;
+  const rows = parts.rows.map((row) => `${row.kind}${rangeOf(row).device}${rangeOf(row).src}${rangeOf(row).fromSeq}-${rangeOf(row).toSeq}`);
+  return `parts ${parts.startId}${JSON.stringify(parts.generations)}${rows.join()}`;
+}
+
+// ---- one transaction ---------------------------------------------------------------------------------------
+
+interface Change {
+  inserted?: readonly NewRow[];
+  position?: { partition: number; next: TopicPosition };
+}
+
+function commit({ off }: Model, disk: EdgeDisk, working: EdgeLedger, { inserted = [], position }: Change): EdgeDisk {
+  const ledger = savedLedger(disk.ledger, working);
+  if (off.has('seen is a set of intervals')) for (const source of ledger.sources.values()) if (source.seen.max > 0) source.seen.add(1, source.seen.max);
+  let { nextRowId } = disk;
+  const rows = [...disk.rows];
+  for (const row of inserted) {
+    const { household, device, src } = rangeOf(row);
+    rows.push({ id: nextRowId++, state: 'queued', source: sourceKey(household, device, src), row });
+  }
+  const positions = position === undefined ? disk.positions : disk.positions.map((other, i) => (i === position.partition ? position.next : other));
+  const after: EdgeDisk = { ledger, rows, nextRowId, positions };
+  checkParts(after);
+  return after;
+}
+
+/** R3: parts never overlap, in the outbox and with the open part. */
+function checkParts(disk: EdgeDisk): void {
+  const taken = new Map<string, string>();
+  const take = (key: string, fromSeq: number, toSeq: number, where: string) => {
+    for (let seq = fromSeq; seq <= toSeq; seq++) {
+      const before = taken.get(`${key}/${seq}`);
+      if (before !== undefined) throw new Violation(`seq ${seq} of ${key} is in two parts: ${before} and ${where}`);
+      taken.set(`${key}/${seq}`, where);
+    }
+  };
+  for (const { source, state, row } of disk.rows) if (row.kind === 'part') take(source, row.part.fromSeq, row.part.toSeq, `${state} ${row.part.fromSeq}-${row.part.toSeq}`);
+  for (const entries of disk.ledger.open.values()) {
+    for (const [key, { part }] of entries) {
+      if (key !== deviceKey(part.household, part.device)) throw new Violation(`open part under the wrong key ${key}`);
+      take(sourceKey(part.household, part.device, part.src), part.fromSeq, part.toSeq, 'open');
+    }
+  }
+}

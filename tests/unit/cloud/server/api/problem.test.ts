@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { ProblemReply } from '../../../../../cloud/server/api/api-types.ts';
+import { OperatingError } from '../../../../../common/errors.ts';
+import type { Logger } from '../../../../../common/logger.ts';
+import { type RunningCloud, runCloud } from '../../../../doubles/running-cloud.ts';
+import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
+
+const lines: string[] = [];
+const line = (fields: object, message: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
+const logger: Logger = { debug() {}, info() {}, warn: line, error: line };
+const clock = new VirtualClock();
+let cloud: RunningCloud;
+
+before(async () => {
+  cloud = await runCloud({ clock, logger, states: { a: 'DE-BB' } });
+  await cloud.shipPower('a', 100, 3);
+});
+
+after(() => cloud.stop());
+
+/** The problem at a path; fails when the answer is none. */
+async function problemAt(path: string, init?: RequestInit): Promise<ProblemReply & { allow: string | null }> {
+  const response = await fetch(cloud.url + path, init);
+  assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/, path);
+  assert.equal(response.headers.get('cache-control'), 'no-store');
+  const body = (await response.json()) as ProblemReply;
+  assert.equal(body.status, response.status);
+  assert.match(body.type, /^urn:fogline:problem:/);
+  assert(body.title.length > 0);
+  return { ...body, allow: response.headers.get('allow') };
+}
+
+test('a path that is not there is a 404 that names the ones that are', async () => {
+  for (const path of ['/nothing', '/api', '/api/v1', '/api/v1/nothing', '/api/v1/households/a', '/assets/nothing.js', '/api/v1/stream/x']) {
+    const problem = await problemAt(path);
+    assert.equal(problem.status, 404);
+    assert.equal(problem.instance, path);
+    assert.match(problem.detail, /\/api\/v1\/states/);
+  }
+});
+
+test('whatever is not GET is a 405 that says so', async () => {
+  for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+    for (const path of ['/', '/api/v1/states', '/nothing']) {
+      const problem = await problemAt(path, { method });
+      assert.equal(problem.status, 405);
+      assert.equal(problem.allow, 'GET, HEAD');
+      assert.match(problem.detail, /use GET/);
+    }
+  }
+  const head = await fetch(`${cloud.url}/api/v1/states`, { method: 'HEAD' });
+  assert.equal(head.status, 200);
+});
+
+test('an unknown household is a 404', async () => {
+  const problem = await problemAt('/api/v1/households/nobody/windows');
+  assert.equal(problem.status, 404);
+  assert.match(problem.detail, /no household nobody is known; \/api\/v1\/households/);
+});
+
+test('a bad parameter is a 400 that names it and says how to mend it', async () => {
+  const windows = '/api/v1/households/a/windows';
+  const table: [path: string, parameter: string, detail: RegExp][] = [
+    ['/api/v1/states?state=DE-BB', 'state', /takes no parameters/],
+    [`${windows}?form=1`, 'form', /did you mean from\?/],
+    [`${windows}?from=2019-12-24T06:00:00`, 'from', /with its zone, e\.g\. 2019-12-24T06:00:00Z/],
+    [`${windows}?from=yesterday`, 'from', /is not a time/],
+    [`${windows}?from=2&to=1`, 'from', /after to: swap/],
+    [`${windows}?from=1&from=2`, 'from', /more than once/],
+    [`${windows}?limit=0`, 'limit', /1 to 10000/],
+    [`${windows}?limit=10001`, 'limit', /1 to 10000/],
+    [`${windows}?limit=-1`, 'limit', /1 to 10000/],
+    [`${windows}?limit=1e3`, 'limit', /1 to 10000/],
+    [`${windows}?resolution=5m`, 'resolution', /one of raw, 1m, 15m, 1h, 1d/],
+    [`${windows}?cursor=xyz`, 'cursor', /give back nextCursor/],
+    [`${windows}?cursor=${Buffer.from('["a","b"]').toString('base64url')}`, 'cursor', /give back nextCursor/],
+    [`${windows}?cursor=${'x'.repeat(2_000)}`, 'cursor', /longer than/],
+    [`${windows}?field=a/b`, 'field', /not an id/],
+    ['/api/v1/households?state=Bayern', 'state', /one of .*DE-BY/],
+    ['/api/v1/export?format=xml', 'format', /one of csv, ndjson/],
+    ['/api/v1/export?household=%00', 'household', /not an id/],
+    ['/api/v1/edges?x=1', 'x', /takes no parameters/],
+  ];
+  for (const [path, parameter, detail] of table) {
+    const problem = await problemAt(path);
+    assert.equal(problem.status, 400, path);
+    assert.equal(problem.errors?.[0]?.parameter, parameter, path);
+    assert.match(problem.errors?.[0]?.detail ?? '', detail, path);
+    assert.match(problem.detail, detail, path);
+  }
+});
+
+test('an unreadable path is a 400, and a long one is not echoed whole', async () => {
+  assert.equal((await problemAt('/api/v1/households/%ff/windows')).status, 400);
+  const problem = await problemAt(`/${'x'.repeat(5_000)}`);
+  assert.equal(problem.status, 404);
+  assert(problem.instance.length < 250 && problem.detail.length < 400);
+});
+
+test('a store that refuses is a 503 with its hint; a bug is a 500 that keeps its words to the log', async () => {
+  const paths = ['/api/v1/states', '/api/v1/households', '/api/v1/households/a/windows', '/api/v1/export', '/api/data', '/readyz'];
+  try {
+    cloud.store.failWith = new OperatingError('DISK_FULL', 'no space', { retryable: true, hint: 'make room on the disk' });
+    for (const path of paths) {
+      await clock.advance(60_000);
+      const problem = await problemAt(path);
+      assert.equal(problem.status, 503, path);
+      assert.match(problem.detail, /no space; what to do: make room on the disk/);
+    }
+    cloud.store.failWith = new Error('secret words of a bug');
+    for (const path of paths) {
+      await clock.advance(60_000);
+      lines.length = 0;
+      const problem = await problemAt(path);
+      assert.equal(problem.status, 500, path);
+      assert.doesNotMatch(JSON.stringify(problem), /secret/);
+      assert.equal(lines.length, 1);
+    }
+  } finally {
+    cloud.store.failWith = undefined;
+    await clock.advance(60_000);
+  }
+  assert.equal((await fetch(`${cloud.url}/api/v1/states`)).status, 200);
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ChildExit, FAILED_STARTS_MAX, HEALTHY_AFTER_MS, judgeExit } from '../../../supervisor/child-rules.ts';
+
+const crashed: ChildExit = { code: 1, signal: null, readyForMs: null };
+const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10 };
+
+/** The waits between starts of a part that ends so again and again, until it gives up or `count` is reached. */
+function waits(exit: ChildExit, count: number): (number | string)[] {
+  const found: (number | string)[] = [];
+  let failures = 0;
+  for (let i = 0; i < count; i++) {
+    const verdict = judgeExit(exit, failures, false);
+    if (verdict.kind !== 'restart') return [...found, verdict.kind];
+    found.push(verdict.waitMs);
+    failures = verdict.failures;
+  }
+  return found;
+}
+
+test('restarts wait 0.2 s, twice as long each time, at most 5 s', () => {
+  assert.deepEqual(waits(killed, 9), [200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000, 5_000]);
+});
+
+test('a part that was healthy begins with the short wait again', () => {
+  assert.deepEqual(waits({ ...killed, readyForMs: HEALTHY_AFTER_MS }, 4), [200, 200, 200, 200]);
+});
+
+test('a part that never gets ready is given up after some starts, one that was ready never', () => {
+  const tried = waits(crashed, 100);
+  assert.equal(tried.length, FAILED_STARTS_MAX);
+  assert.equal(tried.at(-1), 'gave_up');
+  assert.deepEqual(judgeExit(crashed, FAILED_STARTS_MAX - 1, false), { kind: 'gave_up', exitCode: 3 });
+  assert.equal(waits(killed, 1_000).length, 1_000);
+});
+
+test('usage and data errors are given up at once, with their own code', () => {
+  for (const code of [2, 4]) {
+    const verdict = judgeExit({ code, signal: null, readyForMs: 60_000 }, 0, true);
+    assert.deepEqual(verdict, { kind: 'gave_up', exitCode: code });
+  }
+});
+
+test('exit 0 is the end only for a part that may finish', () => {
+  const exit = { code: 0, signal: null, readyForMs: 5_000 };
+  assert.equal(judgeExit(exit, 0, true).kind, 'finished');
+  assert.equal(judgeExit(exit, 0, false).kind, 'restart');
+});

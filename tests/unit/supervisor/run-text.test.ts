@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { clockText, countText, durationText, replayLine, statusLine, summaryText } from '../../../supervisor/run-text.ts';
+import { hear, newView, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
+
+test('durations, clock times and counts as people write them', () => {
+  const durations: [number, string][] = [
+    [0.2, 'less than a second'],
+    [35, '35 s'],
+    [99, '99 s'],
+    [1_440, '24 min'],
+    [7_200, '2 h'],
+    [7_320, '2 h 2 min'],
+    [200_000, '2 days'],
+  ];
+  for (const [seconds, text] of durations) assert.equal(durationText(seconds), text);
+  assert.equal(clockText(93_909), '26:05:09');
+  assert.equal(countText(691_200), '691,200');
+  assert.equal(countText(999), '999');
+});
+
+function replaying(dataLabel: string): RunView {
+  const view = newView();
+  const ready = { run: 'r1', households: 16, dataLabel, t0: '2019-12-24T00:00:00Z', startSeconds: 0, untilSeconds: 86_400 };
+  hear(view, { event: 'ready', part: 'simulate', ...ready });
+  return view;
+}
+
+test('what is replayed and how long it takes; what is asked for while that is not known', () => {
+  const asked = { dataDir: '', speed: 60, loop: false };
+  assert.match(replayLine(newView(), asked), /^synthetic households .* at 60× speed; how long it takes is told/);
+  assert.match(replayLine(newView(), { ...asked, dataDir: 'homes' }), /^homes, /);
+  const known = '16 synthetic households from 2019-12-24T00:00:00Z, 00:00:00 to 24:00:00, at 60× speed: about 24 min';
+  assert.equal(replayLine(replaying('synthetic'), asked), known);
+  assert.match(replayLine(replaying(''), { ...asked, speed: Number.POSITIVE_INFINITY }), /^16 households .* as fast as it goes$/);
+  assert.match(replayLine(replaying(''), { ...asked, loop: true }), /again and again$/);
+});
+
+test('the status line goes from starting to finished and names what is wrong', () => {
+  const view = replaying('');
+  assert.equal(statusLine(newView()), 'starting');
+  assert.equal(statusLine(view), 'replay begins');
+  const counts = { published: 12_345, quarantined: 3 };
+  hear(view, {
+    event: 'progress',
+    part: 'simulate',
+    simulatedSeconds: 3_723,
+    untilSeconds: 86_400,
+    speed: 59.8,
+    etaSeconds: 1_378,
+    ...counts,
+  });
+  view.restarts.edge = 2;
+  view.statusUrl = 'http://localhost:1';
+  assert.equal(
+    statusLine(view),
+    '01:02:03 of 24:00:00 (60×, 23 min left) · 12,345 readings published · edge does not answer · 3 rows quarantined · restarts: edge 2',
+  );
+  hear(view, { event: 'finished', part: 'simulate', run: 'r1', ...counts, parked: [] });
+  assert.match(statusLine(view), /^everything is read, the rest is on its way/);
+  view.edgeAnswers = true;
+  view.edge = {
+    queued: 1,
+    sent: 1,
+    acked: 0,
+    newestMs: null,
+    oldestUnackedMs: null,
+    households: 1,
+    parked: [{ household: 'h1', reason: 'second source' }],
+    waitingFor: ['h2'],
+    runs: [{ run: 'r1', ended: true, done: true }],
+    trimmedEarly: 0,
+    unreadable: 1,
+    outboxFull: true,
+  };
+  const all = statusLine(view);
+  for (const words of [
+    'replay finished',
+    '2 parts under way',
+    'assign 1 household',
+    'outbox full',
+    '1 record unreadable',
+    '(h1: second source)',
+  ]) {
+    assert(all.includes(words), `${words} in ${all}`);
+  }
+});
+
+test('the summary for people names parked households', () => {
+  const view = replaying('');
+  const summary = { ...summaryOf(view, { readings: 5, seconds: 61, exitCode: 1 }), parked: [{ household: 'h1', reason: 'second source' }] };
+  assert.match(summaryText(summary), /^ended: 16 households.* 5 stored.* 61 s\n {2}parked: h1: second source$/);
+});
