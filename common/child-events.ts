@@ -17,8 +17,24 @@ export type ChildEvent =
       startSeconds: number;
       untilSeconds: number;
     }
-  | { event: 'progress'; part: 'simulate'; simulatedSeconds: number; untilSeconds: number; speed: number; etaSeconds: number; published: number; quarantined: number }
-  | { event: 'finished'; part: 'simulate'; run: string; published: number; quarantined: number; parked: { household: string; reason: string }[] };
+  | {
+      event: 'progress';
+      part: 'simulate';
+      simulatedSeconds: number;
+      untilSeconds: number;
+      speed: number;
+      etaSeconds: number;
+      published: number;
+      quarantined: number;
+    }
+  | {
+      event: 'finished';
+      part: 'simulate';
+      run: string;
+      published: number;
+      quarantined: number;
+      parked: { household: string; reason: string }[];
+    };
 
 export function printEvent(event: ChildEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);

@@ -59,7 +59,9 @@ function armFailpoint(environment: ProcessEnvironment): void {
   try {
     armKill(environment.failpoint, (name) => process.stderr.write(`killed at failpoint ${name}\n`));
   } catch (cause) {
-    throw new ConfigError(`FOGLINE_FAILPOINT = ${environment.failpoint} is not allowed`, 'the names are in common/failpoints.ts', { cause });
+    throw new ConfigError(`FOGLINE_FAILPOINT = ${environment.failpoint} is not allowed`, 'the names are in common/failpoints.ts', {
+      cause,
+    });
   }
 }
 

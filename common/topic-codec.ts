@@ -54,7 +54,8 @@ function decodeReading(record: Record<string, unknown>): TopicMessage {
   if (typeof values !== 'object' || values === null || Array.isArray(values)) return unreadable('values is not an object');
   let fields = 0;
   for (const field in values) {
-    if (!Number.isFinite((values as Record<string, unknown>)[field])) return unreadable(`field ${field.slice(0, 40)} is not a finite number`);
+    if (!Number.isFinite((values as Record<string, unknown>)[field]))
+      return unreadable(`field ${field.slice(0, 40)} is not a finite number`);
     if (!isId(field)) return unreadable('a field name is not an id');
     fields++;
   }
@@ -72,7 +73,8 @@ function decodeMark(record: Record<string, unknown>): TopicMessage {
   for (const entry of last) {
     if (!Array.isArray(entry)) return unreadable('last is not a list of [household, device, src, seq]');
     const [household, device, src, seq] = entry as unknown[];
-    if (!isId(household) || !isId(device) || !isId(src) || !isSeq(seq)) return unreadable('last is not a list of [household, device, src, seq]');
+    if (!isId(household) || !isId(device) || !isId(src) || !isSeq(seq))
+      return unreadable('last is not a list of [household, device, src, seq]');
     sources.push({ household, device, src, seq });
   }
   return { kind: 'mark', mark: { timeMs: mark, run, end: true, last: sources } };

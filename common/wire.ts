@@ -113,13 +113,17 @@ export function rowFault(row: ShippedRow, windowMs: number): string | undefined 
   if (!Number.isSafeInteger(range.fromSeq) || !Number.isSafeInteger(range.toSeq) || range.fromSeq < 1 || range.toSeq < range.fromSeq) {
     return 'from and to are not a range of seqs';
   }
-  if (row.kind === 'gap') return typeof row.gap.reason === 'string' && row.gap.reason.length <= REASON_LENGTH_MAX ? undefined : 'gap without a reason';
+  if (row.kind === 'gap')
+    return typeof row.gap.reason === 'string' && row.gap.reason.length <= REASON_LENGTH_MAX ? undefined : 'gap without a reason';
   const { part } = row;
-  if (!Number.isSafeInteger(part.windowStartMs) || part.windowStartMs % windowMs !== 0) return 'window does not begin at a multiple of its length';
+  if (!Number.isSafeInteger(part.windowStartMs) || part.windowStartMs % windowMs !== 0)
+    return 'window does not begin at a multiple of its length';
   for (const timeMs of [part.firstMs, part.lastMs]) {
-    if (!Number.isSafeInteger(timeMs) || timeMs < part.windowStartMs || timeMs >= part.windowStartMs + windowMs) return 'a time outside the window';
+    if (!Number.isSafeInteger(timeMs) || timeMs < part.windowStartMs || timeMs >= part.windowStartMs + windowMs)
+      return 'a time outside the window';
   }
-  if (!Array.isArray(part.fields) || part.fields.length === 0 || part.fields.length > FIELDS_MAX || !part.fields.every(isId)) return 'field names';
+  if (!Array.isArray(part.fields) || part.fields.length === 0 || part.fields.length > FIELDS_MAX || !part.fields.every(isId))
+    return 'field names';
   if (!Array.isArray(part.stats) || part.stats.length !== part.fields.length * STATS_PER_FIELD) return 'statistics do not fit the fields';
   if (!part.stats.every(Number.isFinite)) return 'a statistic is not a finite number';
   return typeof part.digest === 'string' && /^[0-9a-f]{16}$/.test(part.digest) ? undefined : 'digest';
@@ -148,7 +152,9 @@ function toColumns(request: PartsRequest): Record<string, unknown> {
     columns.to.push(range.toSeq);
     const part = row.kind === 'part' ? row.part : undefined;
     columns.window.push(part?.windowStartMs ?? 0);
-    columns.fieldSet.push(row.kind === 'part' ? fieldSets.of(row.part.fields.join(), row.part.fields) : -1 - reasons.of(row.gap.reason, row.gap.reason));
+    columns.fieldSet.push(
+      row.kind === 'part' ? fieldSets.of(row.part.fields.join(), row.part.fields) : -1 - reasons.of(row.gap.reason, row.gap.reason),
+    );
     columns.first.push(part === undefined ? 0 : part.firstMs - part.windowStartMs);
     columns.last.push(part === undefined ? 0 : part.lastMs - part.windowStartMs);
     columns.digest.push(part?.digest ?? 0);
@@ -177,7 +183,8 @@ function fromColumns(body: Record<string, unknown>): PartsRequest {
     stats: column<number[]>('stats'),
   };
   const length = columns.source.length;
-  for (const [name, values] of Object.entries(columns)) if (values.length !== length) throw new WireError(`column ${name} has another length`);
+  for (const [name, values] of Object.entries(columns))
+    if (values.length !== length) throw new WireError(`column ${name} has another length`);
   const sources = column<[string, string, string]>('sources');
   const fieldSets = column<string[]>('fieldSets');
   const reasons = column<string>('reasons');
@@ -222,7 +229,8 @@ function fromColumns(body: Record<string, unknown>): PartsRequest {
 
 function statusOf(status: unknown): EdgeStatus {
   const parsed = edgeStatus.safeParse(status);
-  if (!parsed.success) throw new WireError(`heartbeat status: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
+  if (!parsed.success)
+    throw new WireError(`heartbeat status: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
   return parsed.data;
 }
 
@@ -274,7 +282,8 @@ function unpack(payload: Buffer): Record<string, unknown> {
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new WireError('payload is not a JSON object');
   const record = body as Record<string, unknown>;
-  if (record['v'] !== WIRE_VERSION) throw new WireError(`peer speaks version ${String(record['v']).slice(0, 20)}, this one ${WIRE_VERSION}: upgrade the older one`);
+  if (record['v'] !== WIRE_VERSION)
+    throw new WireError(`peer speaks version ${String(record['v']).slice(0, 20)}, this one ${WIRE_VERSION}: upgrade the older one`);
   return record;
 }
 

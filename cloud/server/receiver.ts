@@ -86,7 +86,8 @@ export class Receiver {
     } catch (error) {
       this.counters.unusable++;
       const reason = (error as Error).message;
-      if (!(error instanceof WireError)) logger.error({ remote: peer.remote, error: reason }, 'a request could not be served; nothing of it was stored');
+      if (!(error instanceof WireError))
+        logger.error({ remote: peer.remote, error: reason }, 'a request could not be served; nothing of it was stored');
       return { kind: 'refused', reason };
     }
   }

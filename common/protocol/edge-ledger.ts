@@ -135,7 +135,9 @@ export class EdgeLedger {
   takeSkip(range: SeqRange, position: Position): IntakeStep {
     if (!this.generations.has(range.household)) return { kind: 'waits', household: range.household };
     const source = this.source(range);
-    const rows = missingFromAll(range.fromSeq, range.toSeq, knownOf(source)).map(([from, to]) => this.gapRow(source, from, to, NOT_IN_RUN, position));
+    const rows = missingFromAll(range.fromSeq, range.toSeq, knownOf(source)).map(([from, to]) =>
+      this.gapRow(source, from, to, NOT_IN_RUN, position),
+    );
     return { kind: 'taken', rows, fresh: rows.length > 0 };
   }
 

@@ -19,11 +19,7 @@ export const SECOND_SOURCE = 'second source: a new source of a device must begin
  * another claim gets a higher one than anybody has held.
  * @param knownGeneration the highest generation that the edge itself remembers (a restored cloud may have forgotten it)
  */
-export function claimHousehold(
-  current: { generation: number; claim: string } | undefined,
-  claim: string,
-  knownGeneration: number,
-): number {
+export function claimHousehold(current: { generation: number; claim: string } | undefined, claim: string, knownGeneration: number): number {
   if (current !== undefined && current.claim === claim) return current.generation;
   return Math.max(current?.generation ?? 0, knownGeneration) + 1;
 }

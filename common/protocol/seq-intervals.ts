@@ -126,7 +126,8 @@ export class SeqIntervals {
 }
 
 function assertInterval(from: number, to: number): void {
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 1 || to < from) throw new Error(`no interval of seqs: ${from}..${to}`);
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 1 || to < from)
+    throw new Error(`no interval of seqs: ${from}..${to}`);
 }
 
 /** What of [from, to] is in none of the sets. */

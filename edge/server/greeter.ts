@@ -161,7 +161,10 @@ export class Greeter {
       holes.forEach((hole, i) => {
         const { readings, skipped } = found[i] as (typeof found)[number];
         rows.push(...store.ledgerStore.ledger.fillHole(hole, readings, skipped, position));
-        logger.warn({ household: hole.source.household, missing: hole.missing, found: readings.size }, 'the cloud lacks seqs: searched the log');
+        logger.warn(
+          { household: hole.source.household, missing: hole.missing, found: readings.size },
+          'the cloud lacks seqs: searched the log',
+        );
       });
     }
     return rows;

@@ -69,7 +69,10 @@ export class Heartbeat {
   private setUp(up: boolean): void {
     if (up === this.isUp) return;
     this.isUp = up;
-    this.options.logger[up ? 'info' : 'warn']({}, up ? 'the cloud answers' : 'the cloud does not answer: readings are kept here until it does');
+    this.options.logger[up ? 'info' : 'warn'](
+      {},
+      up ? 'the cloud answers' : 'the cloud does not answer: readings are kept here until it does',
+    );
     this.options.onLink(up);
   }
 }

@@ -20,7 +20,15 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const random = seededRandom(seedOf(randomId()));
   const { edge, link, broker } = config;
   const dial = (port: number) =>
-    openLinkClient({ kind: link.kind, host: link.cloud_host, port, allowPlaintext: link.allow_plaintext, clock: systemClock, random, logger });
+    openLinkClient({
+      kind: link.kind,
+      host: link.cloud_host,
+      port,
+      allowPlaintext: link.allow_plaintext,
+      clock: systemClock,
+      random,
+      logger,
+    });
   const dataLink = await dial(link.data_port);
   const server = new EdgeServer({
     edge: edge.id,

@@ -63,9 +63,13 @@ export function openOutboxFile(folder: string, quotaBytes: number): Database.Dat
     if (folder !== ':memory:') mkdirSync(folder, { recursive: true });
     database = new Database(file);
   } catch (error) {
-    throw new ConfigError(`the outbox ${file} can't be opened: ${(error as Error).message}`, 'give --state a folder that this user may write', {
-      cause: error,
-    });
+    throw new ConfigError(
+      `the outbox ${file} can't be opened: ${(error as Error).message}`,
+      'give --state a folder that this user may write',
+      {
+        cause: error,
+      },
+    );
   }
   try {
     setPragmas(database, file, quotaBytes);

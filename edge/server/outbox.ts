@@ -57,7 +57,8 @@ export class Outbox implements HeldRows {
   load(): void {
     this.sourceIds.clear();
     this.unackedBySource.clear();
-    for (const source of this.database.prepare('SELECT id, household, device, src FROM sources').all() as never as SourceRow[]) this.knowSource(source);
+    for (const source of this.database.prepare('SELECT id, household, device, src FROM sources').all() as never as SourceRow[])
+      this.knowSource(source);
     for (const [id, count] of this.statements.countUnacked.raw().all() as [number, number][]) this.unackedBySource.set(id, count);
     this.ackedCount = (this.statements.countAll.pluck().get() as number) - this.unackedCount;
   }
@@ -213,7 +214,10 @@ export class Outbox implements HeldRows {
   }
 
   private usedPages(): number {
-    return (this.database.pragma('page_count', { simple: true }) as number) - (this.database.pragma('freelist_count', { simple: true }) as number);
+    return (
+      (this.database.pragma('page_count', { simple: true }) as number) -
+      (this.database.pragma('freelist_count', { simple: true }) as number)
+    );
   }
 
   sourceIdOf(range: { household: string; device: string; src: string }): number {

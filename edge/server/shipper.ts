@@ -192,7 +192,8 @@ export class Shipper {
       const { verdict, reason } = reply.verdicts[i] ?? { verdict: 'lost' };
       const { household, fromSeq, toSeq } = rangeOf(queued.row);
       if (verdict === 'stored' || verdict === 'duplicate') acked.push(queued);
-      else if (verdict === 'conflict' || verdict === 'rejected') parked.set(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      else if (verdict === 'conflict' || verdict === 'rejected')
+        parked.set(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) parked.set(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
     });

@@ -60,7 +60,10 @@ export class IdentityFile {
   private fit(saved: Identity, wanted: Identity): Identity {
     const differs = differenceOf(saved, wanted);
     if (differs !== undefined) {
-      throw new ConfigError(`the state in ${this.path} belongs to another run: ${differs}`, 'begin anew with --fresh (the old state is kept aside), or name another --state DIR');
+      throw new ConfigError(
+        `the state in ${this.path} belongs to another run: ${differs}`,
+        'begin anew with --fresh (the old state is kept aside), or name another --state DIR',
+      );
     }
     const back = Object.keys(saved.parked).filter((household) => household in wanted.sources);
     for (const household of back) delete saved.parked[household];
@@ -100,5 +103,8 @@ function differenceOf(saved: Identity, wanted: Identity): string | undefined {
 export function runIdOf(identity: Identity, folder: HouseholdFolder, untilMs: number): string {
   const { t0Ms, startSeconds, loop, sources, revision } = identity;
   const sizes = folder.files.map(({ household, scan }) => [household, sources[household], scan.bytes]);
-  return createHash('sha256').update(JSON.stringify([t0Ms, startSeconds, untilMs, loop, revision, sizes])).digest('hex').slice(0, 12);
+  return createHash('sha256')
+    .update(JSON.stringify([t0Ms, startSeconds, untilMs, loop, revision, sizes]))
+    .digest('hex')
+    .slice(0, 12);
 }

@@ -40,7 +40,8 @@ for (const failpoint of FAILPOINTS) {
     const fleet = new Fleet({ dataDir, sets });
     try {
       await fleet.open();
-      for (const other of ['cloud', 'edge', 'simulate'] as const) fleet.start(other, other === part ? `${failpoint}:${NTH[failpoint] ?? 2}` : undefined);
+      for (const other of ['cloud', 'edge', 'simulate'] as const)
+        fleet.start(other, other === part ? `${failpoint}:${NTH[failpoint] ?? 2}` : undefined);
       assert.equal(await fleet.exited(part), 'SIGKILL', `${failpoint} was not reached`);
       fleet.start(part);
       await fleet.untilDone();

@@ -141,7 +141,10 @@ export class Fleet {
   }
 
   exportCsv(...more: string[]): string {
-    const result = spawnSync(process.execPath, [ENTRY, 'export', '--state', this.stateDir, ...more], { encoding: 'utf8', maxBuffer: 1 << 29 });
+    const result = spawnSync(process.execPath, [ENTRY, 'export', '--state', this.stateDir, ...more], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 29,
+    });
     if (result.status !== 0) throw new Error(`export: ${result.stderr}`);
     return result.stdout;
   }
@@ -154,7 +157,10 @@ export class Fleet {
 
   /** Seconds of CPU that the part has used so far. */
   cpuSeconds(part: PartName): number {
-    const fields = readFileSync(`/proc/${this.pidOf(part)}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    const fields =
+      readFileSync(`/proc/${this.pidOf(part)}/stat`, 'utf8')
+        .split(') ')[1]
+        ?.split(' ') ?? [];
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
@@ -176,7 +182,12 @@ export class Fleet {
   private argumentsOf(part: PartName): string[] {
     const { dataDir, untilSeconds, speed, sets = [], dial } = this.options;
     const { http, heartbeat, data, status } = this.ports;
-    const all = ['link.heartbeat_seconds=0.5', 'link.heartbeat_deadline_seconds=0.4', 'link.data_deadline_seconds=3', `edge.status_port=${status}`];
+    const all = [
+      'link.heartbeat_seconds=0.5',
+      'link.heartbeat_deadline_seconds=0.4',
+      'link.data_deadline_seconds=3',
+      `edge.status_port=${status}`,
+    ];
     if (part === 'cloud') all.push(`cloud.http_port=${http}`, `link.heartbeat_port=${heartbeat}`, `link.data_port=${data}`);
     if (part === 'edge') all.push(`link.heartbeat_port=${dial?.heartbeatPort ?? heartbeat}`, `link.data_port=${dial?.dataPort ?? data}`);
     if (part === 'simulate') {

@@ -122,7 +122,10 @@ test('another data set on a state is refused with the remedy, --fresh keeps the 
   assert.match(refused.stderr + refused.stdout, /--fresh/);
   run(state, other, '--fresh');
   assertTruth(state, other);
-  assert.ok(readdirSync(folder).some((name) => name.startsWith(`state-${states}.old`)), 'the old state is kept aside');
+  assert.ok(
+    readdirSync(folder).some((name) => name.startsWith(`state-${states}.old`)),
+    'the old state is kept aside',
+  );
 });
 
 test('usage errors are exit 2 and say what to write', () => {

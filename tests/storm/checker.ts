@@ -22,6 +22,8 @@ export interface Evidence {
   buckets: readonly { lengthMs: number; buckets: readonly Bucket[] }[];
   households: readonly HouseholdRow[];
   edge: EdgeStatus;
+  /** The topic began anew in between: what it says was skipped may have been declared as missing before it said so again. */
+  isLogReplaced: boolean;
 }
 
 interface TrueBucket {
@@ -49,7 +51,7 @@ export function check(evidence: Evidence): string[] {
 }
 
 /** Every seq of every source is stored, or declared for the right reason, and not both. */
-function checkSeqs({ readings, notInRun, damaged, last, sources }: Evidence): string[] {
+function checkSeqs({ readings, notInRun, damaged, last, sources, isLogReplaced }: Evidence): string[] {
   const findings: string[] = [];
   const wanted = new Map<string, Map<number, string>>();
   const want = (range: { household: string; device: string; src: string }, seq: number, what: string) => {
@@ -65,11 +67,11 @@ function checkSeqs({ readings, notInRun, damaged, last, sources }: Evidence): st
     if (known !== seq) findings.push(`the storm itself lost count of ${household}/${device}/${src}: ${known} seqs, last ${seq}`);
   }
   for (const key of sources.keys()) if (!wanted.has(key)) findings.push(`${key}: nobody made such a source`);
-  for (const [key, seqs] of wanted) findings.push(...checkSource(key, seqs, sources.get(key)));
+  for (const [key, seqs] of wanted) findings.push(...checkSource(key, seqs, sources.get(key), isLogReplaced));
   return findings;
 }
 
-function checkSource(key: string, wanted: ReadonlyMap<number, string>, held: HeldSource | undefined): string[] {
+function checkSource(key: string, wanted: ReadonlyMap<number, string>, held: HeldSource | undefined, isLogReplaced: boolean): string[] {
   const findings: string[] = [];
   const what = new Map<number, string>();
   for (const range of held?.covered ?? []) for (const seq of seqsOf(range)) what.set(seq, 'stored');
@@ -82,7 +84,7 @@ function checkSource(key: string, wanted: ReadonlyMap<number, string>, held: Hel
   const wrong = new Map<string, number[]>();
   for (const seq of new Set([...wanted.keys(), ...what.keys()])) {
     const [is, shouldBe] = [what.get(seq) ?? 'unknown', wanted.get(seq) ?? 'nothing'];
-    if (is === shouldBe) continue;
+    if (is === shouldBe || (isLogReplaced && is === 'missing' && shouldBe === NOT_IN_RUN)) continue;
     const kind = `${is} and should be ${shouldBe}`;
     wrong.set(kind, [...(wrong.get(kind) ?? []), seq]);
   }

@@ -2,15 +2,27 @@
  * Five programs that lose or double readings, made by putting something wrong between right parts. The production code knows nothing of
  * them. Each must turn the storm red within a few seeds, or the storm is worth nothing.
  */
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type { AppendResult, Bucket, HouseholdRow, PowerTotals, RangeQuery, SeriesStore } from '../../cloud/server/storage/series-store.ts';
+import type {
+  AppendResult,
+  Bucket,
+  HouseholdRow,
+  PowerTotals,
+  RangeQuery,
+  SeriesStore,
+  StoredVerdict,
+} from '../../cloud/server/storage/series-store.ts';
 import { SqliteSeriesStore, type SqliteSeriesStoreOptions } from '../../cloud/server/storage/sqlite-series-store.ts';
 import type { Clock } from '../../common/clock.ts';
+import { sourceKey } from '../../common/ids.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../common/messages.ts';
+import type { Random } from '../../common/random.ts';
 import { decodeRequest, encodeReply } from '../../common/wire.ts';
 import type { Life } from './life.ts';
 import type { PlantedFault } from './storm.ts';
+import { copyFolder } from './storm-files.ts';
 
 /** A store that does as the one behind it, but for what a subclass changes. */
 class WrongStore implements SeriesStore {
@@ -57,48 +69,79 @@ class WrongStore implements SeriesStore {
   }
 }
 
-/** Answers `stored` and stores a moment later; a crash in between loses what was acknowledged. */
+/**
+ * Answers before it has committed. That shows only when the cloud dies in between, so now and then it does: the answer goes
+ * out, and the file is as it was before.
+ */
 class AckBeforeCommit extends WrongStore {
+  private readonly folder: string;
   private readonly clock: Clock;
   private readonly life: Life;
+  private readonly random: Random;
 
-  constructor(options: SqliteSeriesStoreOptions, life: Life) {
+  constructor(options: SqliteSeriesStoreOptions, life: Life, random: Random) {
     super(options);
+    this.folder = join(options.stateDir, 'cloud');
     this.clock = options.clock;
     this.life = life;
+    this.random = random;
   }
 
-  override append(request: PartsRequest): Promise<AppendResult> {
-    this.clock.timer('commit after the ack', 50, () => {
-      this.store.append(request).catch((error: unknown) => {
-        if (!this.life.isOver) throw error;
-      });
+  override async append(request: PartsRequest): Promise<AppendResult> {
+    if (this.random.next() > 0.05) return this.store.append(request);
+    copyFolder(this.folder, `${this.folder}-before`);
+    const result = await this.store.append(request);
+    this.clock.timer('crash before the commit', 0, () => {
+      this.life.end();
+      copyFolder(`${this.folder}-before`, this.folder);
     });
-    return Promise.resolve({ verdicts: request.rows.map(() => ({ verdict: 'stored' })), postalCodes: {}, generations: {}, newest: [] });
+    return result;
   }
 }
 
-/** Remembers the greatest seq of a source where it should remember all of them. */
+/** Remembers the greatest stored seq of a source where it should remember all of them. */
 class SeqsAsMaximum extends WrongStore {
+  private readonly greatest = new Map<string, number>();
+
   override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
     const answer = await super.hello(request);
     return answer.map((household) => ({
       ...household,
       sources: household.sources.map((source) => {
         const greatest = Math.max(0, ...source.covered.map(([, to]) => to));
+        this.greatest.set(sourceKey(household.household, source.device, source.src), greatest);
         return { ...source, covered: greatest === 0 ? [] : [[1, greatest]], declared: [] };
       }),
     }));
   }
+
+  override async append(request: PartsRequest): Promise<AppendResult> {
+    const isKnown = (row: ShippedRow) => rangeOf(row).toSeq <= (this.greatest.get(keyOf(row)) ?? 0);
+    const fresh = request.rows.filter((row) => !isKnown(row));
+    const known = request.rows.map(isKnown);
+    const result = await this.store.append({ ...request, rows: fresh });
+    fresh.forEach((row, i) => {
+      if (result.verdicts[i]?.verdict !== 'stored' || row.kind !== 'part') return;
+      this.greatest.set(keyOf(row), Math.max(rangeOf(row).toSeq, this.greatest.get(keyOf(row)) ?? 0));
+    });
+    let next = 0;
+    const verdicts = known.map((isOld): StoredVerdict => (isOld ? { verdict: 'duplicate' } : (result.verdicts[next++] as StoredVerdict)));
+    return { ...result, verdicts };
+  }
 }
 
-/** Keeps covered in memory: after a restart it knows of nothing stored. */
+function keyOf(row: ShippedRow): string {
+  const { household, device, src } = rangeOf(row);
+  return sourceKey(household, device, src);
+}
+
+/** Keeps covered, and what it takes for a repeated part, in memory: after a restart the windows are there and nothing is known of them. */
 class CoveredInMemory extends WrongStore {
   override async start(): Promise<void> {
     await this.store.start();
     await this.store.stop();
     const database = new Database(this.store.path);
-    database.exec("UPDATE sources SET covered = '[]'; DROP INDEX IF EXISTS parts_by_seq;");
+    database.exec("UPDATE sources SET covered = '[]'; UPDATE parts SET source_id = source_id + (SELECT max(source_id) + 1 FROM parts)");
     database.close();
     await this.store.start();
   }
@@ -156,7 +199,7 @@ class AckOnSend implements LinkClient {
 }
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
-  { name: 'ack before commit', openStore: (options, life) => new AckBeforeCommit(options, life) },
+  { name: 'ack before commit', openStore: (options, life, random) => new AckBeforeCommit(options, life, random) },
   { name: 'ack on send', wrapLink: (link) => new AckOnSend(link) },
   { name: 'seqs remembered as a maximum', openStore: (options) => new SeqsAsMaximum(options) },
   { name: 'covered kept in memory only', openStore: (options) => new CoveredInMemory(options) },

@@ -3,7 +3,16 @@
  * what must hold of its disk at every moment.
  */
 import { sourceKey } from '../../common/ids.ts';
-import { type HelloHousehold, type HelloRequest, type LinkReply, type Part, type PartsRequest, rangeOf, type ShippedRow, type Verdict } from '../../common/messages.ts';
+import {
+  type HelloHousehold,
+  type HelloRequest,
+  type LinkReply,
+  type Part,
+  type PartsRequest,
+  rangeOf,
+  type ShippedRow,
+  type Verdict,
+} from '../../common/messages.ts';
 import { applyStored, claimHousehold, judgeRow, type SourceView } from '../../common/protocol/receiver-rules.ts';
 import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { type Model, Violation } from './small-model-edge.ts';
@@ -14,7 +23,10 @@ export function answer(model: Model, world: World, body: Packet['body']): { worl
   const { startId, disk } = world.cloud;
   if ('hello' in body) {
     const after = hello(model, disk, body.hello);
-    return { world: withCloudDisk(world, after.disk), reply: { kind: 'hello', startId, claim: body.hello.claim, households: after.households } };
+    return {
+      world: withCloudDisk(world, after.disk),
+      reply: { kind: 'hello', startId, claim: body.hello.claim, households: after.households },
+    };
   }
   if (!('parts' in body)) throw new Error('a reply was sent to the cloud');
   if (isOfAnotherStart(model, world, body.parts)) return { world, reply: { kind: 'hello_first', startId } };
@@ -68,7 +80,11 @@ function hello({ off }: Model, disk: CloudDisk, request: HelloRequest): { disk: 
   return { disk: isChanged ? { ...disk, owners } : disk, households };
 }
 
-function append(model: Model, before: CloudDisk, request: PartsRequest): { disk: CloudDisk; verdicts: { verdict: Verdict }[]; generations: Record<string, number> } {
+function append(
+  model: Model,
+  before: CloudDisk,
+  request: PartsRequest,
+): { disk: CloudDisk; verdicts: { verdict: Verdict }[]; generations: Record<string, number> } {
   const { off } = model;
   let disk = before;
   const generations: Record<string, number> = {};

@@ -4,9 +4,10 @@
  */
 import { type Mark, STAT, type Part, type Reading } from '../../common/messages.ts';
 import { isRunComplete } from '../../common/protocol/edge-ledger.ts';
-import { append, crash, stepsOfEdge } from './small-model-actions.ts';
 import { checkCloud } from './small-model-cloud.ts';
 import { FENCED, type Model, Violation } from './small-model-edge.ts';
+import { append, crash } from './small-model-events.ts';
+import { stepsOfEdge } from './small-model-steps.ts';
 import type { CloudDisk, Edge, World } from './small-model-world.ts';
 
 /** A round lets everybody do all they can. A handful is the usual case. */
@@ -53,11 +54,19 @@ function appendAll(model: Model, from: World): World {
 function runEdge(model: Model, from: World, name: string): World {
   let world = from;
   for (let step = 0; step < STEPS_MAX; step++) {
-    const next = stepsOfEdge(model, world, world.edges.find((edge) => edge.name === name) as Edge).next().value;
+    const next = firstStep(model, world, world.edges.find((edge) => edge.name === name) as Edge);
     if (next === undefined) return world;
-    world = next.world;
+    world = next;
   }
   throw new Violation(`${name} finds no end in ${STEPS_MAX} steps`);
+}
+
+function firstStep(model: Model, world: World, edge: Edge): World | undefined {
+  for (const { take } of stepsOfEdge(model, world, edge)) {
+    const next = take();
+    if (next !== undefined) return next;
+  }
+  return undefined;
 }
 
 /** Compares the result with the truth. */
@@ -96,10 +105,14 @@ function checkReading({ scenario }: Model, { logs, edges, cloud, lost }: World, 
   // Its record is gone, and the end mark that would tell that it was there.
   if (!isDeclared && isLost && !lastSeqs({ logs }).some((last) => nameOf(last) === nameOf(reading))) return;
   if (!isDeclared) throw new Violation(`${what} is lost without a word`);
-  const message = logs.flatMap(({ records }) => records).find((record) => record.message.kind === 'reading' && record.message.reading === reading);
+  const message = logs
+    .flatMap(({ records }) => records)
+    .find((record) => record.message.kind === 'reading' && record.message.reading === reading);
   if (message !== undefined) throw new Violation(`${what} is declared missing and lies in the log`);
   for (const { name, disk } of edges) {
-    const isHeld = disk.rows.some(({ row }) => row.kind === 'part' && nameOf(row.part) === nameOf(reading) && row.part.fromSeq <= seq && seq <= row.part.toSeq);
+    const isHeld = disk.rows.some(
+      ({ row }) => row.kind === 'part' && nameOf(row.part) === nameOf(reading) && row.part.fromSeq <= seq && seq <= row.part.toSeq,
+    );
     if (isHeld && disk.ledger.parked.size === 0) throw new Violation(`${what} is declared missing and lies in the outbox of ${name}`);
   }
   if (isLost) return;
@@ -119,7 +132,8 @@ interface Window {
 function checkWindows({ scenario }: Model, disk: CloudDisk): void {
   const truth = new Map<string, Window>();
   for (const reading of scenario.readings) {
-    const isStored = disk.sources.get(nameOf(reading))?.parts.some((part) => part.fromSeq <= reading.seq && reading.seq <= part.toSeq) ?? false;
+    const isStored =
+      disk.sources.get(nameOf(reading))?.parts.some((part) => part.fromSeq <= reading.seq && reading.seq <= part.toSeq) ?? false;
     if (!isStored) continue;
     const value = reading.values['power'] as number;
     const key = `${nameOf(reading)}@${reading.timeMs - (reading.timeMs % scenario.windowMs)}`;
@@ -157,7 +171,8 @@ function compareWindow(key: string, parts: readonly Part[], truth: Window | unde
     last: latest.stats[STAT.last],
   };
   const expected = truth === undefined ? undefined : { ...truth, first: truth.first.values['power'], last: truth.last.values['power'] };
-  if (JSON.stringify(held) !== JSON.stringify(expected)) throw new Violation(`window ${key} is ${JSON.stringify(held)}, true is ${JSON.stringify(expected)}`);
+  if (JSON.stringify(held) !== JSON.stringify(expected))
+    throw new Violation(`window ${key} is ${JSON.stringify(held)}, true is ${JSON.stringify(expected)}`);
 }
 
 /** What the end marks say that are still there. */

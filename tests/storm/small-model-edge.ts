@@ -118,7 +118,8 @@ function intakeStep({ off }: Model, ledger: EdgeLedger, { message }: Message, po
     return ledger.takeMark(mark, position.partition);
   }
   const { reading } = message;
-  if (off.has('declared is not covered') && ledger.source(reading).declared.has(reading.seq)) return { kind: 'taken', rows: [], fresh: false };
+  if (off.has('declared is not covered') && ledger.source(reading).declared.has(reading.seq))
+    return { kind: 'taken', rows: [], fresh: false };
   return ledger.takeReading(reading, position);
 }
 
@@ -174,7 +175,9 @@ export function closeIdle(model: Model, world: World, edge: Edge): World | undef
 
 export function sendHello(model: Model, world: World, edge: Edge): World | undefined {
   const { memory, disk } = edge;
-  const isBusy = model.off.has('a hello waits for the requests on their way') ? memory.pending.some(({ kind }) => kind === 'hello') : memory.pending.length > 0;
+  const isBusy = model.off.has('a hello waits for the requests on their way')
+    ? memory.pending.some(({ kind }) => kind === 'hello')
+    : memory.pending.length > 0;
   if (!memory.isHelloDue || isBusy) return undefined;
   const { ledger } = disk;
   const households = householdsOf(edge).map((household) => ({ household, generation: ledger.generations.get(household) ?? 0 }));
@@ -230,7 +233,13 @@ function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly
 
 type Told = Parameters<typeof reconcileSource>[2];
 
-function reconcileOne({ off }: Model, source: Parameters<typeof reconcileSource>[0], open: Parameters<typeof reconcileSource>[1], told: Told, rows: HeldRows): Reconciliation {
+function reconcileOne(
+  { off }: Model,
+  source: Parameters<typeof reconcileSource>[0],
+  open: Parameters<typeof reconcileSource>[1],
+  told: Told,
+  rows: HeldRows,
+): Reconciliation {
   const [covered, gapped] = [source.covered, source.gapped];
   const ackedOutside = off.has('acked rows outside covered are queued again') ? () => [] : rows.ackedOutside.bind(rows);
   const unackedGaps = off.has('un-acked gap rows are searched anew') ? rows.unacked(source).filter(({ kind }) => kind === 'gap') : [];
@@ -257,7 +266,9 @@ function heldRows(rows: readonly OutboxRow[]): HeldRows {
   return {
     unacked: (source) => of(source, 'queued'),
     ackedOutside: (source, covered, declared) =>
-      of(source, 'acked').filter((row) => missingFromAll(row.fromSeq, row.toSeq, row.kind === 'part' ? [covered] : [covered, declared]).length > 0),
+      of(source, 'acked').filter(
+        (row) => missingFromAll(row.fromSeq, row.toSeq, row.kind === 'part' ? [covered] : [covered, declared]).length > 0,
+      ),
   };
 }
 
@@ -313,7 +324,12 @@ function nextBatch(model: Model, edge: Edge, turn: number): OutboxRow[] {
     const unfinished: string[] = [];
     for (const source of sources) {
       const rows = edge.disk.rows
-        .filter((row) => row.state === 'queued' && row.source === source && (isRowOrder ? !isPending(edge, row) && !batch.includes(row) : rangeOf(row.row).fromSeq >= (above.get(source) ?? 0)))
+        .filter(
+          (row) =>
+            row.state === 'queued' &&
+            row.source === source &&
+            (isRowOrder ? !isPending(edge, row) && !batch.includes(row) : rangeOf(row.row).fromSeq >= (above.get(source) ?? 0)),
+        )
         .sort((a, b) => (isRowOrder ? 0 : rangeOf(a.row).fromSeq - rangeOf(b.row).fromSeq) || a.id - b.id)
         .slice(0, perSource);
       for (const row of rows) {
@@ -355,7 +371,8 @@ function takeVerdicts(model: Model, world: World, edge: Edge, batch: readonly Ou
     if (verdict === 'stored' || verdict === 'duplicate') acked.add(queued.id);
     else if (verdict === 'conflict' || verdict === 'rejected') ledger.parked.set(household, verdict);
     else if (verdict === 'not_owner' && model.off.has('not_owner stops a household')) return;
-    else if (verdict === 'not_owner' && (reply.generations[household] ?? 0) > (ledger.generations.get(household) ?? 0)) ledger.parked.set(household, FENCED);
+    else if (verdict === 'not_owner' && (reply.generations[household] ?? 0) > (ledger.generations.get(household) ?? 0))
+      ledger.parked.set(household, FENCED);
     else isHelloDue = true;
   });
   for (const queued of batch) if (acked.has(queued.id)) applyAck(ledger, { kind: queued.row.kind, range: rangeOf(queued.row) });
@@ -378,7 +395,9 @@ export function takeReply(model: Model, world: World, edge: Edge, slot: number, 
   if (pending === undefined) throw new Error('a reply that nobody waits for was delivered');
   const settled: Edge = { ...edge, memory: { ...edge.memory, pending: edge.memory.pending.filter((other) => other !== pending) } };
   const after = withEdge(world, settled);
-  return pending.kind === 'hello' ? takeHelloReply(model, after, settled, reply) : takePartsReply(model, after, settled, pending.batch, reply);
+  return pending.kind === 'hello'
+    ? takeHelloReply(model, after, settled, reply)
+    : takePartsReply(model, after, settled, pending.batch, reply);
 }
 
 function send(world: World, edge: Edge, kind: 'hello' | 'parts', batch: readonly OutboxRow[], body: Packet['body']): World {
@@ -413,14 +432,16 @@ interface Change {
 
 function commit({ off }: Model, disk: EdgeDisk, working: EdgeLedger, { inserted = [], position }: Change): EdgeDisk {
   const ledger = savedLedger(disk.ledger, working);
-  if (off.has('seen is a set of intervals')) for (const source of ledger.sources.values()) if (source.seen.max > 0) source.seen.add(1, source.seen.max);
+  if (off.has('seen is a set of intervals'))
+    for (const source of ledger.sources.values()) if (source.seen.max > 0) source.seen.add(1, source.seen.max);
   let { nextRowId } = disk;
   const rows = [...disk.rows];
   for (const row of inserted) {
     const { household, device, src } = rangeOf(row);
     rows.push({ id: nextRowId++, state: 'queued', source: sourceKey(household, device, src), row });
   }
-  const positions = position === undefined ? disk.positions : disk.positions.map((other, i) => (i === position.partition ? position.next : other));
+  const positions =
+    position === undefined ? disk.positions : disk.positions.map((other, i) => (i === position.partition ? position.next : other));
   const after: EdgeDisk = { ledger, rows, nextRowId, positions };
   checkParts(after);
   return after;
@@ -436,7 +457,8 @@ function checkParts(disk: EdgeDisk): void {
       taken.set(`${key}/${seq}`, where);
     }
   };
-  for (const { source, state, row } of disk.rows) if (row.kind === 'part') take(source, row.part.fromSeq, row.part.toSeq, `${state} ${row.part.fromSeq}-${row.part.toSeq}`);
+  for (const { source, state, row } of disk.rows)
+    if (row.kind === 'part') take(source, row.part.fromSeq, row.part.toSeq, `${state} ${row.part.fromSeq}-${row.part.toSeq}`);
   for (const entries of disk.ledger.open.values()) {
     for (const [key, { part }] of entries) {
       if (key !== deviceKey(part.household, part.device)) throw new Violation(`open part under the wrong key ${key}`);

@@ -57,7 +57,8 @@ function makeEdgeDiskKey({ ledger, rows, positions }: EdgeDisk, looksAtOffsets: 
   }
   texts.push(JSON.stringify([...ledger.generations].sort(byFirst)), JSON.stringify([...ledger.parked].sort(byFirst)));
   for (const row of sorted(rows)) texts.push(`${row.state}${rowText(row)}${looksAtOffsets ? `@${row.row.offset}` : ''}`);
-  for (const position of positions) texts.push(position === undefined ? '-' : `${position.nextOffset},${position.logId},${position.record}`);
+  for (const position of positions)
+    texts.push(position === undefined ? '-' : `${position.nextOffset},${position.logId},${position.record}`);
   return texts.join(' ');
 }
 

@@ -48,7 +48,8 @@ export function scenario(data: keyof typeof DATA, budget: Budget, faultsMax: num
     requestsInFlight: 2,
     budget,
     faultsMax,
-    looksAtOffsets: false,
+    looksAtOffsets: (budget.retention ?? 0) > 0,
+    isOverWire: false,
     ...options,
   };
 }
@@ -57,12 +58,15 @@ function build({ times, produces }: Data): { readings: Reading[]; produces: Mess
   const readings: Reading[] = [];
   for (const [name, list] of Object.entries(times)) {
     const [device, src = '1'] = name.split('.') as [string, string?];
-    list.forEach((timeMs, i) => readings.push({ household: HOUSEHOLD, device, src: `s${src}`, seq: i + 1, timeMs, values: { power: 4 ** i } }));
+    list.forEach((timeMs, i) =>
+      readings.push({ household: HOUSEHOLD, device, src: `s${src}`, seq: i + 1, timeMs, values: { power: 4 ** i } }),
+    );
   }
   const notInRun = new Set<Reading>();
   const messageOf = (name: string): Message => {
     if (name === 'end') return { name, message: { kind: 'mark', mark: endMark(readings) } };
-    if (name.startsWith('m')) return { name, message: { kind: 'mark', mark: { timeMs: Number(name.slice(1)), run: 'r', end: false, last: [] } } };
+    if (name.startsWith('m'))
+      return { name, message: { kind: 'mark', mark: { timeMs: Number(name.slice(1)), run: 'r', end: false, last: [] } } };
     if (name === 's') {
       notInRun.add(readings[0] as Reading);
       return { name, message: { kind: 'skip', range: { household: HOUSEHOLD, device: DEVICES[0], src: 's1', fromSeq: 1, toSeq: 1 } } };
@@ -79,5 +83,10 @@ export function endMark(readings: readonly Reading[]): Mark {
   const last = new Map<string, Reading>();
   for (const reading of readings) last.set(`${reading.device}/${reading.src}`, reading);
   const timeMs = Math.max(...readings.map((reading) => reading.timeMs)) + 1;
-  return { timeMs, run: 'r', end: true, last: [...last.values()].map(({ household, device, src, seq }) => ({ household, device, src, seq })) };
+  return {
+    timeMs,
+    run: 'r',
+    end: true,
+    last: [...last.values()].map(({ household, device, src, seq }) => ({ household, device, src, seq })),
+  };
 }

@@ -6,7 +6,7 @@ import { checkComplete, complete } from './small-model-completion.ts';
 import { checkCloud } from './small-model-cloud.ts';
 import { checkEdges } from './small-model-invariants.ts';
 import { type Model, Violation } from './small-model-edge.ts';
-import { type Step, stepsFrom } from './small-model-actions.ts';
+import { type Step, successors } from './small-model-steps.ts';
 import { durableKey, stateKey } from './small-model-keys.ts';
 import { type CloudDisk, emptyWorld, type World } from './small-model-world.ts';
 
@@ -77,13 +77,13 @@ function located<T>(path: Path | undefined, work: () => T): T {
 
 /** Walks the way once more, this time with words. */
 function traceOf(model: Model, path: Path | undefined): string[] {
-  const taken: number[] = [];
-  for (let at = path; at !== undefined; at = at.before) taken.unshift(at.step);
+  const indexes: number[] = [];
+  for (let at = path; at !== undefined; at = at.before) indexes.unshift(at.step);
   let world = emptyWorld(model.scenario);
-  return taken.map((index) => {
-    const step = stepsFrom(model, world)[index] as Step;
-    world = step.world;
-    return step.name();
+  return indexes.map((index) => {
+    const taken = [...successors(model, world)][index] as { step: Step; world: World };
+    world = taken.world;
+    return taken.step.name();
   });
 }
 
@@ -117,7 +117,7 @@ class Search {
       checkCloud(this.model, world.cloud.disk);
       this.checkedDisks.add(world.cloud.disk);
     }
-    checkEdges(this.model, world);
+    checkEdges(world);
     const hash = hashOf(durableKey(world, this.model.scenario.looksAtOffsets));
     if (this.completed.has(hash)) return;
     this.completed.add(hash);
@@ -138,8 +138,8 @@ class Search {
 
   /** What the steps from here lead to. A violation inside a step is reported where the step begins. */
   expand({ world, path }: Node): Node[] {
-    const steps = located(path, () => stepsFrom(this.model, world));
-    return steps.map((step, index) => ({ world: step.world, path: { before: path, step: index } }));
+    const next = located(path, () => [...successors(this.model, world)]);
+    return next.map((successor, index) => ({ world: successor.world, path: { before: path, step: index } }));
   }
 }
 

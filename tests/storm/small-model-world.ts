@@ -153,6 +153,8 @@ export interface Scenario {
   faultsMax: number;
   /** Offsets of rows decide something only where retention can delete. */
   looksAtOffsets: boolean;
+  /** Requests and replies go through the wire's bytes. */
+  isOverWire: boolean;
 }
 
 export function emptyWorld(scenario: Scenario): World {
@@ -181,7 +183,7 @@ export function freshMemory(disk: EdgeDisk, claim: string): EdgeMemory {
 
 export function withNewEdge(world: World, disk: EdgeDisk): World {
   const made = { ...world.made, claims: world.made.claims + 1, edges: world.made.edges + 1 };
-  const edge: Edge = { name: `edge ${made.edges}`, disk, memory: freshMemory(disk, `c${made.claims}`) };
+  const edge: Edge = { name: `E${made.edges}`, disk, memory: freshMemory(disk, `c${made.claims}`) };
   return { ...world, made, edges: [...world.edges, edge] };
 }
 

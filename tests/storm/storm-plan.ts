@@ -80,7 +80,9 @@ const WORLDS: Readonly<Record<string, World>> = {
   },
 };
 
-const SMALL_QUOTA_BYTES = 140_000;
+/** An empty outbox has 17 pages; the largest fleets fill some 60. */
+const SMALL_QUOTA_PAGES = [20, 24, 32, 44];
+const PAGE_BYTES = 4_096;
 const LARGE_QUOTA_BYTES = 64 << 20;
 
 export function planOf(seed: number): StormPlan {
@@ -89,19 +91,19 @@ export function planOf(seed: number): StormPlan {
   const upTo = (limit: number) => random.next() * limit;
   const world = Object.keys(WORLDS)[((seed % 6) + 6) % 6] as string;
   const { weights, shortKeep } = WORLDS[world] as World;
-  const faultsMs = 120_000 + random.below(180_000);
+  const faultsMs = 120_000 + random.below(240_000);
   const spanMs = 150_000 + random.below(200_000);
   return {
     seed,
     world,
     faultsMs,
-    betweenMs: pick([2_000, 5_000, 12_000]),
+    betweenMs: pick([3_000, 8_000, 20_000]),
     weights: { ...ALWAYS, ...weights },
     failpointOdds: pick([0, 0.3, 0.7]),
     link: { lostOdds: pick([0, 0.05, 0.25]), repeatedOdds: pick([0, 0.1]), lateOdds: pick([0, 0.02, 0.1]), delayMs: pick([5, 100, 1_500]) },
     broker: { refusedOdds: pick([0, 0.02]), lostOdds: pick([0, 0.1, 0.3]), delayOdds: pick([0, 0.3]) },
     cloudDelayOdds: pick([0, 0.3]),
-    quotaBytes: random.next() < 0.3 ? SMALL_QUOTA_BYTES : LARGE_QUOTA_BYTES,
+    quotaBytes: random.next() < 0.3 ? pick(SMALL_QUOTA_PAGES) * PAGE_BYTES : LARGE_QUOTA_BYTES,
     keepMs: shortKeep ? pick([0, 2_000, 20_000, 86_400_000]) : 86_400_000,
     idleCloseMs: pick([3_000, 60_000]),
     spanMs,

@@ -19,6 +19,8 @@ export type Statements = Map<string, Said>;
 export class Witness {
   private said: Statements = new Map();
   readonly findings: string[] = [];
+  /** How often each verdict was given. */
+  readonly verdicts = new Map<string, number>();
 
   /** For a backup of the cloud's database, at the same instant. */
   copy(): Statements {
@@ -45,7 +47,8 @@ export class Witness {
 
   private note({ rows }: PartsRequest, { verdicts }: AppendResult): void {
     rows.forEach((row, i) => {
-      const verdict = verdicts[i]?.verdict;
+      const verdict = verdicts[i]?.verdict ?? 'none';
+      this.verdicts.set(verdict, (this.verdicts.get(verdict) ?? 0) + 1);
       const { household, device, src, fromSeq, toSeq } = row.kind === 'part' ? row.part : row.gap;
       const key = `${household}/${device}/${src}`;
       const said = this.said.get(key) ?? { stored: new Set(), declared: new Set() };

@@ -15,7 +15,10 @@ export interface TinyDataOptions {
 export function writeTinyData(folder: string, { households, seconds, seed }: TinyDataOptions): void {
   mkdirSync(folder, { recursive: true });
   for (let home = 1; home <= households; home++) {
-    writeFileSync(join(folder, `home-${home}.csv`), `household\ndate,timestamp,energy,power,power1,power2,power3\n${rowsOf(home, seconds, seed)}`);
+    writeFileSync(
+      join(folder, `home-${home}.csv`),
+      `household\ndate,timestamp,energy,power,power1,power2,power3\n${rowsOf(home, seconds, seed)}`,
+    );
   }
 }
 
@@ -31,7 +34,8 @@ function rowsOf(home: number, seconds: number, seed: number): string {
     energy += Math.max(0, power) * 5;
     const late = n > 0 && n % 97 === 0 ? 7_300 : 0;
     rows.push(`${dateOf(timeMs - late)},${timeMs - late},${energy},${power},${phases.join(',')}`);
-    if (n % 61 === 5) rows.push(`${dateOf(timeMs + 400)},${timeMs + 400},${energy + 1},${power + 1_000},${phases[0]! + 1_000},${phases[1]},${phases[2]}`);
+    if (n % 61 === 5)
+      rows.push(`${dateOf(timeMs + 400)},${timeMs + 400},${energy + 1},${power + 1_000},${phases[0]! + 1_000},${phases[1]},${phases[2]}`);
     if (n === 40) rows.push('2019-12-24 00:01:20,not-a-time,1,2,3,4,5');
     timeMs += n === 150 ? 61_000 : 1_900 + random.below(200);
   }

@@ -64,7 +64,9 @@ export function trueWindows(dataDir: string, range: Range = {}): Map<string, Tru
   const homes = readdirSync(dataDir)
     .filter((name) => name.endsWith('.csv'))
     .map((name) => ({ household: basename(name, '.csv'), rows: readRows(join(dataDir, name)) }));
-  const earliestMs = Math.min(...homes.flatMap(({ rows }) => (rows.length === 0 ? [] : [rows.reduce((min, row) => Math.min(min, row.timeMs), Infinity)])));
+  const earliestMs = Math.min(
+    ...homes.flatMap(({ rows }) => (rows.length === 0 ? [] : [rows.reduce((min, row) => Math.min(min, row.timeMs), Infinity)])),
+  );
   const t0 = Math.floor(earliestMs / 1000) * 1000;
   const fromMs = t0 + (range.fromSeconds ?? 0) * 1000;
   const untilMs = range.untilSeconds === undefined ? Number.POSITIVE_INFINITY : t0 + range.untilSeconds * 1000;
@@ -112,7 +114,9 @@ export function compareExport(csv: string, truth: Map<string, TrueWindow>): Comp
       max: window.values.reduce((a, b) => Math.max(a, b)),
       last: window.last,
     };
-    const differs = Object.entries(want).some(([name, value]) => !(Math.abs(Number(cell(name)) - value) <= TOLERANCE * Math.max(1, Math.abs(value))));
+    const differs = Object.entries(want).some(
+      ([name, value]) => !(Math.abs(Number(cell(name)) - value) <= TOLERANCE * Math.max(1, Math.abs(value))),
+    );
     if (differs || Number(cell('count')) !== window.values.length) result.wrong.push(key);
   }
   for (const key of truth.keys()) if (!seen.has(key)) result.missing.push(key);

@@ -16,7 +16,8 @@ const RESERVED_NAMES: readonly string[] = ['init', 'create', 'setup_done', 'step
 /** @throws CosimError META_INVALID */
 export function rulesOf(sid: string, meta: SimulatorMeta): ReadonlyMap<string, ModelRules> {
   const rules = new Map<string, ModelRules>();
-  if (!['time-based', 'event-based', 'hybrid'].includes(meta.type)) throw invalid(sid, `type ${String(meta.type)} is not time-based, event-based or hybrid`);
+  if (!['time-based', 'event-based', 'hybrid'].includes(meta.type))
+    throw invalid(sid, `type ${String(meta.type)} is not time-based, event-based or hybrid`);
   for (const [name, model] of Object.entries(meta.models)) {
     if (RESERVED_NAMES.includes(name)) throw invalid(sid, `${name} can't be the name of a model`);
     rules.set(name, rulesOfModel(sid, meta.type, name, model));
@@ -47,11 +48,13 @@ type Rule = (attr: string) => boolean;
 function triggerRule(place: string, type: SimulatorType, meta: ModelMeta): Rule {
   const { trigger, nonTrigger } = meta;
   if (type === 'time-based') {
-    if (trigger !== undefined && trigger.length > 0) throw invalid(place, 'a time-based simulator has no trigger attributes; make it hybrid');
+    if (trigger !== undefined && trigger.length > 0)
+      throw invalid(place, 'a time-based simulator has no trigger attributes; make it hybrid');
     return () => false;
   }
   if (type === 'event-based') {
-    if (nonTrigger !== undefined && nonTrigger.length > 0) throw invalid(place, 'every input of an event-based simulator triggers; make it hybrid');
+    if (nonTrigger !== undefined && nonTrigger.length > 0)
+      throw invalid(place, 'every input of an event-based simulator triggers; make it hybrid');
     return () => true;
   }
   if (trigger !== undefined) {
@@ -67,11 +70,13 @@ function triggerRule(place: string, type: SimulatorType, meta: ModelMeta): Rule 
 function persistentRule(place: string, type: SimulatorType, meta: ModelMeta): Rule {
   const { persistent, nonPersistent } = meta;
   if (type === 'time-based') {
-    if (nonPersistent !== undefined && nonPersistent.length > 0) throw invalid(place, 'outputs of a time-based simulator are persistent; make it hybrid');
+    if (nonPersistent !== undefined && nonPersistent.length > 0)
+      throw invalid(place, 'outputs of a time-based simulator are persistent; make it hybrid');
     return () => true;
   }
   if (type === 'event-based') {
-    if (persistent !== undefined && persistent.length > 0) throw invalid(place, 'outputs of an event-based simulator are not persistent; make it hybrid');
+    if (persistent !== undefined && persistent.length > 0)
+      throw invalid(place, 'outputs of an event-based simulator are not persistent; make it hybrid');
     return () => false;
   }
   if (nonPersistent === undefined) {

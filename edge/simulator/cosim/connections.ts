@@ -70,7 +70,8 @@ export function connectionsOf(
     const hasInitial = options.initialData !== undefined && Object.hasOwn(options.initialData, sourceAttr);
     if (output === undefined) faults.push(`${source.entity.model} has no output ${sourceAttr}`);
     if (input === undefined) faults.push(`${dest.entity.model} has no input ${destAttr}`);
-    if (shift > 0 && input === 'non-trigger' && !hasInitial) faults.push(`${sourceAttr} → ${destAttr} is time-shifted and needs initialData for ${sourceAttr}`);
+    if (shift > 0 && input === 'non-trigger' && !hasInitial)
+      faults.push(`${sourceAttr} → ${destAttr} is time-shifted and needs initialData for ${sourceAttr}`);
     connections.push({
       index: firstIndex + connections.length,
       source: source.simulator,
@@ -140,7 +141,10 @@ function cycleError(destsOf: readonly Set<number>[], ranks: readonly number[], s
     path.unshift(before);
     if (met >= 0) {
       const cycle = path.slice(0, met + 2).map((index) => sids[index]);
-      return new CosimError('DATAFLOW_CYCLE', `these simulators wait for each other in one tick: ${cycle.join(' → ')}; make one connection timeShifted`);
+      return new CosimError(
+        'DATAFLOW_CYCLE',
+        `these simulators wait for each other in one tick: ${cycle.join(' → ')}; make one connection timeShifted`,
+      );
     }
   }
 }

@@ -81,7 +81,8 @@ export class Dataflow {
     let at = 0;
     let kept = 0;
     for (const slot of pending) {
-      while (at < standing.length && (standing[at] as Slot).connection.index < slot.connection.index) this.giveStanding(inputs, standing[at++] as Slot, tick);
+      while (at < standing.length && (standing[at] as Slot).connection.index < slot.connection.index)
+        this.giveStanding(inputs, standing[at++] as Slot, tick);
       const taken = takeQueued(slot.queue, tick);
       if (slot.queue.length > 0) pending[kept++] = slot;
       if (taken === undefined) continue;
@@ -98,7 +99,13 @@ export class Dataflow {
    * @param now tick that the run has reached; outputs that no step from here on can ask for are dropped
    * @param trigger called for each simulator that must step because of them, with the time
    */
-  deliver(simulator: number, time: TieredTime, data: Outputs['data'], now: number, trigger: (dest: number, time: TieredTime) => void): void {
+  deliver(
+    simulator: number,
+    time: TieredTime,
+    data: Outputs['data'],
+    now: number,
+    trigger: (dest: number, time: TieredTime) => void,
+  ): void {
     const source = this.sources[simulator] as SourceSide;
     if (source.stores) store(source, time.tick, data, now);
     for (const eid in data) {

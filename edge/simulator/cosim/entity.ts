@@ -22,7 +22,10 @@ export interface Entity {
  */
 export function entitiesOf(sid: string, num: number, model: string, created: readonly CreatedEntity[], known: Set<string>): Entity[] {
   if (!Array.isArray(created) || created.length !== num) {
-    throw refused(sid, `create answered ${Array.isArray(created) ? created.length : typeof created} entities of ${model}, ${num} were asked for`);
+    throw refused(
+      sid,
+      `create answered ${Array.isArray(created) ? created.length : typeof created} entities of ${model}, ${num} were asked for`,
+    );
   }
   const wrong = created.find((entity) => entity.type !== model);
   if (wrong !== undefined) throw refused(sid, `create answered ${wrong.eid} of type ${wrong.type}, ${model} was asked for`);

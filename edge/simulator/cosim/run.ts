@@ -66,7 +66,12 @@ export class Run {
   private steps = 0;
 
   /** @throws CosimError for a cycle without delay, or an `until` that is no tick */
-  constructor(members: readonly RunMember[], connections: readonly Connection[], initialEvents: ReadonlyMap<number, number>, settings: RunSettings) {
+  constructor(
+    members: readonly RunMember[],
+    connections: readonly Connection[],
+    initialEvents: ReadonlyMap<number, number>,
+    settings: RunSettings,
+  ) {
     const { until, rtFactor = 0, pacedFromTick = 0, clock, timeResolution, warn } = settings;
     if (!Number.isSafeInteger(until) || until < 0) throw new CosimError('WORLD_MISUSED', `until is ${until}, a tick is wanted`);
     if (!(rtFactor >= 0)) throw new CosimError('WORLD_MISUSED', `rtFactor is ${rtFactor}, at least 0 is wanted`);
@@ -162,11 +167,14 @@ export class Run {
   private checkNext(index: number, tick: number, next: number | null): void {
     const { sid, type } = this.members[index] as RunMember;
     if (next === null) {
-      if (type === 'time-based') throw new CosimError('NEXT_STEP_INVALID', `${sid} is time-based, but its step at ${tick} gave no next step`);
+      if (type === 'time-based')
+        throw new CosimError('NEXT_STEP_INVALID', `${sid} is time-based, but its step at ${tick} gave no next step`);
       return;
     }
-    if (!Number.isSafeInteger(next)) throw new CosimError('NEXT_STEP_INVALID', `${sid} gave ${String(next)} as next step, a whole tick is wanted`);
-    if (next <= tick) throw new CosimError('NEXT_STEP_INVALID', `${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
+    if (!Number.isSafeInteger(next))
+      throw new CosimError('NEXT_STEP_INVALID', `${sid} gave ${String(next)} as next step, a whole tick is wanted`);
+    if (next <= tick)
+      throw new CosimError('NEXT_STEP_INVALID', `${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
   }
 
   /**
@@ -207,4 +215,3 @@ export class Run {
     return () => timer.cancel();
   }
 }
-

@@ -104,7 +104,12 @@ export class World {
     this.requireBuilding('run');
     this.state = 'running';
     try {
-      const run = new Run(this.members, this.connections, this.initialEvents, { ...options, clock: this.clock, timeResolution: this.timeResolution, warn: this.warn });
+      const run = new Run(this.members, this.connections, this.initialEvents, {
+        ...options,
+        clock: this.clock,
+        timeResolution: this.timeResolution,
+        warn: this.warn,
+      });
       await this.setupDone();
       const summary = await run.run();
       await this.finalize();
@@ -153,7 +158,8 @@ export class World {
     const simulator = this.indexOf(entity.sid);
     const member = this.members[simulator] as Member;
     const rules = member.rules.get(entity.model);
-    if (rules === undefined || !member.eids.has(entity.eid)) throw new CosimError('CONNECT_REFUSED', `${entity.fullId} is not of this world`);
+    if (rules === undefined || !member.eids.has(entity.eid))
+      throw new CosimError('CONNECT_REFUSED', `${entity.fullId} is not of this world`);
     return { simulator, entity, rules };
   }
 

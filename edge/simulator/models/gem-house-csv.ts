@@ -94,7 +94,12 @@ export class GemHouseReader {
   private rejected(fields: readonly string[], index: number, reason: string): RejectedRow {
     const raw = this.lines?.[index] ?? fields.join(',');
     const unclosed = fields.length === 0;
-    return { kind: 'rejected', line: this.line, reason: unclosed ? 'a quote is not closed in its line' : reason, raw: raw.slice(0, RAW_LENGTH_MAX) };
+    return {
+      kind: 'rejected',
+      line: this.line,
+      reason: unclosed ? 'a quote is not closed in its line' : reason,
+      raw: raw.slice(0, RAW_LENGTH_MAX),
+    };
   }
 
   /** Reads the next chunk of whole lines. @returns false at the end of the file */
@@ -124,7 +129,8 @@ export class GemHouseReader {
     const file = openFile(this.path);
     try {
       if (fstatSync(file).size < this.offset) throw unreadable(this.path, 'became shorter while it was read');
-      if (this.offset === 0) this.offset = readBytes(this.path, file, 0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+      if (this.offset === 0)
+        this.offset = readBytes(this.path, file, 0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
       for (let wanted = this.chunkBytes; ; wanted *= 2) {
         const bytes = readBytes(this.path, file, this.offset, wanted);
         this.atEnd = bytes.length < wanted;

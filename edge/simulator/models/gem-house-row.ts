@@ -55,7 +55,8 @@ export function acceptRow(fields: readonly string[], columns: Columns): Accepted
   const energy = numberOf(fields[columns.energy] as string);
   // The sum is NaN as soon as one of them is; it may also be that of huge numbers, so each is looked at then.
   if (!Number.isFinite(power + power1 + power2 + power3 + energy)) {
-    for (const name of KNOWN_COLUMNS.slice(1)) if (!Number.isFinite(numberOf(fields[columns[name]] as string))) return `${name} is not a finite number`;
+    for (const name of KNOWN_COLUMNS.slice(1))
+      if (!Number.isFinite(numberOf(fields[columns[name]] as string))) return `${name} is not a finite number`;
   }
   return {
     timeMs,

@@ -10,7 +10,7 @@ import { acceptRow, type Columns } from './gem-house-row.ts';
 export interface FileScan {
   bytes: number;
   /** Undefined for a file without an accepted row. */
-  readings: { minMs: number; maxMs: number; /** The first accepted line as written, without its end. */ firstLine: string } | undefined;
+  readings: { minMs: number; maxMs: number /** The first accepted line as written, without its end. */; firstLine: string } | undefined;
 }
 
 /** Bytes read at once, and the longest line. */

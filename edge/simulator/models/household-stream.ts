@@ -71,7 +71,9 @@ export class HouseholdStream {
 
   /** Simulated second of the next reading, Infinity when there is none. */
   get nextTick(): number {
-    return this.pending === undefined ? Number.POSITIVE_INFINITY : Math.floor((this.pendingReachedMs - this.options.range.t0Ms) / MS_PER_SECOND);
+    return this.pending === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.floor((this.pendingReachedMs - this.options.range.t0Ms) / MS_PER_SECOND);
   }
 
   /** Seqs of the next reading's source that are not in the run; once, before that reading is taken. */

@@ -60,7 +60,15 @@ export class HouseholdSimulator implements Simulator {
     const { range, households, firstPass, onRejected } = this.options;
     const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, Math.floor(CHUNK_BYTES_TOTAL / households)));
     const household = params['household'] as string;
-    const options = { household, path: params['file'] as string, firstLine: params['firstLine'] as string | undefined, range, chunkBytes, firstPass, onRejected };
+    const options = {
+      household,
+      path: params['file'] as string,
+      firstLine: params['firstLine'] as string | undefined,
+      range,
+      chunkBytes,
+      firstPass,
+      onRejected,
+    };
     const entity = { stream: new HouseholdStream(options), last: undefined, readings: [], skipped: undefined };
     this.entities.push(entity);
     this.byHousehold.set(household, entity);
@@ -99,7 +107,8 @@ export class HouseholdSimulator implements Simulator {
       if (skipped !== undefined && attrs.includes('skipped')) values['skipped'] = skipped;
       if (attrs.includes('readings')) values['readings'] = readings;
     }
-    for (const [household, field] of this.fieldsOf(wanted)) (data[household] ??= {})[field] = this.byHousehold.get(household)?.last?.[field] ?? null;
+    for (const [household, field] of this.fieldsOf(wanted))
+      (data[household] ??= {})[field] = this.byHousehold.get(household)?.last?.[field] ?? null;
     return { data };
   }
 

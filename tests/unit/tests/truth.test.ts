@@ -31,9 +31,17 @@ const PLANTED: [string, (lines: string[]) => string[], 'missing' | 'extra' | 'du
   ['a window left out', (lines) => lines.slice(0, -1), 'missing'],
   ['a window twice', (lines) => [...lines, lines[1] as string], 'duplicated'],
   ['a window of nobody', (lines) => [...lines, (lines[1] as string).replace('home-1', 'home-9')], 'extra'],
-  ['a mean off by a milliwatt', (lines) => lines.map((line, i) => (i === 1 ? changeCell(line, 4, (value) => value + 0.001) : line)), 'wrong'],
+  [
+    'a mean off by a milliwatt',
+    (lines) => lines.map((line, i) => (i === 1 ? changeCell(line, 4, (value) => value + 0.001) : line)),
+    'wrong',
+  ],
   ['a count off by one', (lines) => lines.map((line, i) => (i === 1 ? changeCell(line, 8, (value) => value + 1) : line)), 'wrong'],
-  ['a last value of another reading', (lines) => lines.map((line, i) => (i === 1 ? changeCell(line, 7, (value) => value - 1) : line)), 'wrong'],
+  [
+    'a last value of another reading',
+    (lines) => lines.map((line, i) => (i === 1 ? changeCell(line, 7, (value) => value - 1) : line)),
+    'wrong',
+  ],
 ];
 
 function changeCell(line: string, index: number, change: (value: number) => number): string {

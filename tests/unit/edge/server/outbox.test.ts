@@ -109,7 +109,10 @@ test('everything is there after a reopen, with the same epoch and another claim'
     store.commit(true, () => {
       store.outbox.insert(partRow('h1', 1), 1_000);
       const source = store.ledgerStore.ledger.source({ household: 'h1', device: 'meter', src: 'aa' });
-      source.seen = SeqIntervals.of([[1, 5], [7, 9]]);
+      source.seen = SeqIntervals.of([
+        [1, 5],
+        [7, 9],
+      ]);
       store.ledgerStore.ledger.generations.set('h1', 4);
       store.ledgerStore.saveHousehold('h1');
       store.ledgerStore.savePosition({ partition: 2, nextOffset: 17, logId: 'log', recordHash: 'hash' });
@@ -121,7 +124,10 @@ test('everything is there after a reopen, with the same epoch and another claim'
   assert.equal(store.epoch, epoch);
   assert.notEqual(store.claim, claim);
   const { ledger, positions, runs } = store.ledgerStore;
-  assert.deepEqual(ledger.sources.get('h1/meter/aa')?.seen.ranges(), [[1, 5], [7, 9]]);
+  assert.deepEqual(ledger.sources.get('h1/meter/aa')?.seen.ranges(), [
+    [1, 5],
+    [7, 9],
+  ]);
   assert.equal(ledger.generations.get('h1'), 4);
   assert.deepEqual(positions.get(2), { partition: 2, nextOffset: 17, logId: 'log', recordHash: 'hash' });
   assert.equal(runs.get('run1')?.get(2)?.[0]?.seq, 9);
@@ -138,13 +144,27 @@ test('what is acked outside of covered is found, by one row that reaches in too'
     store.outbox.ackedOutside(source, SeqIntervals.of(covered), SeqIntervals.of(declared)).map(({ id }) => id);
   assert.deepEqual(outside([[1, 5]], [[6, 20]]), []);
   assert.deepEqual(outside([[1, 3]], [[6, 20]]), [4, 5]);
-  assert.deepEqual(outside([[1, 5], [8, 9]], [[6, 7]]), [6]);
+  assert.deepEqual(
+    outside(
+      [
+        [1, 5],
+        [8, 9],
+      ],
+      [[6, 7]],
+    ),
+    [6],
+  );
 });
 
 test('trimming deletes old acked rows only, in steps', async () => {
   await insert(...[1, 2, 3, 4].map((seq) => partRow('h1', seq)));
   const sourceId = sourceIdOf('h1');
-  await change(() => store.outbox.acknowledge([1, 2, 4].map((id) => ({ id, sourceId })), 2_000));
+  await change(() =>
+    store.outbox.acknowledge(
+      [1, 2, 4].map((id) => ({ id, sourceId })),
+      2_000,
+    ),
+  );
   await change(() => assert.deepEqual(store.outbox.trimStep(0, 99, 2_000, 2), { deleted: 0, nextAfterId: undefined }));
   await change(() => assert.deepEqual(store.outbox.trimStep(0, 99, 2_001, 2), { deleted: 2, nextAfterId: 2 }));
   await change(() => assert.deepEqual(store.outbox.trimStep(2, 99, 2_001, 2), { deleted: 1, nextAfterId: 4 }));
@@ -169,8 +189,18 @@ test('exactly at the quota: inserts are refused, acks and trimming work, then in
   seq--;
   const sourceId = sourceIdOf('h1');
   for (let id = 0, rows = store.outbox.queuedOf(sourceId, id, 500); rows.length > 0; rows = store.outbox.queuedOf(sourceId, 0, 500)) {
-    await change(() => store.outbox.markSent(rows.map((row) => row.id), 2_000));
-    await change(() => store.outbox.acknowledge(rows.map((row) => ({ id: row.id, sourceId })), 2_000));
+    await change(() =>
+      store.outbox.markSent(
+        rows.map((row) => row.id),
+        2_000,
+      ),
+    );
+    await change(() =>
+      store.outbox.acknowledge(
+        rows.map((row) => ({ id: row.id, sourceId })),
+        2_000,
+      ),
+    );
   }
   await change(() => assert.equal(store.outbox.trimStep(0, Number.MAX_SAFE_INTEGER, 3_000, 500).deleted, 500));
   await insert(partRow('h1', seq + 1));
@@ -204,7 +234,9 @@ test('the view power_averages shows the outbox as a table of averages', async ()
   const reader = new Database(join(folder, OUTBOX_FILE), { readonly: true });
   const rows = reader.prepare('SELECT * FROM power_averages').all();
   reader.close();
-  assert.deepEqual(rows, [{ id: 1, node_id: 'household_h1', average: 250.5, postal_code: '10115', timestamp: '1970-01-01 00:00:05', sent: 0 }]);
+  assert.deepEqual(rows, [
+    { id: 1, node_id: 'household_h1', average: 250.5, postal_code: '10115', timestamp: '1970-01-01 00:00:05', sent: 0 },
+  ]);
 });
 
 test('synchronous is FULL and the journal is a WAL', () => {
@@ -227,7 +259,10 @@ test('a damaged file is refused, never taken as empty', async () => {
   const bytes = readFileSync(file);
   bytes.fill(0x55, 8_192, 24_576);
   writeFileSync(file, bytes);
-  assert.throws(() => openStore(), (error: unknown) => error instanceof OperatingError && error.code === 'STORE_DAMAGED');
+  assert.throws(
+    () => openStore(),
+    (error: unknown) => error instanceof OperatingError && error.code === 'STORE_DAMAGED',
+  );
   rmSync(folder, { recursive: true });
   store = openStore();
 });

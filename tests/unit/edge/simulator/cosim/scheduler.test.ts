@@ -24,7 +24,10 @@ test('takes steps by time, then rank, whatever the order they were added in, eac
       scheduler.dropFirst(next);
       if (random.below(4) === 0) add(random.below(5), reached[0] + 1 + random.below(3));
     }
-    assert.deepEqual(taken, [...expected.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]));
+    assert.deepEqual(
+      taken,
+      [...expected.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1]),
+    );
     assert.deepEqual(scheduler.waiting, []);
   }
 });

@@ -1,5 +1,14 @@
 /** A simulator told by a table what to do, that writes down every call. */
-import type { CreatedEntity, Inputs, ModelMeta, OutputRequest, Outputs, Simulator, SimulatorMeta, SimulatorType } from '../../../../../edge/simulator/cosim/simulator.ts';
+import type {
+  CreatedEntity,
+  Inputs,
+  ModelMeta,
+  OutputRequest,
+  Outputs,
+  Simulator,
+  SimulatorMeta,
+  SimulatorType,
+} from '../../../../../edge/simulator/cosim/simulator.ts';
 
 export interface Script {
   type?: SimulatorType;

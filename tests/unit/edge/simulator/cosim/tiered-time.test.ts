@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addDelay, atTick, compareTimes, type Delay, isImmediate, NO_DELAY, type TieredTime } from '../../../../../edge/simulator/cosim/tiered-time.ts';
+import {
+  addDelay,
+  atTick,
+  compareTimes,
+  type Delay,
+  isImmediate,
+  NO_DELAY,
+  type TieredTime,
+} from '../../../../../edge/simulator/cosim/tiered-time.ts';
 
 const at = (tick: number, ...tiers: number[]): TieredTime => ({ tick, tiers });
 const delay = (ticks: number, tiers: number[], depth: number): Delay => ({ ticks, tiers, depth });

@@ -29,7 +29,9 @@ async function play({ scripts, wires = [], events = {}, run }: Scenario): Promis
   const world = new World({ clock: systemClock, warn: (message) => warnings.push(message) });
   const simulators = Object.fromEntries(Object.entries(scripts).map(([sid, script]) => [sid, new ScriptedSimulator(script)]));
   const entities = new Map(
-    await Promise.all(Object.entries(simulators).map(async ([sid, simulator]) => [sid, await (await world.start(sid, simulator)).create(2, 'M')] as const)),
+    await Promise.all(
+      Object.entries(simulators).map(async ([sid, simulator]) => [sid, await (await world.start(sid, simulator)).create(2, 'M')] as const),
+    ),
   );
   for (const [source, dest, attrs, options] of wires) world.connect(entities.get(source)![0]!, entities.get(dest)![0]!, attrs, options);
   for (const [sid, tick] of Object.entries(events)) world.setInitialEvent(sid, tick);
@@ -122,7 +124,12 @@ describe('stepping', () => {
   test('a diamond steps its end once per tick, after both sides', async () => {
     const { simulators } = await play({
       // Declared with the end first, so that the order of starting does not give the answer.
-      scripts: { D: event({}), C: { next: (t) => t + 2, out: { y: (_, inputs) => sum(inputs, 'x') * 3 } }, B: { out: { y: (_, inputs) => sum(inputs, 'x') * 2 } }, A: { out: { x: time } } },
+      scripts: {
+        D: event({}),
+        C: { next: (t) => t + 2, out: { y: (_, inputs) => sum(inputs, 'x') * 3 } },
+        B: { out: { y: (_, inputs) => sum(inputs, 'x') * 2 } },
+        A: { out: { x: time } },
+      },
       wires: [
         ['A', 'B', ['x']],
         ['A', 'C', ['x']],
@@ -138,7 +145,11 @@ describe('stepping', () => {
 
   test('simulators that answer with promises make the same run', async () => {
     const scenario = (isAsync: boolean): Scenario => ({
-      scripts: { A: { async: isAsync, next: (t) => t + 2, out: { x: time } }, B: event({ async: isAsync, out: { y: (t) => -t } }), C: event({}) },
+      scripts: {
+        A: { async: isAsync, next: (t) => t + 2, out: { x: time } },
+        B: event({ async: isAsync, out: { y: (t) => -t } }),
+        C: event({}),
+      },
       wires: [
         ['A', 'B', ['x']],
         ['B', 'C', ['y']],
@@ -229,7 +240,12 @@ describe('data', () => {
 
   test('an event with initial data into a non-trigger attribute is remembered, without it shows once', async () => {
     const scripts = { A: event({ next: (t) => t + 3, out: { x: time } }), B: {} };
-    const remembered = await play({ scripts, wires: [['A', 'B', ['x'], { timeShifted: 1, initialData: { x: 9 } }]], events: { A: 0 }, run: { until: 6 } });
+    const remembered = await play({
+      scripts,
+      wires: [['A', 'B', ['x'], { timeShifted: 1, initialData: { x: 9 } }]],
+      events: { A: 0 },
+      run: { until: 6 },
+    });
     assert.deepEqual(remembered.simulators['B']!.got('x'), [9, 0, 0, 0, 3, 3]);
     const once = await play({ scripts, wires: [['A', 'B', ['x']]], events: { A: 0 }, run: { until: 5 } });
     assert.deepEqual(once.simulators['B']!.got('x'), [0, undefined, undefined, 3, undefined]);
@@ -261,16 +277,47 @@ describe('data', () => {
 
 describe('what is refused', () => {
   const refusals: [string, Scenario, RegExp][] = [
-    ['a cycle without delay', { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x']], ['B', 'A', ['y']]], run: { until: 3 } }, /wait for each other.*(A → B → A|B → A → B)/],
+    [
+      'a cycle without delay',
+      {
+        scripts: { A: {}, B: {} },
+        wires: [
+          ['A', 'B', ['x']],
+          ['B', 'A', ['y']],
+        ],
+        run: { until: 3 },
+      },
+      /wait for each other.*(A → B → A|B → A → B)/,
+    ],
     ['a simulator to itself without delay', { scripts: { A: {} }, wires: [['A', 'A', [['x', 'y']]]], run: { until: 3 } }, /A → A/],
-    ['a shift into a non-trigger attribute without initial data', { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { timeShifted: true }]], run: { until: 3 } }, /needs initialData for x/],
-    ['attributes that are not there', { scripts: { A: {}, B: {} }, wires: [['A', 'B', [['u', 'v']]]], run: { until: 3 } }, /no output u; M has no input v/],
-    ['a weak connection', { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { weak: true }]], run: { until: 3 } }, /weak.*not supported.*timeShifted/],
-    ['asynchronous requests', { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { asyncRequests: true }]], run: { until: 3 } }, /asyncRequests.*not supported/],
+    [
+      'a shift into a non-trigger attribute without initial data',
+      { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { timeShifted: true }]], run: { until: 3 } },
+      /needs initialData for x/,
+    ],
+    [
+      'attributes that are not there',
+      { scripts: { A: {}, B: {} }, wires: [['A', 'B', [['u', 'v']]]], run: { until: 3 } },
+      /no output u; M has no input v/,
+    ],
+    [
+      'a weak connection',
+      { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { weak: true }]], run: { until: 3 } },
+      /weak.*not supported.*timeShifted/,
+    ],
+    [
+      'asynchronous requests',
+      { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { asyncRequests: true }]], run: { until: 3 } },
+      /asyncRequests.*not supported/,
+    ],
     ['a next step that is not later', { scripts: { A: { next: (t) => t } }, run: { until: 3 } }, /A gave 0 as next step/],
     ['a next step between ticks', { scripts: { A: { next: (t) => t + 0.5 } }, run: { until: 3 } }, /whole tick/],
     ['a time-based simulator without a next step', { scripts: { A: { next: () => null } }, run: { until: 3 } }, /time-based/],
-    ['an output in the past', { scripts: { A: { out: { x: time }, outTime: (t) => t - 1 }, B: {} }, wires: [['A', 'B', ['x']]], run: { until: 3 } }, /outputs for -1 in its step at 0/],
+    [
+      'an output in the past',
+      { scripts: { A: { out: { x: time }, outTime: (t) => t - 1 }, B: {} }, wires: [['A', 'B', ['x']]], run: { until: 3 } },
+      /outputs for -1 in its step at 0/,
+    ],
     ['a trigger of a time-based model', { scripts: { A: { model: { trigger: ['x'] } } }, run: { until: 3 } }, /make it hybrid/],
     ['an until between ticks', { scripts: { A: {} }, run: { until: 2.5 } }, /until is 2.5/],
   ];

@@ -1,15 +1,14 @@
-/** Everything that can happen next in a world. */
+/** What happens outside the edge's rules: produces, the log's fate, packets, starts and ends of processes. */
 import { rangeOf } from '../../common/messages.ts';
+import { decodeReply, decodeRequest, encodeReply, encodeRequest, rowFault } from '../../common/wire.ts';
 import { answer, isHarmless } from './small-model-cloud.ts';
-import { closeIdle, FENCED, hearStartId, makePacket, type Model, poll, sendHello, ship, sourcesToShip, takeReply } from './small-model-edge.ts';
+import { FENCED, makePacket, type Model, takeReply, Violation } from './small-model-edge.ts';
 import {
   cloneLedger,
   type Edge,
   type EdgeDisk,
   emptyEdgeDisk,
-  type Fault,
   freshMemory,
-  HARMLESS,
   type Log,
   type Packet,
   withEdge,
@@ -18,96 +17,8 @@ import {
   type World,
 } from './small-model-world.ts';
 
-export interface Step {
-  /** Only asked for a trace: making the words takes longer than the step. */
-  name: () => string;
-  world: World;
-}
-
-/** Every step that changes something, without faults first. */
-export function stepsFrom(model: Model, world: World): Step[] {
-  const steps: Step[] = [];
-  const add = (name: Step['name'], next: World | undefined) => {
-    if (next !== undefined) steps.push({ name, world: withoutHarmless(model, next) });
-  };
-  world.logs.forEach((log, partition) => add(() => `produce ${log.nextProduce} is appended to ${partition}`, append(model, world, partition)));
-  for (const edge of world.edges) for (const { name, world: next } of stepsOfEdge(model, world, edge)) add(name, next);
-  for (const packet of world.packets) {
-    if (packet.isStale) add(() => `the cloud gets ${describe(packet)}`, deliver(model, world, packet));
-  }
-  addFaults(model, world, add);
-  return steps;
-}
-
-/** What an edge, its link and the cloud do for it when nothing fails: one by one, so that a caller may take the first only. */
-export function* stepsOfEdge(model: Model, world: World, edge: Edge): Generator<Step> {
-  for (const packet of world.packets) {
-    if (packet.edge !== edge.name || packet.isStale) continue;
-    yield { name: () => `${isRequest(packet) ? 'the cloud' : packet.edge} gets ${describe(packet)}`, world: deliver(model, world, packet) };
-  }
-  const step = function* (name: Step['name'], next: World | undefined): Generator<Step> {
-    if (next !== undefined) yield { name, world: next };
-  };
-  yield* step(() => `${edge.name} hears the cloud's start id`, hearStartId(model, world, edge));
-  yield* step(() => `${edge.name} says hello`, sendHello(model, world, edge));
-  for (let turn = 0; turn < sourcesToShip(model, edge).length; turn++) yield* step(() => `${edge.name} ships`, ship(model, world, edge, turn));
-  for (let partition = 0; partition < world.logs.length; partition++) {
-    const position = () => edge.disk.positions[partition]?.nextOffset ?? 'the first';
-    yield* step(() => `${edge.name} takes record ${position()} of ${partition}`, poll(model, world, edge, partition));
-  }
-}
-
-function addFaults(model: Model, world: World, add: (name: Step['name'], next: World | undefined) => void): void {
-  const fault = (kind: Fault, name: Step['name'], next: () => World | undefined) => {
-    const left = world.left[kind] ?? 0;
-    if (left === 0 || (!HARMLESS.has(kind) && world.leftInAll === 0)) return;
-    const after = next();
-    if (after === undefined) return;
-    add(name, { ...after, left: { ...after.left, [kind]: left - 1 }, leftInAll: world.leftInAll - (HARMLESS.has(kind) ? 0 : 1) });
-  };
-  for (const packet of world.packets) {
-    if (!packet.isStale) fault('timeout', () => `${packet.edge} gives up waiting for ${describe(packet)}`, () => timeout(world, packet));
-    if (isRequest(packet) && !packet.isStale) fault('duplicate', () => `delivers twice ${describe(packet)}`, () => duplicate(model, world, packet));
-  }
-  world.logs.forEach((log, partition) => {
-    fault('repeat', () => `repeats the last produce of ${partition}`, () => repeat(model, world, partition));
-    fault('replace', () => `log ${partition} is replaced, the simulator goes on`, () => replaceLog(model, world, partition, false));
-    if (log.nextProduce > 0) fault('replace', () => `log ${partition} is replaced, the simulator begins anew`, () => replaceLog(model, world, partition, true));
-  });
-  for (const edge of world.edges) {
-    fault('crash', () => `${edge.name} crashes`, () => crash(world, edge));
-    fault('take-over', () => `${edge.name} is lost for good and another takes over`, () => takeOver(model, world, edge));
-    fault('clone', () => `${edge.name} is cloned`, () => withNewEdge(world, restarted(edge.disk)));
-    fault('copy', () => `${edge.name}'s database is copied`, () => ({ ...world, copy: edge.disk }));
-    const { copy } = world;
-    if (copy !== undefined) fault('edge restore', () => `${edge.name}'s database is set back to the copy`, () => crash(world, { ...edge, disk: copy }));
-    fault('idle', () => `${edge.name} closes its open parts`, () => closeIdle(model, world, edge));
-    fault('trim', () => `${edge.name} trims its acked rows`, () => trim(world, edge));
-    fault('retention', () => `${edge.name} commits its offsets, and what is below is deleted`, () => retain(model, world, edge));
-  }
-  fault('cloud crash', () => 'the cloud crashes', () => restartCloud(world, world.cloud.disk));
-  fault('backup', () => 'the cloud is backed up', () => ({ ...world, backup: world.cloud.disk }));
-  const { backup } = world;
-  if (backup !== undefined) fault('restore', () => 'the cloud is restored', () => restoreCloud(world, backup));
-}
-
-function isRequest({ body }: Packet): boolean {
+export function isRequest({ body }: Packet): boolean {
   return 'hello' in body || 'parts' in body;
-}
-
-function describe({ edge, isStale, body }: Packet): string {
-  if ('hello' in body) return `${isStale ? 'the late ' : ''}hello of ${edge} (${body.hello.claim})`;
-  if ('parts' in body) {
-    const rows = body.parts.rows.map((row) => `${row.kind} ${rangeOf(row).device} ${rangeOf(row).fromSeq}-${rangeOf(row).toSeq}`);
-    return `${isStale ? 'the late ' : ''}request of ${edge}: ${rows.join(', ')}`;
-  }
-  if (body.kind === 'hello') {
-    const told = body.households.map(({ household, generation, sources }) => {
-      return `${household} generation ${generation} ${sources.map(({ device, covered, declared }) => `${device} ${JSON.stringify(covered)}/${JSON.stringify(declared)}`)}`;
-    });
-    return `the answer to the hello of ${edge}: ${told.join(', ')}`;
-  }
-  return `the answer to ${edge}: ${body.kind === 'parts' ? body.verdicts.map(({ verdict }) => verdict).join(', ') : body.kind}`;
 }
 
 // ---- topic -------------------------------------------------------------------------------------------------
@@ -120,7 +31,7 @@ export function append({ scenario }: Model, world: World, partition: number): Wo
 }
 
 /** The acknowledgement of a produce was lost: it comes again before the next one. */
-function repeat({ scenario }: Model, world: World, partition: number): World | undefined {
+export function repeat({ scenario }: Model, world: World, partition: number): World | undefined {
   const log = world.logs[partition] as Log;
   const produce = scenario.produces[partition]?.[log.nextProduce - 1];
   const isLast = produce !== undefined && log.records.at(-1)?.name === produce.at(-1)?.name;
@@ -128,7 +39,7 @@ function repeat({ scenario }: Model, world: World, partition: number): World | u
 }
 
 /** An empty log; the simulator goes on where it was, or begins anew. The end of the run is always said again. */
-function replaceLog({ scenario }: Model, world: World, partition: number, beginsAnew: boolean): World {
+export function replaceLog({ scenario }: Model, world: World, partition: number, beginsAnew: boolean): World {
   const old = world.logs[partition] as Log;
   const made = { ...world.made, logs: world.made.logs + 1 };
   const lastProduce = (scenario.produces[partition]?.length ?? 0) - 1;
@@ -142,7 +53,7 @@ function replaceLog({ scenario }: Model, world: World, partition: number, begins
 }
 
 /** R6 and retention: what lies below the committed offset is deleted. */
-function retain({ off }: Model, world: World, { disk }: Edge): World | undefined {
+export function retain({ off }: Model, world: World, { disk }: Edge): World | undefined {
   let next = world;
   world.logs.forEach((log, partition) => {
     const position = disk.positions[partition];
@@ -176,7 +87,7 @@ function offsetsHeld(disk: EdgeDisk, partition: number): number[] {
 
 // ---- link --------------------------------------------------------------------------------------------------
 
-function deliver(model: Model, world: World, packet: Packet): World {
+export function deliver(model: Model, world: World, packet: Packet): World {
   const rest = { ...world, packets: world.packets.filter((other) => other !== packet) };
   if (isRequest(packet)) return handle(model, rest, packet);
   const edge = world.edges.find(({ name }) => name === packet.edge) as Edge;
@@ -184,17 +95,32 @@ function deliver(model: Model, world: World, packet: Packet): World {
 }
 
 function handle(model: Model, world: World, { edge, claim, slot, isStale, body }: Packet): World {
-  const { world: after, reply } = answer(model, world, body);
-  return isStale ? after : { ...after, packets: [...after.packets, makePacket(edge, claim, slot, reply)] };
+  const request = model.scenario.isOverWire ? overWire(body) : body;
+  const { world: after, reply } = answer(model, world, request);
+  if (isStale) return after;
+  const told = model.scenario.isOverWire ? decodeReply(encodeReply(reply)) : reply;
+  return { ...after, packets: [...after.packets, makePacket(edge, claim, slot, told)] };
+}
+
+/** The request as the cloud reads it from the bytes that the edge sends. */
+function overWire(body: Packet['body']): Packet['body'] {
+  const request = decodeRequest(encodeRequest(body as Parameters<typeof encodeRequest>[0]));
+  if (request.kind === 'heartbeat') throw new Error('no heartbeat was sent');
+  if (request.kind === 'hello') return request;
+  for (const row of request.parts.rows) {
+    const fault = rowFault(row, request.parts.windowMs);
+    if (fault !== undefined) throw new Violation(`a row can't be used: ${fault}`);
+  }
+  return request;
 }
 
 /** The request is handled, and a copy of it is still on its way. */
-function duplicate(model: Model, world: World, packet: Packet): World {
+export function duplicate(model: Model, world: World, packet: Packet): World {
   return deliver(model, { ...world, packets: [...world.packets, stale(packet)] }, packet);
 }
 
 /** The edge waits no longer; a request may still arrive, an answer finds nobody. */
-function timeout(world: World, packet: Packet): World | undefined {
+export function timeout(world: World, packet: Packet): World | undefined {
   const edge = world.edges.find(({ name }) => name === packet.edge) as Edge;
   const others = world.packets.filter((other) => other !== packet);
   const packets = isRequest(packet) ? [...others, stale(packet)] : others;
@@ -207,12 +133,17 @@ function stale(packet: Packet): Packet {
 }
 
 /** Late requests that can change nothing any more are forgotten. */
-function withoutHarmless(model: Model, world: World): World {
+export function withoutHarmless(model: Model, world: World): World {
   const packets = world.packets.filter((packet) => !packet.isStale || !isHarmless(model, world, packet));
   return packets.length === world.packets.length ? world : { ...world, packets };
 }
 
 // ---- processes ---------------------------------------------------------------------------------------------
+
+/** A second process with a copy of the database. */
+export function cloneEdge(world: World, edge: Edge): World {
+  return withNewEdge(world, restarted(edge.disk));
+}
 
 /** The process ends and starts again with what is on its disk. Its requests stay on their way. */
 export function crash(world: World, edge: Edge): World {
@@ -236,22 +167,22 @@ function orphaned(world: World, { name }: Edge): Packet[] {
   });
 }
 
-function takeOver({ scenario }: Model, world: World, edge: Edge): World {
+export function takeOver({ scenario }: Model, world: World, edge: Edge): World {
   const rest = { ...world, packets: orphaned(world, edge), edges: world.edges.filter((other) => other !== edge) };
   return withNewEdge(rest, emptyEdgeDisk(scenario));
 }
 
-function trim(world: World, edge: Edge): World | undefined {
+export function trim(world: World, edge: Edge): World | undefined {
   const rows = edge.disk.rows.filter(({ state }) => state !== 'acked');
   return rows.length === edge.disk.rows.length ? undefined : withEdge(world, { ...edge, disk: { ...edge.disk, rows } });
 }
 
-function restartCloud(world: World, disk: World['cloud']['disk']): World {
+export function restartCloud(world: World, disk: World['cloud']['disk']): World {
   const made = { ...world.made, starts: world.made.starts + 1 };
   return { ...world, made, cloud: { disk, startId: `s${made.starts}` } };
 }
 
-function restoreCloud(world: World, backup: World['cloud']['disk']): World | undefined {
+export function restoreCloud(world: World, backup: World['cloud']['disk']): World | undefined {
   if (backup === world.cloud.disk) return undefined;
   return { ...restartCloud(world, backup), lost: { ...world.lost, isRestored: true } };
 }

@@ -1,0 +1,49 @@
+/**
+ * The simulator `collector`: writes what it is connected to as CSV, one line per value, as it comes: `tick,source,attribute,value`.
+ * Event-based, so it holds nothing.
+ */
+import type { CreatedEntity, Inputs, Outputs, Simulator, SimulatorMeta } from '../cosim/simulator.ts';
+
+export const COLLECTOR_TITLE = 'tick,source,attribute,value\n';
+
+export class Collector implements Simulator {
+  private readonly write: (text: string) => void;
+
+  /** @param write takes the next piece of the file */
+  constructor(write: (text: string) => void) {
+    this.write = write;
+  }
+
+  init(): SimulatorMeta {
+    return { type: 'event-based', models: { Collector: { params: [], attrs: [], anyInputs: true } } };
+  }
+
+  create(num: number, model: string): CreatedEntity[] {
+    return Array.from({ length: num }, (_, i) => ({ eid: `collector-${i}`, type: model }));
+  }
+
+  setupDone(): void {
+    this.write(COLLECTOR_TITLE);
+  }
+
+  step(time: number, inputs: Inputs): null {
+    let text = '';
+    for (const attributes of Object.values(inputs)) {
+      for (const [attribute, sources] of Object.entries(attributes)) {
+        for (const [source, value] of Object.entries(sources)) text += `${time},${source},${attribute},${cell(value)}\n`;
+      }
+    }
+    this.write(text);
+    return null;
+  }
+
+  getData(): Outputs {
+    return { data: {} };
+  }
+}
+
+/** Numbers as they are, anything else as quoted JSON. */
+function cell(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  return `"${JSON.stringify(value).replaceAll('"', '""')}"`;
+}
