@@ -180,7 +180,7 @@ export class ReplayRun {
       if (this.gaveUp !== undefined) return this.gaveUp;
       if (this.options.signal.aborted) return { kind: 'stopped' };
       await this.lookAtEdge();
-      if (this.greeted) this.terminal.status(statusLine(this.view));
+      if (this.greeted && this.view.replay !== undefined) this.terminal.status(statusLine(this.view));
       if (isDone(this.view)) {
         this.rememberDone();
         if (this.options.exitWhenDone) return { kind: 'done' };

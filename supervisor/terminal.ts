@@ -57,7 +57,8 @@ export class Terminal {
   }
 
   private draw(line: string): void {
-    const columns = this.out.columns ?? 80;
+    // A terminal that does not know its width says 0.
+    const columns = this.out.columns || 80;
     const fitting = line.length < columns ? line : `${line.slice(0, columns - 2)}…`;
     if (fitting === this.drawn) return;
     this.out.write(ERASE_LINE + fitting);

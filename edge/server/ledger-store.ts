@@ -180,12 +180,14 @@ function prepare(database: Database.Database) {
     households: database.prepare('SELECT household, generation, postal_code, parked FROM households'),
     saveHousehold: database.prepare(
       `INSERT INTO households (household, generation, postal_code, parked) VALUES (?, ?, ?, ?)
-       ON CONFLICT (household) DO UPDATE SET generation = excluded.generation, postal_code = excluded.postal_code, parked = excluded.parked`,
+       ON CONFLICT (household) DO UPDATE SET
+         generation = excluded.generation, postal_code = excluded.postal_code, parked = excluded.parked`,
     ),
     positions: database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId, record_hash AS recordHash FROM positions'),
     savePosition: database.prepare(
       `INSERT INTO positions (partition, next_offset, log_id, record_hash) VALUES (?, ?, ?, ?)
-       ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash`,
+       ON CONFLICT (partition) DO UPDATE SET
+         next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash`,
     ),
     runs: database.prepare('SELECT run, partition, last FROM runs'),
     saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last) VALUES (?, ?, ?)'),

@@ -281,7 +281,8 @@ function prepare(database: Database.Database) {
       `SELECT ${COLUMNS} FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`,
     ),
     head: database.prepare(
-      `SELECT partition, "offset", window_start_ms AS windowStartMs FROM outbox WHERE state < ${acked} AND source_id = ? ORDER BY from_seq LIMIT 1`,
+      `SELECT partition, "offset", window_start_ms AS windowStartMs
+       FROM outbox WHERE state < ${acked} AND source_id = ? ORDER BY from_seq LIMIT 1`,
     ),
     setState: database.prepare('UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ?'),
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),

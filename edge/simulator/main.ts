@@ -1,39 +1,25 @@
 /** `fogline simulate`: replays households into the topic, once, and ends. */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import cliProgress from 'cli-progress';
 import { openBroker } from '../../common/broker/open-broker.ts';
-import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { type Config, processEnvironment, speedFactor } from '../../common/config.ts';
 import { EXIT } from '../../common/errors.ts';
-import { isoTime } from '../../common/iso-time.ts';
 import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
-import { type Identity, IdentityFile, runIdOf } from './identity.ts';
-import { type HouseholdFolder, openHouseholdFolder } from './models/household-folder.ts';
-import { BadRowError, type RunRange } from './models/household-stream.ts';
+import { IdentityFile, runIdOf } from './identity.ts';
+import { openHouseholdFolder } from './models/household-folder.ts';
+import { BadRowError } from './models/household-stream.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
+import { ENDLESS_TICKS, jsonReporter, type Plan, textReporter } from './report.ts';
 import { sampleFolder } from './sample-main.ts';
 import { runScenario } from './scenario.ts';
 
 const MS_PER_SECOND = 1_000;
-/** Ticks of a run that loops: it ends by a signal. */
-const ENDLESS_TICKS = 2 ** 40;
-const PROGRESS_LINE_EVERY = 10;
-
-/** What a run is, before it begins. */
-interface Plan {
-  folder: HouseholdFolder;
-  identity: Identity;
-  range: RunRange;
-  untilSeconds: number;
-  run: string;
-}
 
 export async function main(options: CommandOptions): Promise<number> {
   const { config, stateDir, json, signal } = options;
@@ -132,71 +118,4 @@ async function replay(
     logger.info({ seconds: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return !signal.aborted;
-}
-
-interface Reporter {
-  ready(): void;
-  progress: (progress: Progress) => void;
-  finished(): void;
-  close(): void;
-}
-
-function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writer: TopicWriter, quarantine: Quarantine): Reporter {
-  return {
-    ready: () =>
-      printEvent({
-        event: 'ready',
-        part: 'simulate',
-        run,
-        households: folder.files.length,
-        dataLabel: folder.isSynthetic ? 'synthetic' : '',
-        t0: isoTime(identity.t0Ms),
-        startSeconds: identity.startSeconds,
-        untilSeconds,
-      }),
-    progress: ({ tick, ticksPerSecond, etaSeconds }) =>
-      printEvent({
-        event: 'progress',
-        part: 'simulate',
-        simulatedSeconds: tick,
-        untilSeconds,
-        speed: Math.round(ticksPerSecond * 10) / 10,
-        etaSeconds: Math.round(Math.min(etaSeconds, ENDLESS_TICKS)),
-        published: writer.published,
-        quarantined: quarantine.count,
-      }),
-    finished: () => {
-      const parked = Object.entries(identity.parked).map(([household, reason]) => ({ household, reason }));
-      printEvent({ event: 'finished', part: 'simulate', run, published: writer.published, quarantined: quarantine.count, parked });
-    },
-    close: () => undefined,
-  };
-}
-
-/** A bar on a terminal, plain lines elsewhere. */
-function textReporter({ folder, identity, untilSeconds }: Plan): Reporter {
-  const title = `${folder.files.length} ${folder.isSynthetic ? 'synthetic ' : ''}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
-  const isTerminal = process.stdout.isTTY === true;
-  const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
-  const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
-  let reports = 0;
-  return {
-    ready: () => {
-      process.stdout.write(`replaying ${title}\n`);
-      if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });
-    },
-    progress: ({ tick, ticksPerSecond, etaSeconds }) => {
-      const [speed, remaining] = [Math.round(ticksPerSecond), Number.isFinite(etaSeconds) ? Math.round(etaSeconds) : '-'];
-      if (isTerminal) bar.update(tick, { speed, remaining });
-      else if (reports++ % PROGRESS_LINE_EVERY === 0) {
-        process.stdout.write(`simulated ${tick} of ${untilSeconds} s at ${speed} x, ${remaining} s left\n`);
-      }
-    },
-    finished: () => {
-      if (isTerminal) bar.update(untilSeconds);
-      bar.stop();
-      process.stdout.write('replay finished: everything is in the topic\n');
-    },
-    close: () => bar.stop(),
-  };
 }

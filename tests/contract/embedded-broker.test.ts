@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EmbeddedBroker } from '../../common/broker/embedded-broker.ts';
+import type { EmbeddedBroker } from '../../common/broker/embedded-broker.ts';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import { configWith } from '../../common/config.ts';

@@ -2,7 +2,7 @@
  * `fogline run` with the real supervisor, whose parts are played by this same file: they do what SCRIPTED_PARTS says, a JSON object
  * with an entry per part, e.g. {"edge":"killed_once"}. Without an entry a part is well-behaved.
  */
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -105,7 +105,9 @@ function replayEvents(): ChildEvent[] {
 }
 
 function edgeStatus(options: CommandOptions): object {
-  const done = existsSync(marker(options, 'all-arrived'));
+  const done =
+    existsSync(marker(options, 'all-arrived')) &&
+    Object.entries(script).every(([part, how]) => how !== 'killed_once' || hasRestarted(part, options));
   const parked = script.edge === 'parks' ? [{ household: 'h1', reason: 'second source' }] : [];
   return {
     queued: 0,
@@ -117,6 +119,12 @@ function edgeStatus(options: CommandOptions): object {
     unreadable: 0,
     outboxFull: false,
   };
+}
+
+/** A run must not be over before the part that was to be killed is there again. */
+function hasRestarted(part: string, options: CommandOptions): boolean {
+  const starts = marker(options, `${part}-starts`);
+  return existsSync(starts) && readFileSync(starts, 'utf8').trim().split('\n').length > 1;
 }
 
 function serve(port: number, answer: () => object): Promise<number> {

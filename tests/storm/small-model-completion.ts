@@ -8,7 +8,7 @@ import { checkCloud } from './small-model-cloud.ts';
 import { FENCED, type Model, Violation } from './small-model-edge.ts';
 import { append, crash } from './small-model-events.ts';
 import { stepsOfEdge } from './small-model-steps.ts';
-import type { CloudDisk, Edge, World } from './small-model-world.ts';
+import type { CloudDisk, Edge, Scenario, World } from './small-model-world.ts';
 
 /** A round lets everybody do all they can. A handful is the usual case. */
 const ROUNDS_MAX = 40;
@@ -96,11 +96,10 @@ function checkReading({ scenario }: Model, { logs, edges, cloud, lost }: World, 
   const stored = (source?.parts ?? []).filter((part) => part.fromSeq <= seq && seq <= part.toSeq).length;
   if (stored > 1) throw new Violation(`${what} is counted ${stored} times`);
   const isDeclared = source?.declared.has(seq) ?? false;
-  if (stored === 1 || scenario.notInRun.has(reading)) {
-    if (isDeclared !== (stored === 0)) throw new Violation(`${what}: stored ${stored} times, declared ${isDeclared}`);
-    return;
-  }
-  const record = scenario.produces.flat(2).find(({ message: other }) => other.kind === 'reading' && other.reading === reading)?.name ?? '';
+  if (stored === 1 && isDeclared) throw new Violation(`${what} is stored and declared missing`);
+  const isNotInRun = scenario.notInRun.has(reading);
+  if (stored === 1 || (isNotInRun && isDeclared)) return;
+  const record = recordOf(scenario, reading);
   const isLost = lost.replaced.has(record) || (lost.retained.has(record) && lost.isRestored);
   // Its record is gone, and the end mark that would tell that it was there.
   if (!isDeclared && isLost && !lastSeqs({ logs }).some((last) => nameOf(last) === nameOf(reading))) return;
@@ -117,6 +116,17 @@ function checkReading({ scenario }: Model, { logs, edges, cloud, lost }: World, 
   }
   if (isLost) return;
   throw new Violation(`${what} is declared missing and was never lost`);
+}
+
+/** Name of the record that tells of the reading. */
+function recordOf({ produces }: Scenario, reading: Reading): string {
+  const found = produces.flat(2).find(({ message }) => {
+    if (message.kind === 'reading') return message.reading === reading;
+    if (message.kind !== 'skip') return false;
+    const { range } = message;
+    return nameOf(range) === nameOf(reading) && range.fromSeq <= reading.seq && reading.seq <= range.toSeq;
+  });
+  return found?.name ?? '';
 }
 
 interface Window {

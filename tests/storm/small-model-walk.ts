@@ -24,7 +24,7 @@ const SOURCES = [
   { household: 'h1', device: 'b', src: 's1', readings: READINGS_PER_DEVICE },
   { household: 'h2', device: 'a', src: 's1', readings: READINGS_PER_DEVICE },
 ];
-/** The last device changes its source. Not where a log is replaced: an earlier source that turns up again is refused (R1). */
+/** The last device changes its source. Not where a log loses records: an earlier source that turns up after the later one is refused (R1). */
 const TWO_SOURCES = [
   ...SOURCES.slice(0, 2),
   { household: 'h2', device: 'a', src: 's1', readings: 4 },
@@ -77,7 +77,8 @@ function randomStep(model: Model, world: World, random: Random): { step: Step; w
 }
 
 function randomScenario(random: Random, budget: Budget): Scenario {
-  const readings = randomReadings(random, (budget.replace ?? 0) > 0 ? SOURCES : TWO_SOURCES);
+  const isLogSafe = (budget.replace ?? 0) + (budget.retention ?? 0) === 0;
+  const readings = randomReadings(random, isLogSafe ? TWO_SOURCES : SOURCES);
   const notInRun = new Set<Reading>();
   const produces = Array.from({ length: PARTITIONS }, (_, partition) => {
     const own = readings.filter(({ household }) => partitionOf(household, PARTITIONS) === partition);

@@ -126,7 +126,8 @@ export function compareExport(csv: string, truth: Map<string, TrueWindow>): Comp
 /** One line for a failing test: counts, and the first of each kind. */
 export function describeComparison({ expected, missing, extra, duplicated, wrong }: Comparison): string {
   const kind = (name: string, keys: string[]) => `${name} ${keys.length}${keys.length > 0 ? ` (${keys[0]})` : ''}`;
-  return `expected ${expected}, ${kind('missing', missing)}, ${kind('extra', extra)}, ${kind('duplicated', duplicated)}, ${kind('wrong', wrong)}`;
+  const kinds = [kind('missing', missing), kind('extra', extra), kind('duplicated', duplicated), kind('wrong', wrong)];
+  return `expected ${expected}, ${kinds.join(', ')}`;
 }
 
 export function isClean({ expected, missing, extra, duplicated, wrong }: Comparison): boolean {

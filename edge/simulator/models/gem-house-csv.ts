@@ -218,7 +218,7 @@ export function readBytes(path: string, file: number, offset: number, length: nu
 export function unreadable(place: string, what: string, cause?: unknown): OperatingError {
   return new OperatingError('DATA_UNREADABLE', `${place} ${what}`, {
     retryable: false,
-    hint: 'a household file has the columns date,timestamp,energy,power,power1,power2,power3 (data/README.md); mend it or take it out of the folder',
+    hint: 'its columns are date,timestamp,energy,power,power1,power2,power3 (data/README.md); mend it or take it out of the folder',
     cause,
   });
 }

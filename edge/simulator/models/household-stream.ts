@@ -149,7 +149,7 @@ export class HouseholdStream {
     this.src = sourceOf(this.household, METER, this.options.firstLine as string, this.pass);
   }
 
-  /** Rejected rows belong to the run when a row of it, or the end of the file, follows. The same rows of a later pass are not told again. */
+  /** Rejected rows belong to the run when a row of it, or the end of the file, follows. A later pass does not tell them again. */
   private tellRejected(): void {
     if (this.pass === 0) for (const row of this.rejected) this.options.onRejected(this.options.path, row);
     this.rejected.length = 0;

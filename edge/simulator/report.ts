@@ -1,0 +1,91 @@
+/** What a replay tells: ChildEvent lines for programs; a bar on a terminal, plain lines elsewhere. The one door to cli-progress. */
+import cliProgress from 'cli-progress';
+import { printEvent } from '../../common/child-events.ts';
+import { isoTime } from '../../common/iso-time.ts';
+import type { Progress } from './cosim/progress.ts';
+import type { Identity } from './identity.ts';
+import type { HouseholdFolder } from './models/household-folder.ts';
+import type { RunRange } from './models/household-stream.ts';
+import type { TopicWriter } from './models/topic-writer.ts';
+import type { Quarantine } from './quarantine.ts';
+
+/** Ticks of a run that loops: it ends by a signal. */
+export const ENDLESS_TICKS = 2 ** 40;
+/** Without a terminal, a line at every tenth report: one in ten seconds. */
+const PROGRESS_LINE_EVERY = 10;
+
+/** What a run is, before it begins. */
+export interface Plan {
+  folder: HouseholdFolder;
+  identity: Identity;
+  range: RunRange;
+  untilSeconds: number;
+  run: string;
+}
+
+export interface Reporter {
+  ready(): void;
+  progress: (progress: Progress) => void;
+  finished(): void;
+  close(): void;
+}
+
+export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writer: TopicWriter, quarantine: Quarantine): Reporter {
+  return {
+    ready: () =>
+      printEvent({
+        event: 'ready',
+        part: 'simulate',
+        run,
+        households: folder.files.length,
+        dataLabel: folder.isSynthetic ? 'synthetic' : '',
+        t0: isoTime(identity.t0Ms),
+        startSeconds: identity.startSeconds,
+        untilSeconds,
+      }),
+    progress: ({ tick, ticksPerSecond, etaSeconds }) =>
+      printEvent({
+        event: 'progress',
+        part: 'simulate',
+        simulatedSeconds: tick,
+        untilSeconds,
+        speed: Math.round(ticksPerSecond * 10) / 10,
+        etaSeconds: Math.round(Math.min(etaSeconds, ENDLESS_TICKS)),
+        published: writer.published,
+        quarantined: quarantine.count,
+      }),
+    finished: () => {
+      const parked = Object.entries(identity.parked).map(([household, reason]) => ({ household, reason }));
+      printEvent({ event: 'finished', part: 'simulate', run, published: writer.published, quarantined: quarantine.count, parked });
+    },
+    close: () => undefined,
+  };
+}
+
+/** A bar on a terminal, plain lines elsewhere. */
+export function textReporter({ folder, identity, untilSeconds }: Plan): Reporter {
+  const title = `${folder.files.length} ${folder.isSynthetic ? 'synthetic ' : ''}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
+  const isTerminal = process.stdout.isTTY === true;
+  const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
+  const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
+  let reports = 0;
+  return {
+    ready: () => {
+      process.stdout.write(`replaying ${title}\n`);
+      if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });
+    },
+    progress: ({ tick, ticksPerSecond, etaSeconds }) => {
+      const [speed, remaining] = [Math.round(ticksPerSecond), Number.isFinite(etaSeconds) ? Math.round(etaSeconds) : '-'];
+      if (isTerminal) bar.update(tick, { speed, remaining });
+      else if (reports++ % PROGRESS_LINE_EVERY === 0) {
+        process.stdout.write(`simulated ${tick} of ${untilSeconds} s at ${speed} x, ${remaining} s left\n`);
+      }
+    },
+    finished: () => {
+      if (isTerminal) bar.update(untilSeconds);
+      bar.stop();
+      process.stdout.write('replay finished: everything is in the topic\n');
+    },
+    close: () => bar.stop(),
+  };
+}
