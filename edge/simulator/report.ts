@@ -64,7 +64,8 @@ export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writ
 
 /** A bar on a terminal, plain lines elsewhere. */
 export function textReporter({ folder, identity, untilSeconds }: Plan): Reporter {
-  const title = `${folder.files.length} ${folder.isSynthetic ? 'synthetic ' : ''}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
+  const kind = folder.isSynthetic ? 'synthetic ' : '';
+  const title = `${folder.files.length} ${kind}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
