@@ -1,12 +1,12 @@
 /** Asks a part over HTTP on this machine. An answer that does not come is an ordinary thing here: parts are restarted. */
 import { get } from 'node:http';
 
-const DEADLINE_MS = 1_000;
+const STATUS_DEADLINE_MS = 1_000;
 /** An edge's status with thousands of households, or a page of the API. */
 const BYTES_MAX = 8 << 20;
 
 /** @returns undefined when there is no good answer in time; never rejects */
-export function fetchJson(url: string): Promise<unknown> {
+export function fetchJson(url: string, deadlineMs = STATUS_DEADLINE_MS): Promise<unknown> {
   return new Promise((resolve) => {
     const request = get(url, { agent: false }, (response) => {
       const chunks: Buffer[] = [];
@@ -19,7 +19,7 @@ export function fetchJson(url: string): Promise<unknown> {
       response.on('end', () => resolve(response.statusCode === 200 ? parse(Buffer.concat(chunks).toString('utf8')) : undefined));
       response.on('close', () => resolve(undefined));
     });
-    request.setTimeout(DEADLINE_MS, () => request.destroy());
+    request.setTimeout(deadlineMs, () => request.destroy());
     request.on('error', () => resolve(undefined));
   });
 }

@@ -25,6 +25,8 @@ const GREET_AFTER_MS = 1_500;
 const LOOK_MS = 1_000;
 /** When only the last parts are awaited, somebody waits for us. */
 const LOOK_AT_THE_END_MS = 100;
+/** The cloud may still be busy with the last parts when it is asked what it holds. */
+const SUM_DEADLINE_MS = 10_000;
 const TRIM_LOGS_EVERY_LOOKS = 10;
 
 /** What is read of GET /api/v1/households. */
@@ -181,7 +183,8 @@ export class ReplayRun {
       if (this.options.signal.aborted) return { kind: 'stopped' };
       await this.lookAtEdge();
       if (this.greeted && this.view.replay !== undefined) this.terminal.status(statusLine(this.view));
-      if (isDone(this.view)) {
+      // A finished state is done before its cloud listens; the page and the sum of readings need it.
+      if (isDone(this.view) && this.view.url !== undefined) {
         this.rememberDone();
         if (this.options.exitWhenDone) return { kind: 'done' };
       }
@@ -215,7 +218,7 @@ export class ReplayRun {
     let cursor: string | null = '';
     while (cursor !== null) {
       const page: string = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-      const reply = (await fetchJson(`${this.view.url}/api/v1/households${page}`)) as HouseholdsPage | undefined;
+      const reply = (await fetchJson(`${this.view.url}/api/v1/households${page}`, SUM_DEADLINE_MS)) as HouseholdsPage | undefined;
       if (reply === undefined) return null;
       for (const household of reply.households) readings += household.readings;
       cursor = reply.nextCursor;

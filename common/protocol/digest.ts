@@ -61,7 +61,8 @@ export function addReadingDigest(sum: Digest, source: Digest, seq: number, timeM
   let fieldsLow = 0;
   for (const field in values) {
     const name = textDigest(field);
-    float64[0] = values[field] as number;
+    // JSON writes -0 as 0: adding 0 makes them the same here too.
+    float64[0] = (values[field] as number) + 0;
     fieldsHigh = (fieldsHigh + mixHigh(mixHigh(name.high, words[0] as number), words[1] as number)) | 0;
     fieldsLow = (fieldsLow + mixLow(mixLow(name.low, words[0] as number), words[1] as number)) | 0;
   }

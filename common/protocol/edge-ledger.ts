@@ -150,13 +150,10 @@ export class EdgeLedger {
     const { source } = hole;
     this.changedSources.add(sourceKey(source.household, source.device, source.src));
     const rows: NewRow[] = [];
-    const readings: Reading[] = [];
-    for (const [from, to] of hole.missing) {
-      for (let seq = from; seq <= to; seq++) {
-        const entry = found.get(seq);
-        if (entry !== undefined) readings.push(entry.reading);
-      }
-    }
+    const wanted = SeqIntervals.of(hole.missing);
+    // By what was found: a hole below a damaged seq may be astronomical.
+    const readings = [...found.values()].map(({ reading }) => reading).filter(({ seq }) => wanted.has(seq));
+    readings.sort((a, b) => a.seq - b.seq);
     for (const part of cutIntoParts(readings, this.windowMs)) {
       const { partition, offset } = found.get(part.fromSeq) as FoundReading;
       source.seen.add(part.fromSeq, part.toSeq);

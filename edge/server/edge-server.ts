@@ -60,6 +60,7 @@ export class EdgeServer {
       logger,
       idleCloseMs: options.idleCloseMs,
       onRows: () => this.shipper.wake(),
+      giveWay: () => this.shipper.giveWay(),
       onUnassigned: () => this.greeter.requestHello('a household without a generation'),
     });
     this.greeter = new Greeter({
@@ -94,7 +95,7 @@ export class EdgeServer {
       deadlineMs: options.heartbeatDeadlineMs,
       status: () => this.status(),
       onAnswer: (startId) => void this.greeter.isCurrent(startId),
-      onLink: () => this.shipper.wake(),
+      onLink: (up) => this.shipper.linkChanged(up),
     });
     this.upkeep = new Upkeep({
       broker,
@@ -104,6 +105,7 @@ export class EdgeServer {
       logger,
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
+      isRefilling: () => this.greeter.isRefilling,
     });
   }
 
@@ -123,14 +125,20 @@ export class EdgeServer {
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const all = AbortSignal.any([signal, stop.signal]);
+    // Requests that wait for an answer wait no longer.
+    all.addEventListener('abort', () => void this.stopLinks(), { once: true });
     const parts = [this.intake.run(all), this.shipper.run(all), this.heartbeat.run(all), this.upkeep.run(all)];
     try {
       await Promise.all(parts);
     } finally {
       stop.abort();
-      await Promise.allSettled([this.options.dataLink.stop(), this.options.heartbeatLink.stop()]);
+      await this.stopLinks();
       await Promise.allSettled(parts);
     }
+  }
+
+  private async stopLinks(): Promise<void> {
+    await Promise.allSettled([this.options.dataLink.stop(), this.options.heartbeatLink.stop()]);
   }
 
   async stop(): Promise<void> {
@@ -144,7 +152,7 @@ export class EdgeServer {
     const heads = outbox.heads().flatMap(({ windowStartMs }) => (windowStartMs === null ? [] : [windowStartMs]));
     const sent = this.shipper.sentCount;
     return {
-      queued: outbox.unackedCount - sent,
+      queued: Math.max(0, outbox.unackedCount - sent),
       sent,
       acked: outbox.ackedCount,
       newestMs: this.intake.newestMs,

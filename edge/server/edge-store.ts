@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import { ConfigError } from '../../common/errors.ts';
 import { randomId } from '../../common/random.ts';
 import { LedgerStore } from './ledger-store.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, OutboxFull } from './outbox.ts';
 import { openOutboxFile } from './outbox-schema.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
@@ -24,6 +24,7 @@ export class EdgeStore {
   private database: Database.Database | undefined;
   private tail: Promise<unknown> = Promise.resolve();
   private locked = false;
+  private roomWanted = false;
   private parts: { outbox: Outbox; ledgerStore: LedgerStore } | undefined;
   /** Born with the database file. */
   epoch = '';
@@ -88,8 +89,16 @@ export class EdgeStore {
       });
     } catch (error) {
       ledgerStore.load();
+      this.roomWanted ||= error instanceof OutboxFull;
       throw error;
     }
+  }
+
+  /** True when something was refused for want of room since it was last asked: acked rows may go early. */
+  takeRoomWanted(): boolean {
+    const { roomWanted } = this;
+    this.roomWanted = false;
+    return roomWanted;
   }
 
   /** Forgets what is only in memory. */

@@ -15,6 +15,16 @@ import type { EdgeStore } from './edge-store.ts';
 import { searchLog } from './log-search.ts';
 import { OutboxFull } from './outbox.ts';
 
+/**
+ * Readings taken from the log after one hello: some 50 MB of memory. What more is missing follows after the next hello, when these are
+ * stored.
+ */
+const REFILL_READINGS_MAX = 100_000;
+/** At the quota a refill takes no more than one request holds: its rows fit into the pages that are kept for acks. */
+const REFILL_READINGS_MIN = 500;
+/** Room that a reading takes if it becomes a part of its own, as far as that is known before. */
+const REFILL_ROW_BYTES = 1_024;
+
 export interface GreeterOptions {
   edge: string;
   store: EdgeStore;
@@ -32,6 +42,9 @@ export interface GreeterOptions {
 export class Greeter {
   private readonly options: GreeterOptions;
   private due = true;
+  private moreToRefill = false;
+  /** The last refill did not fit. */
+  private isTight = false;
   /** Start id of the cloud that answered the last hello; empty before. */
   startId = '';
 
@@ -41,6 +54,16 @@ export class Greeter {
 
   get isHelloDue(): boolean {
     return this.due;
+  }
+
+  /** True while seqs that the cloud lacks are still to be taken from the log. */
+  get isRefilling(): boolean {
+    return this.due || this.moreToRefill;
+  }
+
+  /** All that was queued is sent: time for the next piece of an unfinished refill. */
+  continueRefill(): void {
+    if (this.moreToRefill) this.requestHello('more is to be refilled');
   }
 
   requestHello(why: string): void {
@@ -85,7 +108,8 @@ export class Greeter {
     try {
       await store.exclusive(() => this.reconcile(answers));
     } catch (error) {
-      if (!(error instanceof OutboxFull) && (error as { retryable?: boolean }).retryable !== true) throw error;
+      if ((error as { retryable?: boolean }).retryable !== true) throw error;
+      this.isTight ||= error instanceof OutboxFull;
       logger.warn({ error: (error as Error).message }, 'the answer to the hello can not be worked in yet; trying again');
       return 'refused';
     }
@@ -108,9 +132,11 @@ export class Greeter {
     const { store } = this.options;
     try {
       const results = answers.flatMap((answer) => this.reconcileHousehold(answer));
-      const refilled = await this.refill(results);
-      store.commit(refilled.length > 0, () => {
-        this.apply(results, refilled);
+      const readingsMax = this.refillReadingsMax();
+      const { rows, hasMore } = await this.refill(results, readingsMax);
+      // The smallest refill may use the pages above the quota: rows above what is missing can't be shipped, and would hold it up for ever.
+      store.commit(rows.length > 0 && readingsMax > REFILL_READINGS_MIN, () => {
+        this.apply(results, rows);
         for (const { household, generation, postalCode } of answers) {
           store.ledgerStore.ledger.generations.set(household, generation);
           store.ledgerStore.postalCodes.set(household, postalCode);
@@ -118,6 +144,8 @@ export class Greeter {
         }
         reach('edge_inside_reconcile');
       });
+      this.moreToRefill = hasMore;
+      this.isTight = false;
     } catch (error) {
       store.reload();
       throw error;
@@ -143,12 +171,20 @@ export class Greeter {
     });
   }
 
-  /** Searches the log for what is missing, partition by partition. */
-  private async refill(results: readonly SourceResult[]): Promise<NewRow[]> {
+  private refillReadingsMax(): number {
+    const { outbox } = this.options.store;
+    const roomFor = this.isTight ? 0 : Math.floor(outbox.freeBytes() / REFILL_ROW_BYTES);
+    return Math.min(REFILL_READINGS_MAX, Math.max(REFILL_READINGS_MIN, roomFor));
+  }
+
+  /** Searches the log for what is missing, partition by partition. What is there and not taken now counts as seen until the next hello. */
+  private async refill(results: readonly SourceResult[], readingsMax: number): Promise<{ rows: NewRow[]; hasMore: boolean }> {
     const { broker, store, logger } = this.options;
     const rows = results.flatMap((result) => result.rows);
+    let hasMore = false;
+    let left = readingsMax;
     const incomplete = results.filter(({ result }) => result.missing.length > 0);
-    if (incomplete.length === 0) return rows;
+    if (incomplete.length === 0) return { rows, hasMore };
     const partitions = await broker.partitionCount(POWER_TOPIC);
     for (let partition = 0; partition < partitions; partition++) {
       const holes: Hole[] = incomplete
@@ -157,9 +193,12 @@ export class Greeter {
       if (holes.length === 0) continue;
       // A gap has no record of its own: until it is acknowledged it holds back the whole log (R6).
       const position = { partition, offset: (await broker.logState(POWER_TOPIC, partition)).earliestOffset };
-      const found = await searchLog(broker, POWER_TOPIC, partition, holes);
+      const found = await searchLog(broker, POWER_TOPIC, partition, holes, left);
       holes.forEach((hole, i) => {
-        const { readings, skipped } = found[i] as (typeof found)[number];
+        const { readings, skipped, more } = found[i] as (typeof found)[number];
+        left -= readings.size;
+        hasMore ||= !more.isEmpty;
+        hole.source.seen.addAll(more);
         rows.push(...store.ledgerStore.ledger.fillHole(hole, readings, skipped, position));
         logger.warn(
           { household: hole.source.household, missing: hole.missing, found: readings.size },
@@ -167,7 +206,7 @@ export class Greeter {
         );
       });
     }
-    return rows;
+    return { rows, hasMore };
   }
 
   private apply(results: readonly SourceResult[], refilled: readonly NewRow[]): void {

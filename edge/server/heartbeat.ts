@@ -2,7 +2,7 @@
  * Heartbeats on a socket of their own, every few seconds for ever (R11): they tell the cloud how the edge is doing and the edge
  * whether the link is up. Their deadline is short, so a lost link is seen within seconds whatever the data socket does.
  */
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
@@ -30,6 +30,8 @@ export interface HeartbeatOptions {
 
 export class Heartbeat {
   private readonly options: HeartbeatOptions;
+  /** Runs while the link is good again and the edge waits for its turn to use it. */
+  private turn: Timer | undefined;
   isUp = false;
 
   constructor(options: HeartbeatOptions) {
@@ -40,13 +42,25 @@ export class Heartbeat {
     const { clock, random, intervalMs } = this.options;
     while (!signal.aborted) {
       const spreadMs = await this.beat();
-      if (spreadMs === undefined) this.setUp(false);
-      else if (!this.isUp) {
-        await clock.sleep(random.next() * spreadMs, signal);
-        this.setUp(true);
-      }
+      if (spreadMs === undefined) this.goDown();
+      else if (!this.isUp && this.turn === undefined) this.waitForTurn(random.next() * spreadMs);
       await clock.sleep(intervalMs * (1 - JITTER + 2 * JITTER * random.next()), signal);
     }
+    this.turn?.cancel();
+  }
+
+  private goDown(): void {
+    this.turn?.cancel();
+    this.turn = undefined;
+    this.setUp(false);
+  }
+
+  /** Heartbeats go on meanwhile: the cloud must not take an edge that waits for a silent one. */
+  private waitForTurn(ms: number): void {
+    this.turn = this.options.clock.timer('turn after an outage', ms, () => {
+      this.turn = undefined;
+      this.setUp(true);
+    });
   }
 
   /** The spread that the cloud asks for, undefined when the heartbeat was not answered. */

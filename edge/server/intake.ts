@@ -1,10 +1,10 @@
 /**
  * Takes every record of the topic in order, cuts readings into parts, and saves parts, open parts and the next offset in one
- * transaction per batch (R1–R3, R5). A batch is taken wholly or not at all; when the outbox is full or the cloud has
- * not assigned a household, the partition waits and the broker holds.
+ * transaction per batch (R1–R3, R5). No record is passed over: when the outbox has no room for what a batch closes, it is taken
+ * in smaller pieces, and when it is full or the cloud has not assigned a household, the partition waits and the broker holds.
  */
 import { createHash } from 'node:crypto';
-import { type Broker, POWER_TOPIC, type RecordBatch, type StoredRecord } from '../../common/broker/broker.ts';
+import { BATCH_RECORDS_MAX, type Broker, POWER_TOPIC, type RecordBatch, type StoredRecord } from '../../common/broker/broker.ts';
 import type { Clock } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
@@ -30,6 +30,8 @@ export interface IntakeOptions {
   idleCloseMs: number;
   /** Called after rows were added. */
   onRows: () => void;
+  /** Awaited after each batch: lets the shipper have its turn, so that a full topic does not starve it. */
+  giveWay: () => Promise<void>;
   /** Called when a household without a generation turned up: a hello is wanted. */
   onUnassigned: () => void;
 }
@@ -51,6 +53,10 @@ export class Intake {
   private readonly lastRecordMs = new Map<number, number>();
   /** Identity of the log that is being consumed, by partition. */
   private readonly logIds = new Map<number, string>();
+  /** Offset of the next record to take, by partition. Not the saved one: that is of another log until a record of this one is taken. */
+  private readonly nextOffsets = new Map<number, number>();
+  /** Records taken in one transaction; fewer when the outbox has no room for what they close. */
+  private recordsAtOnce = BATCH_RECORDS_MAX;
   /** Households that wait for a generation. */
   readonly waitingFor = new Set<string>();
   newestMs: number | null = null;
@@ -70,7 +76,7 @@ export class Intake {
         await this.consumeOnce(signal);
       } catch (error) {
         if ((error as { retryable?: boolean }).retryable !== true) throw error;
-        this.options.logger.warn({ error: (error as Error).message }, 'the broker can not be read; trying again');
+        this.options.logger.warn({ error: (error as Error).message }, 'the intake can not go on; trying again');
         await this.options.clock.sleep(RETRY_MS, signal);
       }
     }
@@ -98,7 +104,7 @@ export class Intake {
       const idle = [...this.ledger.open].filter(([partition]) => nowMs - (this.lastRecordMs.get(partition) ?? nowMs) >= idleCloseMs);
       const rows = idle.flatMap(([, entries]) => [...entries.values()].map((entry) => this.ledger.close(entry)));
       if (rows.length === 0) return;
-      await this.commitWhenRoom(() => this.insertRows(rows));
+      this.commitWhenRoom(() => this.insertRows(rows));
       onRows();
     });
   }
@@ -111,7 +117,9 @@ export class Intake {
     const { broker } = this.options;
     const from = [];
     for (let partition = 0; partition < (await broker.partitionCount(POWER_TOPIC)); partition++) {
-      from.push({ partition, offset: await this.checkedPosition(partition) });
+      const offset = await this.checkedPosition(partition);
+      from.push({ partition, offset });
+      this.nextOffsets.set(partition, offset);
       this.lastRecordMs.set(partition, this.options.clock.monotonicMs());
     }
     const consumption = await broker.consume(POWER_TOPIC, EDGE_GROUP, from, (batch) => this.takeBatch(batch));
@@ -141,7 +149,6 @@ export class Intake {
     }
     if (!replaced) return Math.max(held.nextOffset, log.earliestOffset);
     logger.warn({ partition, nextOffset: held.nextOffset, logId: log.logId }, 'the log was replaced; reading it from its earliest record');
-    store.ledgerStore.positions.delete(partition);
     await store.exclusive(async () => store.commit(false, () => this.moveOffsets(partition, log.earliestOffset)));
     return log.earliestOffset;
   }
@@ -149,6 +156,7 @@ export class Intake {
   /** What is held of a log that was replaced holds back all of the new one (R6). */
   private moveOffsets(partition: number, offset: number): void {
     this.options.store.outbox.setOffsets(partition, offset);
+    this.options.store.ledgerStore.removePosition(partition);
     for (const [key, entry] of this.ledger.openIn(partition)) {
       entry.offset = offset;
       this.ledger.changedOpen.set(key, partition);
@@ -160,18 +168,34 @@ export class Intake {
     const logId = this.logIds.get(batch.partition) ?? '';
     let records = batch.records;
     while (records.length > 0 && !this.signal.aborted) {
-      const taken = await this.options.store.exclusive(() => this.takeAndCommit(records, batch.partition, logId));
+      const piece = records.slice(0, this.recordsAtOnce);
+      const taken = await this.takePiece(piece, batch.partition, logId);
+      if (taken === undefined) continue;
       records = records.slice(taken);
-      if (records.length > 0) await this.untilAssigned();
+      if (taken < piece.length) await this.untilAssigned();
     }
     this.lastRecordMs.set(batch.partition, this.options.clock.monotonicMs());
+    await this.options.giveWay();
+  }
+
+  /** How many were taken, undefined when a smaller piece is to be tried. */
+  private async takePiece(records: readonly StoredRecord[], partition: number, logId: string): Promise<number | undefined> {
+    try {
+      const taken = await this.options.store.exclusive(() => this.takeAndCommit(records, partition, logId));
+      this.recordsAtOnce = Math.min(BATCH_RECORDS_MAX, this.recordsAtOnce * 2);
+      return taken;
+    } catch (error) {
+      if (!(error instanceof OutboxFull) || records.length === 1) throw error;
+      this.recordsAtOnce = Math.ceil(records.length / 2);
+      return undefined;
+    }
   }
 
   /** Takes records up to the first that has to wait for the cloud, and commits them. Returns how many. */
   private async takeAndCommit(records: readonly StoredRecord[], partition: number, logId: string): Promise<number> {
     const { store } = this.options;
     const draft: Draft = { rows: [], unreadable: [], runs: [], taken: 0 };
-    const nextOffset = store.ledgerStore.positions.get(partition)?.nextOffset ?? 0;
+    const nextOffset = this.nextOffsets.get(partition) ?? 0;
     try {
       for (const record of records) {
         if (record.offset >= nextOffset && !(await this.takeRecord(record, partition, draft))) break;
@@ -182,11 +206,12 @@ export class Intake {
       throw error;
     }
     const last = records[draft.taken - 1];
-    if (last === undefined) return 0;
+    if (last === undefined || last.offset < nextOffset) return draft.taken;
     const position: TopicPosition = { partition, nextOffset: last.offset + 1, logId, recordHash: hashOf(last.value) };
-    await this.commitWhenRoom(() => this.writeDraft(draft, position));
+    this.commitWhenRoom(() => this.writeDraft(draft, position));
     reach('edge_after_checkpoint');
-    this.unreadable += draft.unreadable.length;
+    this.nextOffsets.set(partition, position.nextOffset);
+    this.unreadable = store.ledgerStore.unreadableCount();
     if (draft.rows.length > 0) this.options.onRows();
     return draft.taken;
   }
@@ -246,14 +271,14 @@ export class Intake {
     for (const row of rows) this.options.store.outbox.insert(row, nowMs);
   }
 
-  private async commitWhenRoom(change: () => void): Promise<void> {
+  /** @throws OutboxFull when nothing in it may be deleted yet: the consumption ends, and begins again from the saved offsets */
+  private commitWhenRoom(change: () => void): void {
     try {
       this.options.store.commit(true, change);
       this.outboxFull = false;
     } catch (error) {
-      if (!(error instanceof OutboxFull)) throw error;
-      this.outboxFull = true;
-      throw new RoomWanted();
+      this.outboxFull ||= error instanceof OutboxFull;
+      throw error;
     }
   }
 
@@ -267,14 +292,6 @@ export class Intake {
       this.assigned.add(done);
       this.signal.addEventListener('abort', done, { once: true });
     });
-  }
-}
-
-/** The quota is reached: the consumption ends and begins again from the saved offsets after a while. */
-class RoomWanted extends Error {
-  readonly retryable = true;
-  constructor() {
-    super('the outbox has reached its quota and nothing in it may be deleted yet');
   }
 }
 

@@ -19,6 +19,10 @@ export interface TopicPosition {
 
 type LastSeqs = Mark['last'];
 
+/** Unreadable records kept, at most 4 kB each: a broken producer must not fill the outbox. */
+const UNREADABLE_KEPT_MAX = 1_000;
+const UNREADABLE_COUNT = 'unreadable';
+
 export class LedgerStore {
   private readonly windowMs: number;
   private readonly statements: ReturnType<typeof prepare>;
@@ -91,13 +95,22 @@ export class LedgerStore {
     this.statements.savePosition.run(partition, nextOffset, logId, recordHash);
   }
 
+  /** The log that the position was in is gone. */
+  removePosition(partition: number): void {
+    this.positions.delete(partition);
+    this.statements.removePosition.run(partition);
+  }
+
   saveRun(run: string, partition: number, last: LastSeqs): void {
     this.rememberRun(run, partition, last);
     this.statements.saveRun.run(run, partition, JSON.stringify(last));
   }
 
+  /** Counts the record; the first UNREADABLE_KEPT_MAX of them are kept for study. */
   saveUnreadable(partition: number, offset: number, reason: string, record: Buffer): void {
-    this.statements.saveUnreadable.run(partition, offset, reason, record);
+    if (this.unreadableKept() < UNREADABLE_KEPT_MAX && this.statements.saveUnreadable.run(partition, offset, reason, record).changes === 0)
+      return;
+    this.setMeta(UNREADABLE_COUNT, String(this.unreadableCount() + 1));
   }
 
   saveHousehold(household: string): void {
@@ -107,7 +120,11 @@ export class LedgerStore {
   }
 
   unreadableCount(): number {
-    return this.statements.unreadableCount.pluck().get() as number;
+    return Number(this.meta(UNREADABLE_COUNT) ?? '0');
+  }
+
+  unreadableKept(): number {
+    return this.statements.unreadableKept.pluck().get() as number;
   }
 
   meta(key: string): string | undefined {
@@ -165,7 +182,7 @@ function text(set: SeqIntervals): string {
 
 function prepare(database: Database.Database) {
   return {
-    sources: database.prepare('SELECT household, device, src, seen, covered, declared, gapped FROM sources'),
+    sources: database.prepare('SELECT household, device, src, seen, covered, declared, gapped FROM sources ORDER BY id'),
     saveSource: database.prepare(
       `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (household, device, src) DO UPDATE SET
@@ -189,10 +206,11 @@ function prepare(database: Database.Database) {
        ON CONFLICT (partition) DO UPDATE SET
          next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash`,
     ),
+    removePosition: database.prepare('DELETE FROM positions WHERE partition = ?'),
     runs: database.prepare('SELECT run, partition, last FROM runs'),
     saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last) VALUES (?, ?, ?)'),
     saveUnreadable: database.prepare('INSERT OR IGNORE INTO unreadable (partition, "offset", reason, record) VALUES (?, ?, ?, ?)'),
-    unreadableCount: database.prepare('SELECT count(*) FROM unreadable'),
+    unreadableKept: database.prepare('SELECT count(*) FROM unreadable'),
     meta: database.prepare('SELECT value FROM meta WHERE key = ?'),
     setMeta: database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
   };

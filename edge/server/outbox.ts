@@ -7,8 +7,7 @@ import type { Part, SeqRange, ShippedRow } from '../../common/messages.ts';
 import type { NewRow, SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
-import type { QueuedSource } from '../../common/protocol/ship-order.ts';
-import { deviceKey, sourceKey } from '../../common/ids.ts';
+import { sourceKey } from '../../common/ids.ts';
 import { ROW_STATE } from './outbox-schema.ts';
 
 /** A row as it is shipped. */
@@ -29,27 +28,30 @@ interface Stored {
   body: string;
 }
 
-/** The quota is reached: nothing was written. */
+/** The quota is reached, or the disk is full: nothing was written. Acks and trimming make room, so it is tried again. */
 export class OutboxFull extends Error {
   override readonly name = 'OutboxFull';
+  readonly retryable = true;
 }
 
 const COLUMNS = 'id, state, source_id, from_seq, to_seq, window_start_ms, body';
 
 export class Outbox implements HeldRows {
   private readonly database: Database.Database;
+  private readonly pageBytes: number;
   private readonly quotaPages: number;
   private readonly statements: ReturnType<typeof prepare>;
   /** Row id of a source, by household/device/src. */
   private readonly sourceIds = new Map<string, number>();
-  private readonly sourceRanges = new Map<number, { household: string; device: string; src: string }>();
+  private readonly sourceRanges = new Map<number, Omit<SourceRow, 'id'>>();
   /** Rows not acked, by source id. */
   readonly unackedBySource = new Map<number, number>();
   ackedCount = 0;
 
   constructor(database: Database.Database, quotaBytes: number) {
     this.database = database;
-    this.quotaPages = Math.floor(quotaBytes / (database.pragma('page_size', { simple: true }) as number));
+    this.pageBytes = database.pragma('page_size', { simple: true }) as number;
+    this.quotaPages = Math.floor(quotaBytes / this.pageBytes);
     this.statements = prepare(database);
   }
 
@@ -74,12 +76,14 @@ export class Outbox implements HeldRows {
     this.sourceRanges.set(source.id, { household: source.household, device: source.device, src: source.src });
   }
 
-  /** Sources with rows that are not acked. */
-  queuedSources(): QueuedSource[] {
-    return [...this.unackedBySource.keys()].map((id) => {
-      const { household, device } = this.sourceRanges.get(id) as { household: string; device: string };
-      return { id, device: deviceKey(household, device) };
-    });
+  /** Ids of the sources with rows that are not acked, by household/device/src. */
+  queuedSources(): Map<string, number> {
+    const queued = new Map<string, number>();
+    for (const id of this.unackedBySource.keys()) {
+      const range = this.sourceRanges.get(id);
+      if (range !== undefined) queued.set(sourceKey(range.household, range.device, range.src), id);
+    }
+    return queued;
   }
 
   householdOf(sourceId: number): string {
@@ -179,11 +183,13 @@ export class Outbox implements HeldRows {
     return [...outside.values()];
   }
 
-  /** Parts above the id, in id order, for the averages topic. */
-  partsAbove(id: number, limit: number): { id: number; part: Part }[] {
-    return (this.statements.partsAbove.all(id, limit) as Stored[]).flatMap((stored) => {
-      const row = this.toShipped(stored);
-      return row.kind === 'part' ? [{ id: stored.id, part: row.part }] : [];
+  /** Parts above the id, in id order, as records of the averages topic: the saved body as it is, behind whose it is. */
+  partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
+    return (this.statements.partsAbove.all(id, limit) as Stored[]).map((stored) => {
+      const { household, device, src } = this.sourceRanges.get(stored.source_id) as Omit<SourceRow, 'id'>;
+      const { from_seq: fromSeq, to_seq: toSeq, window_start_ms: windowStartMs } = stored;
+      const head = JSON.stringify({ v: 1, household, device, src, fromSeq, toSeq, windowStartMs, count: toSeq - fromSeq + 1 });
+      return { id: stored.id, household, record: Buffer.from(`${head.slice(0, -1)},${stored.body.slice(1)}`) };
     });
   }
 
@@ -211,6 +217,16 @@ export class Outbox implements HeldRows {
   /** Gives free pages back to the disk, a few at a time. */
   shrink(): void {
     this.database.pragma('incremental_vacuum(256)');
+  }
+
+  /** Bytes that rows may still fill before the quota. */
+  freeBytes(): number {
+    return Math.max(0, this.quotaPages - this.usedPages()) * this.pageBytes;
+  }
+
+  /** What is filled of the quota, 1 = all of it. */
+  usedShare(): number {
+    return this.usedPages() / this.quotaPages;
   }
 
   private usedPages(): number {

@@ -2,19 +2,19 @@
  * Sends the oldest rows to the cloud and marks what it acknowledged (R5, R9, R11). Per source the lowest seq goes first; a source
  * whose head is refused waits alone. Nothing is sent between a hello and its answer, and nothing is deleted here.
  */
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
 import { applyAck } from '../../common/protocol/edge-ledger.ts';
-import { earliestOfDevices } from '../../common/protocol/ship-order.ts';
+import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
 import { decodeReply, encodeRequest } from '../../common/wire.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
-import type { QueuedRow } from './outbox.ts';
+import { OutboxFull, type QueuedRow } from './outbox.ts';
 
 /** Refusals back off with full jitter up to this (R11). */
 const REFUSAL_BACKOFF_BASE_MS = 200;
@@ -23,6 +23,8 @@ const REFUSAL_BACKOFF_CAP_MS = 300_000;
 const LOST_RETRY_MS = 500;
 /** With nothing to do, look again after this; new rows wake the shipper at once. */
 const IDLE_MS = 5_000;
+/** A request is answered in some 20 ms; a slow cloud may hold the intake this long per batch. */
+const GIVE_WAY_MS = 100;
 
 export interface ShipperOptions {
   edge: string;
@@ -37,7 +39,8 @@ export interface ShipperOptions {
   greeter: Greeter;
 }
 
-type Outcome = 'done' | 'lost' | 'refused';
+/** `again` goes on at once; only `done` - something was stored - says that refusals are over. */
+type Outcome = 'done' | 'again' | 'lost' | 'refused';
 
 export class Shipper {
   private readonly options: ShipperOptions;
@@ -46,6 +49,11 @@ export class Shipper {
   private nextRequest = 1;
   private wakeUp: (() => void) | undefined;
   private woken = false;
+  /** Turns that the intake gives, one after the other. */
+  private turns: Promise<void> = Promise.resolve();
+  private onSettled: (() => void) | undefined;
+  /** Aborted to end the waits after refusals. */
+  private waits = new AbortController();
   /** What ended a request and is no lost request: a bug or a disk error. Thrown by the loop. */
   private failure: unknown;
   /** Where the next batch begins among the sources, so that each has its turn. */
@@ -58,18 +66,45 @@ export class Shipper {
 
   async run(signal: AbortSignal): Promise<void> {
     const { greeter, isLinkUp, link } = this.options;
+    signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
-      if (!isLinkUp()) await this.rest(IDLE_MS, signal);
-      else if (greeter.isHelloDue && this.inFlight.size === 0) await this.recover(await this.tryHello(), signal);
-      else if (!greeter.isHelloDue && this.inFlight.size < link.inFlightMax && this.sendNext(signal)) continue;
-      else await this.rest(IDLE_MS, signal);
+      if (!isLinkUp()) await this.rest(IDLE_MS);
+      else if (greeter.isHelloDue && this.inFlight.size === 0) await this.recover(await this.tryHello());
+      else if (!greeter.isHelloDue && this.inFlight.size < link.inFlightMax && this.sendNext()) continue;
+      else await this.rest(IDLE_MS);
     }
+  }
+
+  /** R11: the first good heartbeat after an outage ends the backoff. */
+  linkChanged(up: boolean): void {
+    if (up) {
+      this.backoff.reset();
+      this.endWaits();
+    }
+    this.wake();
   }
 
   /** New rows, a hello due, or the link is back. */
   wake(): void {
     this.woken = true;
     this.wakeUp?.();
+  }
+
+  /**
+   * For the intake, between two batches: resolves when a request on its way is done, so that a full topic does not starve the
+   * shipper. Waits no longer than GIVE_WAY_MS, so that a lost link does not hold the intake.
+   */
+  giveWay(): Promise<void> {
+    const turn = this.turns.then(async () => {
+      await yieldToEventLoop();
+      if (this.inFlight.size === 0 || !this.options.isLinkUp()) return;
+      const done = new AbortController();
+      this.onSettled = () => done.abort();
+      await this.options.clock.sleep(GIVE_WAY_MS, done.signal);
+      this.onSettled = undefined;
+    });
+    this.turns = turn;
+    return turn;
   }
 
   get sentCount(): number {
@@ -80,18 +115,29 @@ export class Shipper {
 
   private async tryHello(): Promise<Outcome> {
     const { greeter, link, deadlineMs } = this.options;
-    return greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request), deadlineMs)));
+    const outcome = await greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request), deadlineMs)));
+    return outcome === 'done' ? 'again' : outcome;
+  }
+
+  private endWaits(): void {
+    this.waits.abort();
+    this.waits = new AbortController();
+    this.wake();
   }
 
   /** Puts the next batch on its way; false when there is none. */
-  private sendNext(signal: AbortSignal): boolean {
+  private sendNext(): boolean {
     const batch = this.nextBatch();
-    if (batch.length === 0) return false;
+    if (batch.length === 0) {
+      if (this.inFlight.size === 0) this.options.greeter.continueRefill();
+      return false;
+    }
     const request = this.nextRequest++;
     this.inFlight.set(request, batch);
-    const sending = this.send(batch).then((outcome) => this.recover(outcome, signal));
+    const sending = this.send(batch).then((outcome) => this.recover(outcome));
     const settle = () => {
       this.inFlight.delete(request);
+      this.onSettled?.();
       this.wake();
     };
     sending.then(settle, (error: unknown) => {
@@ -101,16 +147,19 @@ export class Shipper {
     return true;
   }
 
-  private async recover(outcome: Outcome, signal: AbortSignal): Promise<void> {
+  private async recover(outcome: Outcome): Promise<void> {
     const { clock, random } = this.options;
     if (outcome === 'done') this.backoff.reset();
-    else await clock.sleep(outcome === 'lost' ? random.next() * LOST_RETRY_MS : this.backoff.nextMs(), signal);
+    else if (outcome !== 'again')
+      await clock.sleep(outcome === 'lost' ? random.next() * LOST_RETRY_MS : this.backoff.nextMs(), this.waits.signal);
   }
 
   /** Rows of every source in turn, per source in seq order and above what is on its way, until the request is full. */
   private nextBatch(): QueuedRow[] {
     const { outbox, ledgerStore } = this.options.store;
-    const unparked = earliestOfDevices(outbox.queuedSources()).filter((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
+    const queued = outbox.queuedSources();
+    const shippable = shippableSources(ledgerStore.ledger, queued).map((key) => queued.get(key) as number);
+    const unparked = shippable.filter((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     const start = this.turn++ % Math.max(1, unparked.length);
     let sources = [...unparked.slice(start), ...unparked.slice(0, start)];
     const above = this.seqsOnTheirWay();
@@ -143,14 +192,12 @@ export class Shipper {
   }
 
   private async send(batch: readonly QueuedRow[]): Promise<Outcome> {
-    const { edge, store, link, clock, deadlineMs, greeter } = this.options;
+    const { edge, store, link, deadlineMs, greeter } = this.options;
     const generations: Record<string, number> = Object.create(null);
     for (const { row } of batch) {
       const { household } = rangeOf(row);
       generations[household] = store.ledgerStore.ledger.generations.get(household) ?? 0;
     }
-    const ids = batch.map((row) => row.id);
-    await store.exclusive(async () => store.commit(false, () => store.outbox.markSent(ids, clock.nowMs())));
     reach('edge_before_send');
     const parts = {
       edge,
@@ -161,29 +208,50 @@ export class Shipper {
       generations,
       rows: batch.map(({ row }) => row),
     };
-    let reply: LinkReply;
-    try {
-      reply = decodeReply(await link.request(encodeRequest({ kind: 'parts', parts }), deadlineMs));
-    } catch (error) {
-      this.options.logger.debug({ error: (error as Error).message }, 'a request was lost');
-      return 'lost';
-    }
+    const answer = link.request(encodeRequest({ kind: 'parts', parts }), deadlineMs).then(decodeReply);
+    const received = answer.catch((error: Error) => {
+      this.options.logger.debug({ error: error.message }, 'a request was lost');
+      return undefined;
+    });
+    // `sent` is for people; it is written while the cloud works, so its fsync costs no time.
+    const [reply, marked] = await Promise.all([received, this.markSent(batch)]);
+    if (!marked) return 'refused';
+    if (reply === undefined) return 'lost';
     reach('edge_after_reply_before_ack_commit');
     return this.takeReply(batch, reply);
   }
 
   private takeReply(batch: readonly QueuedRow[], reply: LinkReply): Promise<Outcome> {
-    const { greeter, logger, store } = this.options;
+    const { greeter, logger } = this.options;
     if (reply.kind === 'refused') {
       logger.error({ reason: reply.reason }, 'the cloud refused a request; it is kept and tried again');
       return Promise.resolve('refused');
     }
-    if (!greeter.isCurrent(reply.startId) || reply.kind !== 'parts') return Promise.resolve('done');
-    return store.exclusive(async () => this.takeVerdicts(batch, reply));
+    if (!greeter.isCurrent(reply.startId) || reply.kind !== 'parts') return Promise.resolve('again');
+    return this.takeVerdicts(batch, reply);
+  }
+
+  private markSent(batch: readonly QueuedRow[]): Promise<boolean> {
+    const { store, clock } = this.options;
+    const ids = batch.map((row) => row.id);
+    return this.commitIfRoom(() => store.outbox.markSent(ids, clock.nowMs()));
+  }
+
+  /** False when the disk is full: nothing was written, and it is tried again. */
+  private async commitIfRoom(change: () => void): Promise<boolean> {
+    const { store, logger } = this.options;
+    try {
+      await store.exclusive(async () => store.commit(false, change));
+      return true;
+    } catch (error) {
+      if (!(error instanceof OutboxFull)) throw error;
+      logger.error({ error: error.message }, 'the outbox can not be written, the disk may be full; what is in it is kept and tried again');
+      return false;
+    }
   }
 
   /** Acks in one transaction; what was refused stays queued or parks its household. */
-  private takeVerdicts(batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Outcome {
+  private async takeVerdicts(batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Promise<Outcome> {
     const { store, clock, greeter, logger } = this.options;
     const { outbox, ledgerStore } = store;
     const acked: QueuedRow[] = [];
@@ -197,7 +265,7 @@ export class Shipper {
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) parked.set(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
     });
-    store.commit(false, () => {
+    const isWritten = await this.commitIfRoom(() => {
       outbox.acknowledge(acked, clock.nowMs());
       for (const { row } of acked) applyAck(ledgerStore.ledger, { kind: row.kind, range: rangeOf(row) });
       for (const [household, reason] of parked) {
@@ -211,16 +279,18 @@ export class Shipper {
       }
       reach('edge_inside_ack_commit');
     });
+    if (!isWritten) return 'refused';
     reach('edge_after_ack_commit');
     for (const [household, reason] of parked) logger.error({ household, reason }, 'household parked: its rows are kept and not sent');
-    return acked.length > 0 || batch.length === 0 ? 'done' : 'refused';
+    return acked.length > 0 ? 'done' : 'refused';
   }
 
   private isFenced(household: string, reply: PartsReply & { kind: 'parts' }): boolean {
     return (reply.generations[household] ?? 0) > (this.options.store.ledgerStore.ledger.generations.get(household) ?? 0);
   }
 
-  private async rest(ms: number, signal: AbortSignal): Promise<void> {
+  /** Until `wake`, at most so long. */
+  private async rest(ms: number): Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     if (this.woken) {
       this.woken = false;
@@ -228,7 +298,7 @@ export class Shipper {
     }
     const wake = new AbortController();
     this.wakeUp = () => wake.abort();
-    await this.options.clock.sleep(ms, AbortSignal.any([signal, wake.signal]));
+    await this.options.clock.sleep(ms, wake.signal);
     this.wakeUp = undefined;
     this.woken = false;
   }

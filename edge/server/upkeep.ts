@@ -14,6 +14,8 @@ const UPKEEP_MS = 1_000;
 const TRIM_STEP_ROWS = 500;
 /** Steps in one round, so that a round stays short beside the shipper. */
 const TRIM_STEPS_PER_ROUND = 40;
+/** At the quota the oldest acked rows go until so much of it is filled; the others stay, for a cloud that is restored. */
+const SHARE_AFTER_EARLY_TRIM = 0.75;
 const AVERAGES_BATCH_ROWS = 500;
 const AVERAGES_CURSOR = 'averages_cursor';
 
@@ -25,11 +27,15 @@ export interface UpkeepOptions {
   logger: Logger;
   keepMs: number;
   publishAverages: boolean;
+  /** True while seqs that the cloud lacks are still to be searched in the log: no offset is committed then. */
+  isRefilling: () => boolean;
 }
 
 export class Upkeep {
   private readonly options: UpkeepOptions;
   private readonly committed = new Map<number, number>();
+  /** Where the next round of trimming goes on: rows that stay long (of a parked household) are not looked at in every round. */
+  private trimmedToId = 0;
   /** Acked rows deleted before their time because of the quota. */
   trimmedEarly = 0;
 
@@ -38,17 +44,18 @@ export class Upkeep {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.options;
+    const { clock, logger, intake } = this.options;
+    const duties = [() => intake.closeIdle(), () => this.feedAverages(signal), () => this.trim(), () => this.commitOffsets()];
     this.trimmedEarly = Number(this.options.store.ledgerStore.meta('trimmed_early') ?? '0');
     while (!signal.aborted) {
-      try {
-        await this.options.intake.closeIdle();
-        await this.feedAverages(signal);
-        await this.trim();
-        await this.commitOffsets();
-      } catch (error) {
-        if ((error as { retryable?: boolean }).retryable !== true) throw error;
-        logger.warn({ error: (error as Error).message }, 'upkeep could not finish; trying again');
+      // Each by itself: one that fails (no room to close a part) may need what the next one does (make room).
+      for (const duty of duties) {
+        try {
+          await duty();
+        } catch (error) {
+          if ((error as { retryable?: boolean }).retryable !== true) throw error;
+          logger.warn({ error: (error as Error).message }, 'upkeep could not finish; trying again');
+        }
       }
       await clock.sleep(UPKEEP_MS, signal);
     }
@@ -56,14 +63,14 @@ export class Upkeep {
 
   /** Each step is a transaction of its own, and the sockets are served between two. */
   private async trim(): Promise<void> {
-    const { store, clock, intake, keepMs } = this.options;
-    const early = intake.outboxFull;
+    const { store, clock, keepMs } = this.options;
+    const early = store.takeRoomWanted();
     const beforeMs = early ? Number.MAX_SAFE_INTEGER : clock.nowMs() - keepMs;
-    let afterId: number | undefined = 0;
-    for (let step = 0; step < TRIM_STEPS_PER_ROUND && afterId !== undefined; step++) {
-      const from: number = afterId;
-      afterId = await store.exclusive(async () => this.trimStep(from, beforeMs, early));
+    for (let step = 0; step < TRIM_STEPS_PER_ROUND; step++) {
+      const nextId = await store.exclusive(async () => this.trimStep(this.trimmedToId, beforeMs, early));
+      this.trimmedToId = nextId ?? 0;
       await yieldToEventLoop();
+      if (nextId === undefined || (early && store.outbox.usedShare() < SHARE_AFTER_EARLY_TRIM)) return;
     }
   }
 
@@ -84,16 +91,10 @@ export class Upkeep {
 
   /** R6: the first offset of any un-acked or open part, else the next offset. A hint for a take-over, nothing more. */
   private async commitOffsets(): Promise<void> {
-    const { broker, store, intake } = this.options;
-    const lowest = new Map<number, number>();
-    for (const { partition, nextOffset } of store.ledgerStore.positions.values()) {
-      if (intake.isInLog(partition)) lowest.set(partition, nextOffset);
-    }
-    const held = [...store.outbox.heads(), ...[...store.ledgerStore.ledger.open.values()].flatMap((entries) => [...entries.values()])];
-    for (const { partition, offset } of held) {
-      const nextOffset = lowest.get(partition);
-      if (nextOffset !== undefined) lowest.set(partition, Math.min(offset, nextOffset));
-    }
+    const { broker, store, isRefilling } = this.options;
+    if (isRefilling()) return;
+    // Not in the middle of a change: rows that are made and not yet inserted would be passed over.
+    const lowest = await store.exclusive(async () => this.lowestOffsets());
     const moved = [...lowest].filter(([partition, offset]) => this.committed.get(partition) !== offset);
     if (moved.length === 0) return;
     reach('edge_before_broker_commit');
@@ -103,6 +104,20 @@ export class Upkeep {
       moved.map(([partition, offset]) => ({ partition, offset })),
     );
     for (const [partition, offset] of moved) this.committed.set(partition, offset);
+  }
+
+  private lowestOffsets(): Map<number, number> {
+    const { store, intake } = this.options;
+    const lowest = new Map<number, number>();
+    for (const { partition, nextOffset } of store.ledgerStore.positions.values()) {
+      if (intake.isInLog(partition)) lowest.set(partition, nextOffset);
+    }
+    const held = [...store.outbox.heads(), ...[...store.ledgerStore.ledger.open.values()].flatMap((entries) => [...entries.values()])];
+    for (const { partition, offset } of held) {
+      const nextOffset = lowest.get(partition);
+      if (nextOffset !== undefined) lowest.set(partition, Math.min(offset, nextOffset));
+    }
+    return lowest;
   }
 
   /** Closed parts in the order of the outbox. After a crash the last batch may come twice: its ranges tell. */
@@ -116,8 +131,8 @@ export class Upkeep {
       if (last === undefined) return;
       for (let partition = 0; partition < partitions; partition++) {
         const records = parts
-          .filter(({ part }) => partitionOf(part.household, partitions) === partition)
-          .map(({ part }) => ({ key: part.household, value: Buffer.from(JSON.stringify({ v: 1, ...part })) }));
+          .filter(({ household }) => partitionOf(household, partitions) === partition)
+          .map(({ household, record }) => ({ key: household, value: record }));
         if (records.length > 0) await broker.append(AVERAGES_TOPIC, partition, records);
       }
       await store.exclusive(async () => store.commit(false, () => store.ledgerStore.setMeta(AVERAGES_CURSOR, String(last.id))));

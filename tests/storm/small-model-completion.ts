@@ -17,13 +17,19 @@ const STEPS_MAX = 400;
 /** How often an operator restarts an edge that another has fenced. */
 const RESTARTS_MAX = 4;
 
-/** Everything is appended, taken in, sent and answered until nothing is left to do. */
+/** How a run without faults begins: all is appended, nothing is on its way, whoever waited gave up, consumers begin anew. */
+export function calmed(model: Model, world: World): World {
+  const consuming = world.logs.map(() => undefined);
+  const edges = world.edges.map((edge) => ({ ...edge, memory: { ...edge.memory, pending: [], consuming } }));
+  return appendAll(model, { ...world, packets: [], edges });
+}
+
+/** From a calmed world on, everything is taken in, sent and answered until nothing is left to do. */
 export function complete(model: Model, from: World): World {
-  let world = quiet(from);
+  let world = from;
   let restarts = 0;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const before = world;
-    world = appendAll(model, world);
     for (const { name } of world.edges) world = runEdge(model, world, name);
     if (world !== before) continue;
     const fenced = world.edges.filter(({ disk }) => [...disk.ledger.parked.values()].includes(FENCED));
@@ -35,12 +41,6 @@ export function complete(model: Model, from: World): World {
     world = crash(world, last);
   }
   throw new Violation(`no end after ${ROUNDS_MAX} rounds without a fault`);
-}
-
-/** Nothing is on its way: whoever waited gave up. Whoever consumes begins to consume anew. */
-function quiet(world: World): World {
-  const consuming = world.logs.map(() => undefined);
-  return { ...world, packets: [], edges: world.edges.map((edge) => ({ ...edge, memory: { ...edge.memory, pending: [], consuming } })) };
 }
 
 function appendAll(model: Model, from: World): World {

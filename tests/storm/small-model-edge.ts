@@ -15,7 +15,7 @@ import {
   type Position,
 } from '../../common/protocol/edge-ledger.ts';
 import { type HeldRow, type HeldRows, reconcileSource, type Reconciliation } from '../../common/protocol/hello-rules.ts';
-import { earliestOfDevices, type QueuedSource } from '../../common/protocol/ship-order.ts';
+import { shippableSources } from '../../common/protocol/ship-order.ts';
 import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import type { RulesOff } from './small-model-rules.ts';
 import {
@@ -44,6 +44,8 @@ export class Violation extends Error {
 export interface Model {
   scenario: Scenario;
   off: RulesOff;
+  /** What has happened at least once: verdicts, outcomes of a hello. A search that never gets there proves nothing. */
+  reached: Set<string>;
 }
 
 // ---- intake ------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ function withoutOffsets(disk: EdgeDisk, partition: number, offset: number): Edge
 function takeRecord(model: Model, ledger: EdgeLedger, log: Log, message: Message, position: Position, rows: NewRow[]): string | undefined {
   let step = intakeStep(model, ledger, message, position);
   if (step.kind === 'search') {
-    for (const hole of step.holes) rows.push(...fill(model, ledger, log, hole, position));
+    for (const hole of step.holes) rows.push(...fill(model, ledger, log, hole, position, { readings: Number.POSITIVE_INFINITY }));
     step = intakeStep(model, ledger, message, position);
   }
   if (step.kind === 'search') throw new Violation('a hole is left after it was filled');
@@ -130,14 +132,28 @@ function waiting(world: World, edge: Edge, household: string): World | undefined
   return withEdge(world, { ...edge, memory: { ...memory, waitingFor, isHelloDue: true } });
 }
 
-/** Searches the log and fills; what is declared must really be gone. */
-function fill({ off }: Model, ledger: EdgeLedger, log: Log, hole: Hole, position: Position): NewRow[] {
+/**
+ * Searches the log and fills; what is declared must really be gone.
+ * @param room readings that may be taken; it becomes less by those that were found, and below 0 when there were more
+ */
+function fill({ off, reached }: Model, ledger: EdgeLedger, log: Log, hole: Hole, position: Position, room: { readings: number }): NewRow[] {
   const { readings, skipped } = searchLog(log, hole, position.partition);
-  const rows = ledger.fillHole(hole, off.has('holes are searched in the log') ? new Map() : readings, skipped, position);
+  const kept = new Map(off.has('holes are searched in the log') ? [] : [...readings].slice(0, Math.max(0, room.readings)));
+  if (readings.size > room.readings) {
+    // What is there and not taken now counts as seen until the next hello.
+    for (const seq of readings.keys()) if (!kept.has(seq)) hole.source.seen.add(seq, seq);
+    reached.add('refills in pieces');
+  }
+  room.readings -= readings.size;
+  const rows = ledger.fillHole(hole, kept, skipped, position);
   for (const row of rows) {
-    if (row.kind === 'part') continue;
+    if (row.kind === 'part') {
+      reached.add('refills');
+      continue;
+    }
     const { fromSeq, toSeq, reason } = row.gap;
     for (let seq = fromSeq; seq <= toSeq; seq++) {
+      reached.add('declares');
       if (readings.has(seq)) throw new Violation(`seq ${seq} is declared missing and lies in the log`);
       if ((reason === MISSING_IN_LOG) === skipped.has(seq)) throw new Violation(`seq ${seq} is declared "${reason}"`);
     }
@@ -194,14 +210,15 @@ function householdsOf({ disk, memory }: Edge): string[] {
 
 function takeHelloReply(model: Model, world: World, edge: Edge, reply: LinkReply): World {
   if (reply.kind !== 'hello' || reply.claim !== edge.memory.claim) throw new Violation(`a hello was answered with ${reply.kind}`);
-  const disk = reconcile(model, world, edge.disk, reply.households);
+  const room = { readings: model.scenario.refillReadingsMax };
+  const disk = reconcile(model, world, edge.disk, reply.households, room);
   const waitingFor = edge.memory.waitingFor.filter((household) => !disk.ledger.generations.has(household));
-  const memory = { ...edge.memory, startId: reply.startId, waitingFor };
+  const memory = { ...edge.memory, startId: reply.startId, waitingFor, hasMoreToRefill: room.readings < 0 };
   const isHelloDue = householdsOf({ ...edge, disk, memory }).some((household) => !disk.ledger.generations.has(household));
   return withEdge(world, { ...edge, disk, memory: { ...memory, isHelloDue } });
 }
 
-function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly HelloHousehold[]): EdgeDisk {
+function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly HelloHousehold[], room: { readings: number }): EdgeDisk {
   const ledger = cloneLedger(disk.ledger);
   const rows = new Map(disk.rows.map((row) => [row.id, row]));
   const inserted: NewRow[] = [];
@@ -221,14 +238,23 @@ function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly
       for (const id of result.requeue) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'queued' });
       for (const id of result.acknowledge) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'acked' });
       for (const id of result.drop) rows.delete(id);
+      noteOutcome(model, result);
       if (result.missing.length === 0) continue;
       const partition = model.scenario.partitionOf(household);
       const log = world.logs[partition] as Log;
-      inserted.push(...fill(model, ledger, log, { source, missing: result.missing }, { partition, offset: log.base }));
+      inserted.push(...fill(model, ledger, log, { source, missing: result.missing }, { partition, offset: log.base }, room));
     }
     ledger.generations.set(answer.household, answer.generation);
   }
   return commit(model, { ...disk, rows: [...rows.values()] }, ledger, { inserted });
+}
+
+function noteOutcome({ reached }: Model, { requeue, acknowledge, drop, open, missing }: Reconciliation): void {
+  if (requeue.length > 0) reached.add('queues again');
+  if (acknowledge.length > 0) reached.add('learns of a lost ack');
+  if (drop.length > 0) reached.add('drops a row');
+  if (missing.length > 0) reached.add('misses seqs');
+  reached.add(`open: ${open}`);
 }
 
 type Told = Parameters<typeof reconcileSource>[2];
@@ -296,17 +322,12 @@ export function ship(model: Model, world: World, edge: Edge, turn: number): Worl
   return send(world, edge, 'parts', batch, { kind: 'parts', parts });
 }
 
-/** Sources of which rows may be sent, in the order in which they were first seen. */
+/** Sources of which rows may be sent. */
 export function sourcesToShip({ off }: Model, { disk }: Edge): string[] {
-  const names = [...disk.ledger.sources.keys()];
-  const queued = new Map<string, QueuedSource>();
-  for (const { state, source, row } of disk.rows) {
-    const { household, device } = rangeOf(row);
-    if (state === 'queued') queued.set(source, { id: names.indexOf(source), device: deviceKey(household, device) });
-  }
-  const ids = off.has('the earlier source goes first') ? [...queued.values()].map(({ id }) => id) : earliestOfDevices(queued.values());
-  const sources = ids.sort((a, b) => a - b).map((id) => names[id] as string);
-  return sources.filter((source) => !disk.ledger.parked.has(disk.ledger.sources.get(source)?.household ?? ''));
+  const { ledger, rows } = disk;
+  const queued = new Set(rows.filter(({ state }) => state === 'queued').map(({ source }) => source));
+  const keys = off.has('the earlier source goes first') ? [...queued] : shippableSources(ledger, queued);
+  return keys.filter((key) => !ledger.parked.has(ledger.sources.get(key)?.household ?? ''));
 }
 
 function nextBatch(model: Model, edge: Edge, turn: number): OutboxRow[] {
@@ -367,6 +388,7 @@ function takeVerdicts(model: Model, world: World, edge: Edge, batch: readonly Ou
   const acked = new Set<number>();
   batch.forEach((queued, i) => {
     const verdict: Verdict | 'lost' = reply.verdicts[i]?.verdict ?? 'lost';
+    model.reached.add(verdict);
     const { household } = rangeOf(queued.row);
     if (verdict === 'stored' || verdict === 'duplicate') acked.add(queued.id);
     else if (verdict === 'conflict' || verdict === 'rejected') ledger.parked.set(household, verdict);
@@ -379,6 +401,13 @@ function takeVerdicts(model: Model, world: World, edge: Edge, batch: readonly Ou
   const rows = edge.disk.rows.map((row): OutboxRow => (acked.has(row.id) ? { ...row, state: 'acked' } : row));
   const disk = commit(model, { ...edge.disk, rows }, ledger, {});
   return withEdge(world, { ...edge, disk, memory: { ...edge.memory, isHelloDue } });
+}
+
+/** All that was queued is sent: the next piece of an unfinished refill follows after another hello. */
+export function continueRefill(model: Model, world: World, edge: Edge): World | undefined {
+  const { memory } = edge;
+  if (!memory.hasMoreToRefill || memory.isHelloDue || memory.pending.length > 0 || sourcesToShip(model, edge).length > 0) return undefined;
+  return withEdge(world, { ...edge, memory: { ...memory, isHelloDue: true } });
 }
 
 /** A heartbeat was answered. */

@@ -53,7 +53,9 @@ export function replaceLog({ scenario }: Model, world: World, partition: number,
 }
 
 /** R6 and retention: what lies below the committed offset is deleted. */
-export function retain({ off }: Model, world: World, { disk }: Edge): World | undefined {
+export function retain({ off }: Model, world: World, { disk, memory }: Edge): World | undefined {
+  // What is still to be searched in the log must stay in it.
+  if (memory.isHelloDue || memory.hasMoreToRefill) return undefined;
   let next = world;
   world.logs.forEach((log, partition) => {
     const position = disk.positions[partition];

@@ -9,7 +9,7 @@ const cloudDiskKeys = new WeakMap<CloudDisk, string>();
 export function stateKey(world: World, looksAtOffsets: boolean): string {
   const left = Object.values(world.left).join();
   const packets = world.packets.map((packet) => packet.key).sort();
-  return `${durableKey(world, looksAtOffsets)}|${left},${world.leftInAll}|${packets.join(';')}|${world.edges.map(waitingKey).join(';')}`;
+  return `${durableKey(world, looksAtOffsets)}|${left}|${packets.join(';')}|${world.edges.map(waitingKey).join(';')}`;
 }
 
 /** Without budget, packets and who waits for them: what a run without faults begins with. */
@@ -27,7 +27,7 @@ function logKey({ id, base, records, nextProduce, committed }: Log, looksAtOffse
 
 function edgeKey({ name, disk, memory }: Edge, looksAtOffsets: boolean): string {
   const consuming = memory.consuming.map((at) => (at === undefined ? '-' : `${at.offset}.${at.logId}`));
-  const rest = `${memory.claim},${memory.isHelloDue},${memory.startId},${memory.waitingFor.join()},${consuming.join()}`;
+  const rest = `${memory.claim},${memory.isHelloDue},${memory.startId},${memory.waitingFor.join()},${memory.hasMoreToRefill},${consuming.join()}`;
   return `${name}:${rest}:${edgeDiskKey(disk, looksAtOffsets)}`;
 }
 

@@ -28,17 +28,19 @@ const DATA = {
   lateAtOnce: { times: { a: [0, 6, 1, 7] }, produces: ['a1 a2 a3 a4 end'] },
   three: { times: { a: [0, 1, 6] }, produces: ['a1 a2 a3', 'end'] },
   threeAtOnce: { times: { a: [0, 1, 6] }, produces: ['a1 a2 a3 end'] },
+  twoAtOnce: { times: { a: [0, 6] }, produces: ['a1 a2 end'] },
+  devicesAtOnce: { times: { a: [0, 6], b: [1, 7] }, produces: ['a1 b1 a2 b2 end'] },
   twoFine: { times: { a: [0, 6] }, produces: ['a1', 'a2', 'end'] },
   threeFine: { times: { a: [0, 1, 6] }, produces: ['a1', 'a2', 'a3', 'end'] },
   /** A file that is replaced by a later one of the same device. */
   twoSources: { times: { a: [0, 1], 'a.2': [6, 7] }, produces: ['a1 a2', 'a.21 a.22', 'end'] },
 } satisfies Record<string, Data>;
 
-export function scenario(data: keyof typeof DATA, budget: Budget, faultsMax: number, options: Partial<Scenario> = {}): Scenario {
-  const faults = Object.entries(budget).map(([fault, count]) => (count === 1 ? fault : `${count} × ${fault}`));
+/** Everything in the budget may happen, in any order and number up to it. */
+export function scenario(data: keyof typeof DATA, budget: Budget, options: Partial<Scenario> = {}): Scenario {
   const { readings, produces, notInRun } = build(DATA[data]);
   return {
-    name: `${data}: ${faults.join(', ') || 'no fault'} (at most ${faultsMax})`,
+    name: `${data}: ${nameOf(budget)}`,
     windowMs: WINDOW_MS,
     partitionOf: (household) => partitionOf(household, 1),
     produces: [produces],
@@ -46,12 +48,17 @@ export function scenario(data: keyof typeof DATA, budget: Budget, faultsMax: num
     notInRun,
     rowsPerRequest: 1,
     requestsInFlight: 2,
+    refillReadingsMax: Number.POSITIVE_INFINITY,
     budget,
-    faultsMax,
     looksAtOffsets: (budget.retention ?? 0) > 0,
     isOverWire: false,
     ...options,
   };
+}
+
+function nameOf(budget: Budget): string {
+  const faults = Object.entries(budget).map(([fault, count]) => (count === 1 ? fault : `${count} × ${fault}`));
+  return faults.join(', ') || 'no fault';
 }
 
 function build({ times, produces }: Data): { readings: Reading[]; produces: Message[][]; notInRun: Set<Reading> } {

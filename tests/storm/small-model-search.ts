@@ -2,16 +2,18 @@
  * Breadth-first search over every interleaving of a scenario. Safety is checked in every state; from every state the run
  * without faults must end with the truth. The first counterexample found is a shortest one.
  */
-import { checkComplete, complete } from './small-model-completion.ts';
+import { calmed, checkComplete, complete } from './small-model-completion.ts';
 import { checkCloud } from './small-model-cloud.ts';
 import { checkEdges } from './small-model-invariants.ts';
 import { type Model, Violation } from './small-model-edge.ts';
 import { type Step, successors } from './small-model-steps.ts';
 import { durableKey, stateKey } from './small-model-keys.ts';
-import { type CloudDisk, emptyWorld, type World } from './small-model-world.ts';
+import { type CloudDisk, emptyWorld, type Fault, type World } from './small-model-world.ts';
 
 export interface Found {
   scenario: string;
+  /** Faults that happened in some state. */
+  faults: Set<string>;
   states: number;
   steps: number;
   completions: number;
@@ -35,7 +37,7 @@ export function explore(model: Model, statesMax: number): Found {
   let steps = 0;
   let frontier: Node[] = [];
   const result = (counterexample: Found['counterexample']): Found => {
-    return { scenario: model.scenario.name, states: search.states, steps, completions: search.completions, counterexample };
+    return { scenario: model.scenario.name, faults: search.faults, states: search.states, steps, completions: search.completions, counterexample };
   };
   try {
     frontier = search.visit({ world: emptyWorld(model.scenario), path: undefined });
@@ -92,6 +94,7 @@ class Search {
   private readonly seen = new Set<number>();
   private readonly completed = new Set<number>();
   private readonly checkedDisks = new WeakSet<CloudDisk>();
+  readonly faults = new Set<string>();
 
   constructor(model: Model) {
     this.model = model;
@@ -118,11 +121,12 @@ class Search {
       this.checkedDisks.add(world.cloud.disk);
     }
     checkEdges(world);
-    const hash = hashOf(durableKey(world, this.model.scenario.looksAtOffsets));
+    const calm = calmed(this.model, world);
+    const hash = hashOf(durableKey(calm, this.model.scenario.looksAtOffsets));
     if (this.completed.has(hash)) return;
     this.completed.add(hash);
     try {
-      checkComplete(this.model, complete(this.model, world));
+      checkComplete(this.model, complete(this.model, calm));
     } catch (error) {
       if (error instanceof Violation) throw new Violation(`without any further fault: ${error.message}`);
       throw error;
@@ -132,6 +136,7 @@ class Search {
   /** The node itself, checked, if its state is new. */
   visit(node: Node): Node[] {
     if (!this.isNew(node.world)) return [];
+    for (const [fault, left] of Object.entries(node.world.left)) if (left < (this.model.scenario.budget[fault as Fault] ?? 0)) this.faults.add(fault);
     located(node.path, () => this.check(node.world));
     return [node];
   }

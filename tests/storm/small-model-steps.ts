@@ -1,6 +1,6 @@
 /** Everything that may happen next in a world. */
 import { rangeOf } from '../../common/messages.ts';
-import { closeIdle, hearStartId, type Model, poll, sendHello, ship, sourcesToShip } from './small-model-edge.ts';
+import { closeIdle, continueRefill, hearStartId, type Model, poll, sendHello, ship, sourcesToShip } from './small-model-edge.ts';
 import {
   append,
   cloneEdge,
@@ -18,7 +18,7 @@ import {
   trim,
   withoutHarmless,
 } from './small-model-events.ts';
-import { type Edge, type Fault, HARMLESS, type Packet, type World } from './small-model-world.ts';
+import type { Edge, Fault, Packet, World } from './small-model-world.ts';
 
 export interface Step {
   /** Only asked for a trace: making the words takes longer than the step. */
@@ -30,11 +30,11 @@ export interface Step {
 /** Steps without a fault. */
 export function* plainSteps(model: Model, world: World): Generator<Step> {
   for (const [partition, log] of world.logs.entries()) {
-    yield { name: () => `produce ${log.nextProduce} is appended to ${partition}`, take: () => append(model, world, partition) };
+    yield step(() => `produce ${log.nextProduce} is appended to ${partition}`, () => append(model, world, partition));
   }
   for (const edge of world.edges) yield* stepsOfEdge(model, world, edge);
   for (const packet of world.packets) {
-    if (packet.isStale) yield { name: () => `the cloud gets ${describe(packet)}`, take: () => deliver(model, world, packet) };
+    if (packet.isStale) yield step(() => `the cloud gets ${describe(packet)}`, () => deliver(model, world, packet));
   }
 }
 
@@ -44,31 +44,40 @@ export function* stepsOfEdge(model: Model, world: World, edge: Edge): Generator<
   for (const packet of world.packets) {
     if (packet.edge !== name || packet.isStale) continue;
     const receiver = isRequest(packet) ? 'the cloud' : name;
-    yield { name: () => `${receiver} gets ${describe(packet)}`, take: () => deliver(model, world, packet) };
+    yield step(() => `${receiver} gets ${describe(packet)}`, () => deliver(model, world, packet));
   }
-  yield { name: () => `${name} hears the cloud's start id`, take: () => hearStartId(model, world, edge) };
-  yield { name: () => `${name} says hello`, take: () => sendHello(model, world, edge) };
+  yield step(() => `${name} hears the cloud's start id`, () => hearStartId(model, world, edge));
+  yield step(() => `${name} says hello`, () => sendHello(model, world, edge));
+  yield step(() => `${name} wants the next piece of its refill`, () => continueRefill(model, world, edge));
   for (let turn = 0; turn < sourcesToShip(model, edge).length; turn++) {
-    yield { name: () => `${name} ships`, take: () => ship(model, world, edge, turn) };
+    yield step(() => `${name} ships`, () => ship(model, world, edge, turn));
   }
   for (let partition = 0; partition < world.logs.length; partition++) {
-    const position = () => edge.disk.positions[partition]?.nextOffset ?? 'the first';
-    yield { name: () => `${name} takes record ${position()} of ${partition}`, take: () => poll(model, world, edge, partition) };
+    yield step(
+      () => `${name} takes record ${edge.disk.positions[partition]?.nextOffset ?? 'the first'} of ${partition}`,
+      () => poll(model, world, edge, partition),
+    );
   }
 }
 
 /** Faults that the budget still allows. */
 export function* faultSteps(model: Model, world: World): Generator<Step> {
   for (const { fault, name, take } of allFaults(model, world)) {
-    const left = world.left[fault] ?? 0;
-    const cost = HARMLESS.has(fault) ? 0 : 1;
-    if (left === 0 || world.leftInAll < cost) continue;
-    const takeAndPay = () => {
-      const after = take();
-      return after && { ...after, left: { ...after.left, [fault]: left - 1 }, leftInAll: world.leftInAll - cost };
-    };
-    yield { name, take: takeAndPay };
+    if ((world.left[fault] ?? 0) > 0) yield step(name, () => paid(world, fault, take()));
   }
+}
+
+function paid({ left }: World, fault: Fault, after: World | undefined): World | undefined {
+  return after && { ...after, left: { ...left, [fault]: (left[fault] ?? 0) - 1 } };
+}
+
+/** The functions come as arguments: tsx wraps every function that gets a name from a property, which costs more than the step. */
+function step(name: Step['name'], take: Step['take']): Step {
+  return { name, take };
+}
+
+function faultStep(fault: Fault, name: Step['name'], take: Step['take']): FaultStep {
+  return { fault, name, take };
 }
 
 interface FaultStep extends Step {
@@ -78,41 +87,40 @@ interface FaultStep extends Step {
 function* allFaults(model: Model, world: World): Generator<FaultStep> {
   for (const packet of world.packets) {
     if (packet.isStale) continue;
-    yield { fault: 'timeout', name: () => `${packet.edge} gives up waiting for ${describe(packet)}`, take: () => timeout(world, packet) };
+    yield faultStep('timeout', () => `${packet.edge} gives up waiting for ${describe(packet)}`, () => timeout(world, packet));
     if (!isRequest(packet)) continue;
-    yield { fault: 'duplicate', name: () => `the cloud gets twice ${describe(packet)}`, take: () => duplicate(model, world, packet) };
+    yield faultStep('duplicate', () => `the cloud gets twice ${describe(packet)}`, () => duplicate(model, world, packet));
   }
   for (const partition of world.logs.keys()) {
-    yield { fault: 'repeat', name: () => `the last produce of ${partition} is repeated`, take: () => repeat(model, world, partition) };
+    yield faultStep('repeat', () => `the last produce of ${partition} is repeated`, () => repeat(model, world, partition));
     for (const beginsAnew of [false, true]) {
-      const name = () => `log ${partition} is replaced, the simulator ${beginsAnew ? 'begins anew' : 'goes on'}`;
-      yield { fault: 'replace', name, take: () => replaceLog(model, world, partition, beginsAnew) };
+      yield faultStep(
+        'replace',
+        () => `log ${partition} is replaced, the simulator ${beginsAnew ? 'begins anew' : 'goes on'}`,
+        () => replaceLog(model, world, partition, beginsAnew),
+      );
     }
   }
   for (const edge of world.edges) yield* edgeFaults(model, world, edge);
   const { backup } = world;
-  yield { fault: 'cloud crash', name: () => 'the cloud crashes', take: () => restartCloud(world, world.cloud.disk) };
-  yield { fault: 'backup', name: () => 'the cloud is backed up', take: () => ({ ...world, backup: world.cloud.disk }) };
-  if (backup !== undefined) yield { fault: 'restore', name: () => 'the cloud is restored', take: () => restoreCloud(world, backup) };
+  yield faultStep('cloud crash', () => 'the cloud crashes', () => restartCloud(world, world.cloud.disk));
+  yield faultStep('backup', () => 'the cloud is backed up', () => ({ ...world, backup: world.cloud.disk }));
+  if (backup !== undefined) yield faultStep('restore', () => 'the cloud is restored', () => restoreCloud(world, backup));
 }
 
 function* edgeFaults(model: Model, world: World, edge: Edge): Generator<FaultStep> {
   const { name } = edge;
   const { copy } = world;
-  yield { fault: 'crash', name: () => `${name} crashes`, take: () => crash(world, edge) };
-  yield { fault: 'take-over', name: () => `${name} is lost for good and another takes over`, take: () => takeOver(model, world, edge) };
-  yield { fault: 'clone', name: () => `${name} is cloned`, take: () => cloneEdge(world, edge) };
-  yield { fault: 'copy', name: () => `${name}'s database is copied`, take: () => ({ ...world, copy: edge.disk }) };
+  yield faultStep('crash', () => `${name} crashes`, () => crash(world, edge));
+  yield faultStep('take-over', () => `${name} is lost for good and another takes over`, () => takeOver(model, world, edge));
+  yield faultStep('clone', () => `${name} is cloned`, () => cloneEdge(world, edge));
+  yield faultStep('copy', () => `${name}'s database is copied`, () => ({ ...world, copy: edge.disk }));
   if (copy !== undefined) {
-    yield {
-      fault: 'edge restore',
-      name: () => `${name}'s database is set back to the copy`,
-      take: () => crash(world, { ...edge, disk: copy }),
-    };
+    yield faultStep('edge restore', () => `${name}'s database is set back to the copy`, () => crash(world, { ...edge, disk: copy }));
   }
-  yield { fault: 'idle', name: () => `${name} closes its open parts`, take: () => closeIdle(model, world, edge) };
-  yield { fault: 'trim', name: () => `${name} trims its acked rows`, take: () => trim(world, edge) };
-  yield { fault: 'retention', name: () => `${name} commits its offsets, what is below is deleted`, take: () => retain(model, world, edge) };
+  yield faultStep('idle', () => `${name} closes its open parts`, () => closeIdle(model, world, edge));
+  yield faultStep('trim', () => `${name} trims its acked rows`, () => trim(world, edge));
+  yield faultStep('retention', () => `${name} commits its offsets, what is below is deleted`, () => retain(model, world, edge));
 }
 
 /** Every step that changes something, and where it leads. */

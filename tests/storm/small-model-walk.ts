@@ -5,13 +5,13 @@
 import { partitionOf } from '../../common/broker/broker.ts';
 import type { Reading } from '../../common/messages.ts';
 import { type Random, seededRandom } from '../../common/random.ts';
-import { checkComplete, complete } from './small-model-completion.ts';
+import { calmed, checkComplete, complete } from './small-model-completion.ts';
 import { checkCloud } from './small-model-cloud.ts';
 import { type Model, Violation } from './small-model-edge.ts';
 import { withoutHarmless } from './small-model-events.ts';
 import { checkEdges } from './small-model-invariants.ts';
 import { endMark } from './small-model-scenarios.ts';
-import type { RulesOff } from './small-model-rules.ts';
+import { ALL_RULES } from './small-model-rules.ts';
 import { faultSteps, plainSteps, type Step } from './small-model-steps.ts';
 import { type Budget, emptyWorld, type Message, type Scenario, type World } from './small-model-world.ts';
 
@@ -39,9 +39,9 @@ export interface Walked {
 }
 
 /** Some faults at random moments, then none until the end; checked after every step and at the end. */
-export function walk(seed: number, budget: Budget, steps: number, off: RulesOff): Walked {
+export function walk(seed: number, budget: Budget, steps: number): Walked {
   const random = seededRandom(seed);
-  const model: Model = { scenario: randomScenario(random, budget), off };
+  const model: Model = { scenario: randomScenario(random, budget), off: ALL_RULES, reached: new Set() };
   const trace: string[] = [];
   let world = emptyWorld(model.scenario);
   let taken = 0;
@@ -55,7 +55,7 @@ export function walk(seed: number, budget: Budget, steps: number, off: RulesOff)
       checkEdges(world);
     }
     trace.push('no further fault');
-    checkComplete(model, complete(model, world));
+    checkComplete(model, complete(model, calmed(model, world)));
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     return { steps: taken, counterexample: { message: error.message, trace } };
@@ -93,8 +93,8 @@ function randomScenario(random: Random, budget: Budget): Scenario {
     notInRun,
     rowsPerRequest: 1 + random.below(3),
     requestsInFlight: 2,
+    refillReadingsMax: random.next() < 0.5 ? 1 + random.below(3) : Number.POSITIVE_INFINITY,
     budget,
-    faultsMax: Number.POSITIVE_INFINITY,
     looksAtOffsets: true,
     isOverWire: true,
   };

@@ -65,6 +65,8 @@ export interface EdgeMemory {
   startId: string;
   pending: readonly Pending[];
   waitingFor: readonly string[];
+  /** The log holds more of what the cloud lacks than was taken after the last hello. */
+  hasMoreToRefill: boolean;
   /** Next offset that the broker delivers, by partition; undefined while nothing is consumed. */
   consuming: readonly ({ offset: number; logId: number } | undefined)[];
 }
@@ -118,9 +120,6 @@ export const FAULTS = [
   'copy',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
-/** These harm nothing by themselves and do not count against the total. */
-export const HARMLESS: ReadonlySet<Fault> = new Set<Fault>(['idle', 'trim', 'retention', 'backup', 'copy']);
-
 export interface World {
   logs: readonly Log[];
   edges: readonly Edge[];
@@ -129,7 +128,6 @@ export interface World {
   copy: EdgeDisk | undefined;
   packets: readonly Packet[];
   left: Budget;
-  leftInAll: number;
   /** Numbers for new claims, cloud starts, logs and edges. */
   made: { claims: number; starts: number; logs: number; edges: number };
   /** For the checker only: readings that a replaced log lost, and that retention deleted, by name. */
@@ -148,9 +146,9 @@ export interface Scenario {
   notInRun: ReadonlySet<Reading>;
   rowsPerRequest: number;
   requestsInFlight: number;
+  /** Readings taken from the log after one hello. */
+  refillReadingsMax: number;
   budget: Budget;
-  /** Faults in all, harmless ones left out. */
-  faultsMax: number;
   /** Offsets of rows decide something only where retention can delete. */
   looksAtOffsets: boolean;
   /** Requests and replies go through the wire's bytes. */
@@ -166,7 +164,6 @@ export function emptyWorld(scenario: Scenario): World {
     copy: undefined,
     packets: [],
     left: scenario.budget,
-    leftInAll: scenario.faultsMax,
     made: { claims: 0, starts: 0, logs: scenario.produces.length, edges: 0 },
     lost: { replaced: new Set(), retained: new Set(), isRestored: false },
   };
@@ -178,7 +175,7 @@ export function emptyEdgeDisk(scenario: Scenario): EdgeDisk {
 }
 
 export function freshMemory(disk: EdgeDisk, claim: string): EdgeMemory {
-  return { claim, isHelloDue: true, startId: '', pending: [], waitingFor: [], consuming: disk.positions.map(() => undefined) };
+  return { claim, isHelloDue: true, startId: '', pending: [], waitingFor: [], hasMoreToRefill: false, consuming: disk.positions.map(() => undefined) };
 }
 
 export function withNewEdge(world: World, disk: EdgeDisk): World {

@@ -117,6 +117,11 @@ export class StormEdge {
     copyFolder(join(this.options.folder, `copy-${copy}`), join(this.options.folder, 'state'));
   }
 
+  /** Undefined while it is down. */
+  get running(): EdgeServer | undefined {
+    return this.server;
+  }
+
   /** Undefined while it is down or starting. */
   status(): EdgeStatus | undefined {
     try {

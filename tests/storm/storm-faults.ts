@@ -10,6 +10,7 @@ const TROUBLE_MS_MAX = 10_000;
 /** A late message comes long after everybody has given it up. */
 const LATE_MS_MAX = 40_000;
 const FAILPOINT_TIMES_MAX = 6;
+const FAVOURITE_ABOVE = 0.7;
 
 /** What the weather of the moment does to messages and broker calls. Calm once the faults are off. */
 export class Weather {
@@ -141,9 +142,14 @@ function blackHole(random: Random, weather: Weather, actions: StormActions): str
   return `black hole: ${ways.join(', ')}`;
 }
 
-/** The failpoint at which a life ends, if it is to end at one. */
+/** The failpoints of a storm's two parts. */
+export const STORM_FAILPOINTS = FAILPOINTS.filter((name) => name.startsWith('edge_') || name.startsWith('cloud_'));
+
+/** The failpoint at which a life ends, if it is to end at one: any, or now and then the one that this seed is for. */
 export function drawFailpoint(plan: StormPlan, random: Random, part: 'edge' | 'cloud'): { name: Failpoint; times: number } | undefined {
-  const names = FAILPOINTS.filter((name) => name.startsWith(`${part}_`));
+  const names = STORM_FAILPOINTS.filter((name) => name.startsWith(`${part}_`));
   const [odds, name, times] = [random.next(), names[random.below(names.length)] as Failpoint, 1 + random.below(FAILPOINT_TIMES_MAX)];
-  return odds < plan.failpointOdds ? { name, times } : undefined;
+  const favourite = STORM_FAILPOINTS[(plan.seed * 7 + Math.floor(plan.seed / 6)) % STORM_FAILPOINTS.length] as Failpoint;
+  if (odds < plan.failpointOdds) return { name, times };
+  return odds > FAVOURITE_ABOVE && favourite.startsWith(`${part}_`) ? { name: favourite, times: Math.ceil(times / 3) } : undefined;
 }

@@ -34,7 +34,7 @@ export const WINDOW_MS = 5_000;
 /** After the faults everything must be drained within this virtual time: the longest refusal backoff is 5 min, and a few may follow. */
 const DRAIN_MS_MAX = 40 * 60_000;
 const DRAIN_LOOK_MS = 1_000;
-/** Late messages of before still arrive, and must change nothing. */
+/** Late messages of before still arrive, and an edge may hear only now that the cloud was set back. It must be drained after this too. */
 const AFTERMATH_MS = 60_000;
 const DOWN_MS_MAX = 8_000;
 const CLONE_MS_MAX = 60_000;
@@ -66,6 +66,8 @@ export interface StormResult {
   /** Failpoints at which somebody died. */
   died: Map<string, number>;
   verdicts: ReadonlyMap<string, number>;
+  /** The outbox was full once. */
+  quotaReached: boolean;
   /** Fenced edges that were restarted in the calm, as an operator does. */
   unfenced: number;
 }
@@ -101,6 +103,7 @@ class Storm {
   private clone: StormEdge | undefined;
   private clones = 0;
   private unfenced = 0;
+  private quotaReached = false;
   private readonly unwatch: () => void;
 
   constructor(plan: StormPlan, options: StormOptions) {
@@ -142,7 +145,6 @@ class Storm {
     this.producer.begin();
     await this.blow();
     const drainedMs = await this.calm();
-    await this.clock.advance(AFTERMATH_MS);
     await this.judge();
     return {
       plan: this.plan,
@@ -154,6 +156,7 @@ class Storm {
       faults: this.faults,
       died: this.died,
       verdicts: this.witness.verdicts,
+      quotaReached: this.quotaReached,
       unfenced: this.unfenced,
     };
   }
@@ -177,6 +180,7 @@ class Storm {
   private async blow(): Promise<void> {
     while (this.clock.monotonicMs() < this.plan.faultsMs) {
       await this.clock.advance(-Math.log(1 - this.random.next()) * this.plan.betweenMs);
+      this.quotaReached ||= this.edge.status()?.outboxFull === true;
       const done = strike(this.plan, this.random, this.weather, this.actions);
       if (done === undefined) continue;
       this.count(this.faults, done);
@@ -203,8 +207,12 @@ class Storm {
         this.edge.kill();
         await this.startAll();
       } else if (this.isDrained(status)) {
+        const drainedMs = this.clock.monotonicMs() - beganMs;
+        await this.clock.advance(AFTERMATH_MS);
+        const after = this.edge.status();
+        if (after === undefined || !this.isDrained(after)) continue;
         this.note('drained');
-        return this.clock.monotonicMs() - beganMs;
+        return drainedMs;
       }
     }
     const state = { status: this.edge.status(), produced: this.producer.isDone, timers: this.clock.pending().slice(0, 8) };

@@ -5,7 +5,7 @@
  */
 import type { AppendResult, Bucket, HouseholdRow, PowerTotals, RangeQuery, SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import { type HeldSource, seqsOf } from './cloud-file.ts';
-import type { HelloHousehold, HelloRequest, PartsRequest } from '../../common/messages.ts';
+import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
 
 /** What the cloud said of one source. Plain sets of seqs: slow, and nothing to get wrong. */
 interface Said {
@@ -15,6 +15,9 @@ interface Said {
 
 /** By household/device/src. */
 export type Statements = Map<string, Said>;
+
+/** Seqs above are not of a storm's fleet, and sets of so many don't fit into memory. */
+const SEQ_MAX = 1_000_000;
 
 export class Witness {
   private said: Statements = new Map();
@@ -48,6 +51,7 @@ export class Witness {
   private note({ rows }: PartsRequest, { verdicts }: AppendResult): void {
     rows.forEach((row, i) => {
       const verdict = verdicts[i]?.verdict ?? 'none';
+      if (rangeOf(row).toSeq > SEQ_MAX) return;
       this.verdicts.set(verdict, (this.verdicts.get(verdict) ?? 0) + 1);
       const { household, device, src, fromSeq, toSeq } = row.kind === 'part' ? row.part : row.gap;
       const key = `${household}/${device}/${src}`;

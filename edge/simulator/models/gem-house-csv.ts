@@ -135,7 +135,9 @@ export class GemHouseReader {
         const bytes = readBytes(this.path, file, this.offset, wanted);
         this.atEnd = bytes.length < wanted;
         const whole = this.atEnd ? bytes.length : bytes.lastIndexOf(LF) + 1;
-        if (whole > 0 || this.atEnd) {
+        // The first chunk holds the title line and the header.
+        const isEnough = this.columns === undefined ? whole > bytes.indexOf(LF) + 1 : whole > 0;
+        if (isEnough || this.atEnd) {
           this.offset += whole;
           return bytes.subarray(0, whole);
         }

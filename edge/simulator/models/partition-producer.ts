@@ -68,7 +68,9 @@ export class PartitionProducer {
   }
 
   private work(signal: AbortSignal): void {
-    this.producing = this.produceAll(signal)
+    // After the step that adds them, so that its records go together.
+    this.producing = Promise.resolve()
+      .then(() => this.produceAll(signal))
       .catch((error: unknown) => {
         this.failure = error;
       })

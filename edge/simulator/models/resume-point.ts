@@ -40,6 +40,8 @@ export class ResumePoint {
   private readonly path: string;
   private state: ResumeState;
   private readonly acked = new Map<string, AckedSource>();
+  /** The source last asked for, by household: found without making a key. */
+  private readonly recent = new Map<string, AckedSource>();
 
   constructor(stateFolder: string, partition: number) {
     this.path = join(stateFolder, `resume-${partition}.json`);
@@ -55,13 +57,14 @@ export class ResumePoint {
     const fits = saved !== undefined && saved.version === 1 && saved.logId === log.logId && saved.endOffset <= log.endOffset;
     this.state = fits ? saved : emptyState(log.logId);
     this.acked.clear();
+    this.recent.clear();
     for (const [household, device, src, seq] of this.state.acked) this.acked.set(keyOf(household, src), { household, device, src, seq });
     return fits;
   }
 
   /** 0 when nothing of the source is acknowledged. */
   ackedSeq(household: string, src: string): number {
-    return this.acked.get(keyOf(household, src))?.seq ?? 0;
+    return this.find(household, src)?.seq ?? 0;
   }
 
   get sources(): Iterable<AckedSource> {
@@ -90,9 +93,8 @@ export class ResumePoint {
   }
 
   ackSkip({ household, device, src, seq }: AckedSource): void {
-    const key = keyOf(household, src);
-    const known = this.acked.get(key);
-    if (known === undefined) this.acked.set(key, { household, device, src, seq });
+    const known = this.find(household, src);
+    if (known === undefined) this.acked.set(keyOf(household, src), { household, device, src, seq });
     else known.seq = Math.max(known.seq, seq);
   }
 
@@ -104,16 +106,19 @@ export class ResumePoint {
     this.state.ended = [...this.state.ended, run].slice(-ENDED_MAX);
   }
 
-  /** Forgets the source: a later one of its household has taken its place, and no end mark will name it. */
-  forget(household: string, src: string): void {
-    this.acked.delete(keyOf(household, src));
-  }
-
   save(endOffset: number, resumeTick: number): void {
     this.state.endOffset = endOffset;
     this.state.resumeTick = resumeTick;
     this.state.acked = Array.from(this.acked.values(), ({ household, device, src, seq }) => [household, device, src, seq]);
     saveStateFile(this.path, this.state);
+  }
+
+  private find(household: string, src: string): AckedSource | undefined {
+    const recent = this.recent.get(household);
+    if (recent?.src === src) return recent;
+    const source = this.acked.get(keyOf(household, src));
+    if (source !== undefined) this.recent.set(household, source);
+    return source;
   }
 }
 

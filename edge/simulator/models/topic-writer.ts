@@ -1,6 +1,7 @@
 /**
  * The simulator `topic`: puts exactly the new readings into `power_topic`, keyed by household. Event-based: it steps when readings
- * arrive, and by itself every `markTicks` to put a mark into every partition.
+ * arrive, and by itself to put a mark into every partition, at whole multiples of `markTicks` in event time, where windows end. Where
+ * no reading came since the last mark there is none: a silent night, or an `until` far beyond the data, costs nothing.
  *
  * What does not happen: a step never waits for the broker unless the buffer is full; a reading is never appended unless its seq
  * is above its source's last acknowledged one; a mark never overtakes a reading before it.
@@ -47,7 +48,8 @@ interface Partition {
 export class TopicWriter implements Simulator {
   private readonly options: TopicWriterOptions;
   private partitions: Partition[] = [];
-  private markedTick = Number.NEGATIVE_INFINITY;
+  /** When the next mark is due; null while there is no reading since the last one. */
+  private markTick: number | null = null;
   private roomWanted: (() => void) | undefined;
 
   constructor(options: TopicWriterOptions) {
@@ -92,13 +94,12 @@ export class TopicWriter implements Simulator {
     return num === 1 ? [{ eid: EID, type: model }] : [];
   }
 
-  step(time: number, inputs: Inputs): MaybePromise<number> {
-    this.markUpTo(time);
+  step(time: number, inputs: Inputs): MaybePromise<number | null> {
+    if (this.markTick !== null && this.markTick <= time) this.putMarks(this.markTick);
     const { readings = {}, skipped = {} } = inputs[EID] ?? {};
     for (const source in skipped) this.skip(skipped[source] as SeqRange, time);
     for (const source in readings) for (const reading of readings[source] as Reading[]) this.write(reading, time);
-    const next = this.markedTick + this.options.markTicks;
-    return this.isFull ? this.untilRoom().then(() => next) : next;
+    return this.isFull ? this.untilRoom().then(() => this.markTick) : this.markTick;
   }
 
   getData(): Outputs {
@@ -136,6 +137,8 @@ export class TopicWriter implements Simulator {
 
   private write(reading: Reading, tick: number): void {
     const { household, device, src, seq } = reading;
+    // Also for readings that are acknowledged: a restarted run puts its marks where they were.
+    this.markTick ??= this.nextMarkTick(tick);
     const partition = partitionOf(household, this.partitions.length);
     const { resume } = this.partitions[partition] as Partition;
     if (seq <= resume.ackedSeq(household, src)) return;
@@ -150,12 +153,16 @@ export class TopicWriter implements Simulator {
     this.add(partition, household, encodeSkip(range), tick, { kind: 'skip', source: { household, device, src, seq: toSeq } });
   }
 
-  /** The mark at the last multiple of `markTicks`: everything before it has been added. */
-  private markUpTo(tick: number): void {
-    const markTick = tick - (tick % this.options.markTicks);
-    if (markTick <= this.markedTick) return;
-    this.markedTick = markTick;
-    const timeMs = this.options.t0Ms + markTick * MS_PER_TICK;
+  private nextMarkTick(tick: number): number {
+    const { t0Ms, markTicks } = this.options;
+    const markMs = markTicks * MS_PER_TICK;
+    return (Math.ceil((t0Ms + (tick + 1) * MS_PER_TICK) / markMs) * markMs - t0Ms) / MS_PER_TICK;
+  }
+
+  /** Everything before the tick has been added. */
+  private putMarks(tick: number): void {
+    this.markTick = null;
+    const timeMs = this.options.t0Ms + tick * MS_PER_TICK;
     this.partitions.forEach(({ resume }, partition) => {
       if (timeMs > resume.markMs) this.addMark(partition, { timeMs, run: this.options.run, end: false, last: [] }, tick);
     });
@@ -185,8 +192,12 @@ export class TopicWriter implements Simulator {
     const { signal } = this.options;
     while (this.isFull && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.roomWanted = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        const go = () => {
+          signal.removeEventListener('abort', go);
+          resolve();
+        };
+        this.roomWanted = go;
+        signal.addEventListener('abort', go, { once: true });
       });
       for (const { producer } of this.partitions) producer.throwFailure();
     }

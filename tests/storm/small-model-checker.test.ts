@@ -1,0 +1,102 @@
+/** Tests of the checker: without a rule it must find a counterexample. And the random walk, where the search can't go. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RULES, type Rule } from './small-model-rules.ts';
+import { scenario } from './small-model-scenarios.ts';
+import { explore } from './small-model-search.ts';
+import { walk } from './small-model-walk.ts';
+import type { Budget, Scenario } from './small-model-world.ts';
+
+const STATES_MAX = 50_000;
+
+interface Ablation {
+  /** More than one where each alone makes up for the other. */
+  off: readonly Rule[];
+  scenario: Scenario;
+  /** What goes wrong. */
+  message: RegExp;
+}
+
+const restored = scenario('twoFine', { backup: 1, restore: 1 });
+const replaced = scenario('twoFine', { replace: 1 });
+const replacedTwice = scenario('twoFine', { replace: 2 });
+const setBack = scenario('threeFine', { copy: 1, 'edge restore': 1, idle: 1 });
+
+const ABLATIONS: readonly Ablation[] = [
+  { off: ['seen is a set of intervals'], scenario: replacedTwice, message: /declared missing and lies in the log/ },
+  { off: ['holes are searched in the log'], scenario: setBack, message: /declared missing and lies in the log/ },
+  { off: ['the start id tells another cloud process'], scenario: restored, message: /lost without a word/ },
+  {
+    off: ['acks of another start are ignored', 'a hello waits for the requests on their way'],
+    scenario: restored,
+    message: /for acknowledged, the cloud has not got it/,
+  },
+  {
+    off: ['acks of another start are ignored', 'nothing is sent before the answer to a hello'],
+    scenario: restored,
+    message: /for acknowledged, the cloud has not got it/,
+  },
+  { off: ['not_owner stops a household'], scenario: scenario('plain', { crash: 1 }), message: /finds no end/ },
+  { off: ['a gap is refused'], scenario: scenario('plain', { timeout: 1 }), message: /was accepted/ },
+  { off: ['a part of another generation is refused', 'an overlap is refused'], scenario: setBack, message: /counted twice/ },
+  { off: ['covered is reloaded after a hello'], scenario: restored, message: /finds no end/ },
+  { off: ['acked rows outside covered are queued again'], scenario: restored, message: /in two parts/ },
+  { off: ['what overlaps covered is dropped'], scenario: setBack, message: /in two parts/ },
+  { off: ['a repeated claim keeps its generation'], scenario: scenario('plain', { timeout: 1 }), message: /nobody else has claimed/ },
+  { off: ['declared is not covered'], scenario: replacedTwice, message: /declared missing and lies in the log/ },
+  { off: ['the end mark names the last seqs'], scenario: replaced, message: /lost without a word/ },
+  { off: ['the log under the offset is checked'], scenario: replaced, message: /lost without a word/ },
+  { off: ['the lowest seq goes first'], scenario: replaced, message: /finds no end/ },
+  { off: ['un-acked gap rows are searched anew'], scenario: replaced, message: /lost without a word/ },
+  { off: ['the earlier source goes first'], scenario: scenario('twoSources', {}), message: /lost without a word|rejected/ },
+  {
+    off: ['committed is below what is not acknowledged'],
+    scenario: scenario('twoFine', { 'take-over': 1, retention: 1 }),
+    message: /declared missing and was never lost/,
+  },
+];
+
+for (const { off, scenario: where, message } of ABLATIONS) {
+  test(`without "${off.join('" and "')}"`, (context) => {
+    const found = explore({ scenario: where, off: new Set(off), reached: new Set() }, STATES_MAX);
+    assert(found.counterexample !== undefined, `${found.states} states were right without the rule`);
+    assert.match(found.counterexample.message, message);
+    context.diagnostic(`${found.states} states, ${found.counterexample.trace.length} steps: ${found.counterexample.message}`);
+  });
+}
+
+test('every rule is switched off once', () => {
+  const tried = new Set(ABLATIONS.flatMap(({ off }) => off));
+  assert.deepEqual([...tried].sort(), [...RULES].sort());
+});
+
+// ---- the random walk ---------------------------------------------------------------------------------------
+
+const STEPS_PER_EPISODE = 150;
+/** The first seed; episode n has seed + n. */
+const SEED = Number(process.env['FOGLINE_STORM_SEED'] ?? '1');
+const EPISODES = Number(process.env['FOGLINE_STORM_EPISODES'] ?? '250');
+/** Much of everything, as long as nothing has to be lost. */
+const FAULTS: Budget = {
+  ...{ timeout: 6, duplicate: 3, repeat: 2, idle: 3, trim: 2, crash: 4, 'cloud crash': 2, backup: 2, restore: 3 },
+  ...{ 'take-over': 1, clone: 2, copy: 1, 'edge restore': 2 },
+};
+
+const WALKS: Readonly<Record<string, Budget>> = {
+  'a log that keeps everything': FAULTS,
+  'a log that is trimmed': { ...FAULTS, retention: 4 },
+  'a log that is replaced': { ...FAULTS, replace: 2, retention: 2 },
+};
+
+for (const [name, budget] of Object.entries(WALKS)) {
+  test(`random walk with ${name}: seeds ${SEED} to ${SEED + EPISODES - 1}`, (context) => {
+    let steps = 0;
+    for (let seed = SEED; seed < SEED + EPISODES; seed++) {
+      const walked = walk(seed, budget, STEPS_PER_EPISODE);
+      steps += walked.steps;
+      assert.equal(walked.counterexample, undefined, `seed ${seed}: ${JSON.stringify(walked.counterexample, null, 1)}`);
+    }
+    assert(steps > EPISODES * 50, 'the walks ended early');
+    context.diagnostic(`${steps} steps`);
+  });
+}

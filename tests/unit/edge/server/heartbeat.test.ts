@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../../../common/logger.ts';
+import type { EdgeStatus } from '../../../../common/messages.ts';
+import { seededRandom } from '../../../../common/random.ts';
+import { encodeReply } from '../../../../common/wire.ts';
+import { Heartbeat } from '../../../../edge/server/heartbeat.ts';
+import { VirtualClock } from '../../../doubles/virtual-clock.ts';
+import { VirtualNetwork } from '../../../doubles/virtual-link.ts';
+
+const STATUS: EdgeStatus = {
+  queued: 0,
+  sent: 0,
+  acked: 0,
+  newestMs: null,
+  oldestUnackedMs: null,
+  households: 0,
+  parked: [],
+  waitingFor: [],
+  runs: [],
+  trimmedEarly: 0,
+  unreadable: 0,
+  outboxFull: false,
+};
+
+test('heartbeats go on while the edge waits for its turn to ship again', async () => {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork(clock);
+  let beats = 0;
+  network.handler = async () => {
+    beats++;
+    return encodeReply({ kind: 'heartbeat', startId: 'start-1', spreadMs: 600_000 });
+  };
+  const link = network.dial({ request: () => [1], reply: () => [1] }, 1);
+  await link.start();
+  const ups: boolean[] = [];
+  const heartbeat = new Heartbeat({
+    edge: 'edge-1',
+    epoch: () => 'epoch',
+    link,
+    clock,
+    random: seededRandom(3),
+    logger: silentLogger,
+    intervalMs: 3_000,
+    deadlineMs: 1_400,
+    status: () => STATUS,
+    onAnswer: () => undefined,
+    onLink: (up) => ups.push(up),
+  });
+  const stop = new AbortController();
+  const running = heartbeat.run(stop.signal);
+  await clock.advance(30_000);
+  assert.ok(beats >= 8, `${beats} heartbeats in 30 s`);
+  assert.deepEqual(ups, []);
+  await clock.advance(600_000);
+  assert.deepEqual(ups, [true]);
+  network.handler = undefined;
+  await clock.advance(10_000);
+  assert.deepEqual(ups, [true, false]);
+  stop.abort();
+  await clock.advance(1);
+  await running;
+});
