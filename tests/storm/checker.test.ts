@@ -53,7 +53,9 @@ function good(): Evidence {
       { lengthMs: 5_000, buckets: [bucket(0, [10, -4, 1]), bucket(5_000, [7])] },
       { lengthMs: 60_000, buckets: [bucket(0, [10, -4, 7, 1], 10, 7)] },
     ],
-    households: [{ household: 'h', postalCode: '10115', state: 'DE-BE', postalCodeFrom: 'drawn', firstMs: 0, lastMs: 0, readings: 4, declared: 3 }],
+    households: [
+      { household: 'h', postalCode: '10115', state: 'DE-BE', postalCodeFrom: 'drawn', firstMs: 0, lastMs: 0, readings: 4, declared: 3 },
+    ],
     edge: {
       queued: 0,
       sent: 0,
@@ -73,7 +75,11 @@ function good(): Evidence {
 }
 
 function source(evidence: Evidence) {
-  return evidence.sources.get('h/meter/s') as { covered: [number, number][]; declared: { from: number; to: number; reason: string }[]; readings: number };
+  return evidence.sources.get('h/meter/s') as {
+    covered: [number, number][];
+    declared: { from: number; to: number; reason: string }[];
+    readings: number;
+  };
 }
 
 function window(evidence: Evidence, i = 0): Bucket {
@@ -90,23 +96,38 @@ const WRONG: Readonly<Record<string, { spoil: (evidence: Evidence) => void; says
     },
     says: /missing and should be stored: 6/,
   },
-  'a seq both stored and declared': { spoil: (e) => source(e).declared.push({ from: 4, to: 4, reason: 'x' }), says: /seq 4 is stored and declared/ },
+  'a seq both stored and declared': {
+    spoil: (e) => source(e).declared.push({ from: 4, to: 4, reason: 'x' }),
+    says: /seq 4 is stored and declared/,
+  },
   'a hole that is not declared': { spoil: (e) => source(e).declared.pop(), says: /unknown and should be missing: 7/ },
-  'a gap for the wrong reason': { spoil: (e) => ((source(e).declared[0] as { reason: string }).reason = 'x'), says: /should be not in run: 1 2/ },
+  'a gap for the wrong reason': {
+    spoil: (e) => ((source(e).declared[0] as { reason: string }).reason = 'x'),
+    says: /should be not in run: 1 2/,
+  },
   'a wrong count of readings': { spoil: (e) => (source(e).readings = 5), says: /counted 5 readings, there are 4/ },
-  'a source that nobody made': { spoil: (e) => (e.sources as Map<string, unknown>).set('h/meter/t', source(e)), says: /nobody made such a source/ },
-  'a source that is missing': { spoil: (e) => (e.sources as Map<string, unknown>).clear(), says: /4 seqs are unknown and should be stored/ },
+  'a source that nobody made': {
+    spoil: (e) => (e.sources as Map<string, unknown>).set('h/meter/t', source(e)),
+    says: /nobody made such a source/,
+  },
+  'a source that is missing': {
+    spoil: (e) => (e.sources as Map<string, unknown>).clear(),
+    says: /4 seqs are unknown and should be stored/,
+  },
   'a double count': { spoil: (e) => (window(e).count = 4), says: /count is 4, should be 3/ },
   'a wrong sum': { spoil: (e) => (window(e).mean *= 1 + 1e-8), says: /sum is/ },
   'a wrong min': { spoil: (e) => (window(e).min = 1), says: /min is 1, should be -4/ },
   'a wrong max': { spoil: (e) => (window(e).max = 11), says: /max is 11, should be 10/ },
   'a wrong first': { spoil: (e) => (window(e).first = -4), says: /first is -4, should be 10/ },
   'a wrong last': { spoil: (e) => (window(e).last = -4), says: /last is -4, should be 1/ },
-  'a missing window': { spoil: (e) => (e.buckets[0]?.buckets as Bucket[]).pop(), says: /\+5000: is missing/ },
-  'a window too many': { spoil: (e) => (e.buckets[0]?.buckets as Bucket[]).push(bucket(10_000, [1])), says: /has no reading/ },
-  'a window twice': { spoil: (e) => (e.buckets[0]?.buckets as Bucket[]).push(bucket(5_000, [7])), says: /is there twice/ },
-  'a wrong rollup': { spoil: (e) => ((e.buckets[1]?.buckets[0] as Bucket).count = 3), says: /\+60000: count is 3/ },
-  'a household with too many readings': { spoil: (e) => ((e.households[0] as { readings: number }).readings = 8), says: /the cloud says 8 readings/ },
+  'a missing window': { spoil: (e) => bucketsAt(e, 0).pop(), says: /\+5000: is missing/ },
+  'a window too many': { spoil: (e) => bucketsAt(e, 0).push(bucket(10_000, [1])), says: /has no reading/ },
+  'a window twice': { spoil: (e) => bucketsAt(e, 0).push(bucket(5_000, [7])), says: /is there twice/ },
+  'a wrong rollup': { spoil: (e) => ((bucketsAt(e, 1)[0] as Bucket).count = 3), says: /\+60000: count is 3/ },
+  'a household with too many readings': {
+    spoil: (e) => ((e.households[0] as { readings: number }).readings = 8),
+    says: /the cloud says 8 readings/,
+  },
   'rows left in the outbox': { spoil: (e) => (e.edge.queued = 2), says: /the outbox holds 2 queued/ },
   'a parked household': { spoil: (e) => (e.edge.parked = [{ household: 'h', reason: 'conflict' }]), says: /h is parked: conflict/ },
   'a household that waits': { spoil: (e) => (e.edge.waitingFor = ['h']), says: /waits for h/ },
@@ -136,3 +157,7 @@ describe('the checker', () => {
     assert.deepEqual(check({ ...evidence, isLogReplaced: true }), []);
   });
 });
+
+function bucketsAt(evidence: Evidence, level: number): Bucket[] {
+  return (evidence.buckets[level] as Evidence['buckets'][number]).buckets as Bucket[];
+}

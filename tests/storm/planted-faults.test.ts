@@ -5,7 +5,7 @@ import { PLANTED_FAULTS } from './planted-faults.ts';
 import { runStorm } from './storm.ts';
 
 /** Two rounds through all worlds. */
-const SEEDS_MAX = 12;
+const SEEDS_MAX = 14;
 
 describe('planted faults', () => {
   for (const planted of PLANTED_FAULTS) {

@@ -12,6 +12,7 @@ write(describePlan(planOf(seed)));
 const result = await runStorm(seed, { onLine: write });
 for (const finding of result.findings) write(`FOUND ${finding}`);
 write(
-  `seed ${seed}: ${result.findings.length} findings, ${result.readings} readings, ${Math.round(result.virtualMs / 1_000)} s, hash ${result.hash}`,
+  `seed ${seed}: ${result.findings.length} findings, ${result.readings} readings, ` +
+    `${Math.round(result.virtualMs / 1_000)} s, hash ${result.hash}`,
 );
 process.exitCode = result.findings.length > 0 ? 1 : 0;

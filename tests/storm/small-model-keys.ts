@@ -18,7 +18,8 @@ export function durableKey(world: World, looksAtOffsets: boolean): string {
   const lostKey = `${[...lost.replaced].sort().join()}/${[...lost.retained].sort().join()}/${lost.isRestored}`;
   const saved = `${backup === undefined ? '' : cloudKey(backup)}|${copy === undefined ? '' : edgeDiskKey(copy, looksAtOffsets)}`;
   const edgeKeys = edges.map((edge) => edgeKey(edge, looksAtOffsets));
-  return `${logs.map((log) => logKey(log, looksAtOffsets)).join(';')}|${edgeKeys.join(';')}|${cloud.startId}${cloudKey(cloud.disk)}|${saved}|${lostKey}`;
+  const logKeys = logs.map((log) => logKey(log, looksAtOffsets)).join(';');
+  return `${logKeys}|${edgeKeys.join(';')}|${cloud.startId}${cloudKey(cloud.disk)}|${saved}|${lostKey}`;
 }
 
 function logKey({ id, base, records, nextProduce, committed }: Log, looksAtOffsets: boolean): string {
@@ -27,7 +28,8 @@ function logKey({ id, base, records, nextProduce, committed }: Log, looksAtOffse
 
 function edgeKey({ name, disk, memory }: Edge, looksAtOffsets: boolean): string {
   const consuming = memory.consuming.map((at) => (at === undefined ? '-' : `${at.offset}.${at.logId}`));
-  const rest = `${memory.claim},${memory.isHelloDue},${memory.startId},${memory.waitingFor.join()},${memory.hasMoreToRefill},${consuming.join()}`;
+  const { claim, isHelloDue, startId, waitingFor, hasMoreToRefill } = memory;
+  const rest = `${claim},${isHelloDue},${startId},${waitingFor.join()},${hasMoreToRefill},${consuming.join()}`;
   return `${name}:${rest}:${edgeDiskKey(disk, looksAtOffsets)}`;
 }
 

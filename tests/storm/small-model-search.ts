@@ -37,7 +37,14 @@ export function explore(model: Model, statesMax: number): Found {
   let steps = 0;
   let frontier: Node[] = [];
   const result = (counterexample: Found['counterexample']): Found => {
-    return { scenario: model.scenario.name, faults: search.faults, states: search.states, steps, completions: search.completions, counterexample };
+    return {
+      scenario: model.scenario.name,
+      faults: search.faults,
+      states: search.states,
+      steps,
+      completions: search.completions,
+      counterexample,
+    };
   };
   try {
     frontier = search.visit({ world: emptyWorld(model.scenario), path: undefined });
@@ -136,7 +143,8 @@ class Search {
   /** The node itself, checked, if its state is new. */
   visit(node: Node): Node[] {
     if (!this.isNew(node.world)) return [];
-    for (const [fault, left] of Object.entries(node.world.left)) if (left < (this.model.scenario.budget[fault as Fault] ?? 0)) this.faults.add(fault);
+    for (const [fault, left] of Object.entries(node.world.left))
+      if (left < (this.model.scenario.budget[fault as Fault] ?? 0)) this.faults.add(fault);
     located(node.path, () => this.check(node.world));
     return [node];
   }

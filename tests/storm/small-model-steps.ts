@@ -30,11 +30,18 @@ export interface Step {
 /** Steps without a fault. */
 export function* plainSteps(model: Model, world: World): Generator<Step> {
   for (const [partition, log] of world.logs.entries()) {
-    yield step(() => `produce ${log.nextProduce} is appended to ${partition}`, () => append(model, world, partition));
+    yield step(
+      () => `produce ${log.nextProduce} is appended to ${partition}`,
+      () => append(model, world, partition),
+    );
   }
   for (const edge of world.edges) yield* stepsOfEdge(model, world, edge);
   for (const packet of world.packets) {
-    if (packet.isStale) yield step(() => `the cloud gets ${describe(packet)}`, () => deliver(model, world, packet));
+    if (packet.isStale)
+      yield step(
+        () => `the cloud gets ${describe(packet)}`,
+        () => deliver(model, world, packet),
+      );
   }
 }
 
@@ -44,13 +51,28 @@ export function* stepsOfEdge(model: Model, world: World, edge: Edge): Generator<
   for (const packet of world.packets) {
     if (packet.edge !== name || packet.isStale) continue;
     const receiver = isRequest(packet) ? 'the cloud' : name;
-    yield step(() => `${receiver} gets ${describe(packet)}`, () => deliver(model, world, packet));
+    yield step(
+      () => `${receiver} gets ${describe(packet)}`,
+      () => deliver(model, world, packet),
+    );
   }
-  yield step(() => `${name} hears the cloud's start id`, () => hearStartId(model, world, edge));
-  yield step(() => `${name} says hello`, () => sendHello(model, world, edge));
-  yield step(() => `${name} wants the next piece of its refill`, () => continueRefill(model, world, edge));
+  yield step(
+    () => `${name} hears the cloud's start id`,
+    () => hearStartId(model, world, edge),
+  );
+  yield step(
+    () => `${name} says hello`,
+    () => sendHello(model, world, edge),
+  );
+  yield step(
+    () => `${name} wants the next piece of its refill`,
+    () => continueRefill(model, world, edge),
+  );
   for (let turn = 0; turn < sourcesToShip(model, edge).length; turn++) {
-    yield step(() => `${name} ships`, () => ship(model, world, edge, turn));
+    yield step(
+      () => `${name} ships`,
+      () => ship(model, world, edge, turn),
+    );
   }
   for (let partition = 0; partition < world.logs.length; partition++) {
     yield step(
@@ -87,12 +109,24 @@ interface FaultStep extends Step {
 function* allFaults(model: Model, world: World): Generator<FaultStep> {
   for (const packet of world.packets) {
     if (packet.isStale) continue;
-    yield faultStep('timeout', () => `${packet.edge} gives up waiting for ${describe(packet)}`, () => timeout(world, packet));
+    yield faultStep(
+      'timeout',
+      () => `${packet.edge} gives up waiting for ${describe(packet)}`,
+      () => timeout(world, packet),
+    );
     if (!isRequest(packet)) continue;
-    yield faultStep('duplicate', () => `the cloud gets twice ${describe(packet)}`, () => duplicate(model, world, packet));
+    yield faultStep(
+      'duplicate',
+      () => `the cloud gets twice ${describe(packet)}`,
+      () => duplicate(model, world, packet),
+    );
   }
   for (const partition of world.logs.keys()) {
-    yield faultStep('repeat', () => `the last produce of ${partition} is repeated`, () => repeat(model, world, partition));
+    yield faultStep(
+      'repeat',
+      () => `the last produce of ${partition} is repeated`,
+      () => repeat(model, world, partition),
+    );
     for (const beginsAnew of [false, true]) {
       yield faultStep(
         'replace',
@@ -103,24 +137,69 @@ function* allFaults(model: Model, world: World): Generator<FaultStep> {
   }
   for (const edge of world.edges) yield* edgeFaults(model, world, edge);
   const { backup } = world;
-  yield faultStep('cloud crash', () => 'the cloud crashes', () => restartCloud(world, world.cloud.disk));
-  yield faultStep('backup', () => 'the cloud is backed up', () => ({ ...world, backup: world.cloud.disk }));
-  if (backup !== undefined) yield faultStep('restore', () => 'the cloud is restored', () => restoreCloud(world, backup));
+  yield faultStep(
+    'cloud crash',
+    () => 'the cloud crashes',
+    () => restartCloud(world, world.cloud.disk),
+  );
+  yield faultStep(
+    'backup',
+    () => 'the cloud is backed up',
+    () => ({ ...world, backup: world.cloud.disk }),
+  );
+  if (backup !== undefined)
+    yield faultStep(
+      'restore',
+      () => 'the cloud is restored',
+      () => restoreCloud(world, backup),
+    );
 }
 
 function* edgeFaults(model: Model, world: World, edge: Edge): Generator<FaultStep> {
   const { name } = edge;
   const { copy } = world;
-  yield faultStep('crash', () => `${name} crashes`, () => crash(world, edge));
-  yield faultStep('take-over', () => `${name} is lost for good and another takes over`, () => takeOver(model, world, edge));
-  yield faultStep('clone', () => `${name} is cloned`, () => cloneEdge(world, edge));
-  yield faultStep('copy', () => `${name}'s database is copied`, () => ({ ...world, copy: edge.disk }));
+  yield faultStep(
+    'crash',
+    () => `${name} crashes`,
+    () => crash(world, edge),
+  );
+  yield faultStep(
+    'take-over',
+    () => `${name} is lost for good and another takes over`,
+    () => takeOver(model, world, edge),
+  );
+  yield faultStep(
+    'clone',
+    () => `${name} is cloned`,
+    () => cloneEdge(world, edge),
+  );
+  yield faultStep(
+    'copy',
+    () => `${name}'s database is copied`,
+    () => ({ ...world, copy: edge.disk }),
+  );
   if (copy !== undefined) {
-    yield faultStep('edge restore', () => `${name}'s database is set back to the copy`, () => crash(world, { ...edge, disk: copy }));
+    yield faultStep(
+      'edge restore',
+      () => `${name}'s database is set back to the copy`,
+      () => crash(world, { ...edge, disk: copy }),
+    );
   }
-  yield faultStep('idle', () => `${name} closes its open parts`, () => closeIdle(model, world, edge));
-  yield faultStep('trim', () => `${name} trims its acked rows`, () => trim(world, edge));
-  yield faultStep('retention', () => `${name} commits its offsets, what is below is deleted`, () => retain(model, world, edge));
+  yield faultStep(
+    'idle',
+    () => `${name} closes its open parts`,
+    () => closeIdle(model, world, edge),
+  );
+  yield faultStep(
+    'trim',
+    () => `${name} trims its acked rows`,
+    () => trim(world, edge),
+  );
+  yield faultStep(
+    'retention',
+    () => `${name} commits its offsets, what is below is deleted`,
+    () => retain(model, world, edge),
+  );
 }
 
 /** Every step that changes something, and where it leads. */
@@ -141,7 +220,8 @@ function describe({ edge, isStale, body }: Packet): string {
   }
   if (body.kind === 'hello') {
     const told = body.households.map(({ household, generation, sources }) => {
-      return `${household} generation ${generation} ${sources.map(({ device, covered, declared }) => `${device} ${JSON.stringify(covered)}/${JSON.stringify(declared)}`)}`;
+      const held = sources.map(({ device, covered, declared }) => `${device} ${JSON.stringify(covered)}/${JSON.stringify(declared)}`);
+      return `${household} generation ${generation} ${held.join()}`;
     });
     return `the answer to the hello of ${edge}: ${told.join(', ')}`;
   }

@@ -1,6 +1,6 @@
 /**
- * The random walk: more readings, devices and partitions than the search can exhaust, over the wire's real bytes. An episode is named by its
- * seed; the same seed is the same episode.
+ * The random walk: more readings, devices and partitions than the search can exhaust, over the wire's real bytes. An episode is
+ * named by its seed; the same seed is the same episode.
  */
 import { partitionOf } from '../../common/broker/broker.ts';
 import type { Reading } from '../../common/messages.ts';
@@ -24,7 +24,7 @@ const SOURCES = [
   { household: 'h1', device: 'b', src: 's1', readings: READINGS_PER_DEVICE },
   { household: 'h2', device: 'a', src: 's1', readings: READINGS_PER_DEVICE },
 ];
-/** The last device changes its source. Not where a log loses records: an earlier source that turns up after the later one is refused (R1). */
+/** The last device changes its source. Not where a log loses records: an earlier source after the later one is refused (R1). */
 const TWO_SOURCES = [
   ...SOURCES.slice(0, 2),
   { household: 'h2', device: 'a', src: 's1', readings: 4 },

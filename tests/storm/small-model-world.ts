@@ -175,7 +175,15 @@ export function emptyEdgeDisk(scenario: Scenario): EdgeDisk {
 }
 
 export function freshMemory(disk: EdgeDisk, claim: string): EdgeMemory {
-  return { claim, isHelloDue: true, startId: '', pending: [], waitingFor: [], hasMoreToRefill: false, consuming: disk.positions.map(() => undefined) };
+  return {
+    claim,
+    isHelloDue: true,
+    startId: '',
+    pending: [],
+    waitingFor: [],
+    hasMoreToRefill: false,
+    consuming: disk.positions.map(() => undefined),
+  };
 }
 
 export function withNewEdge(world: World, disk: EdgeDisk): World {

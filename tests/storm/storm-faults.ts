@@ -149,7 +149,7 @@ export const STORM_FAILPOINTS = FAILPOINTS.filter((name) => name.startsWith('edg
 export function drawFailpoint(plan: StormPlan, random: Random, part: 'edge' | 'cloud'): { name: Failpoint; times: number } | undefined {
   const names = STORM_FAILPOINTS.filter((name) => name.startsWith(`${part}_`));
   const [odds, name, times] = [random.next(), names[random.below(names.length)] as Failpoint, 1 + random.below(FAILPOINT_TIMES_MAX)];
-  const favourite = STORM_FAILPOINTS[(plan.seed * 7 + Math.floor(plan.seed / 6)) % STORM_FAILPOINTS.length] as Failpoint;
+  const favourite = STORM_FAILPOINTS[(plan.seed * 8 + Math.floor(plan.seed / 7)) % STORM_FAILPOINTS.length] as Failpoint;
   if (odds < plan.failpointOdds) return { name, times };
   return odds > FAVOURITE_ABOVE && favourite.startsWith(`${part}_`) ? { name: favourite, times: Math.ceil(times / 3) } : undefined;
 }

@@ -45,26 +45,43 @@ export interface StormPlan {
   spanMs: number;
   speed: number;
   partitions: number;
+  /** Of two produces that change places. */
+  outOfTurnOdds: number;
 }
 
 const ALWAYS = { 'edge killed': 4, 'cloud killed': 3, 'link black-holed': 3, 'broker in trouble': 2 } as const;
 
 interface World {
   weights: Partial<Record<Fault, number>>;
-  /** Acked rows are kept for seconds only. */
+  /** Acked rows may be kept for seconds only. */
   shortKeep: boolean;
+  /** The outbox may be small. */
+  smallQuota: boolean;
 }
 
 /**
- * No storm may lose what nothing holds any more by the rules: retention only where neither edge nor cloud forgets, short keeping
- * only where the topic or the cloud holds the rest.
+ * No storm may lose what by the rules nothing holds any more. Where the log is cut off at the committed offset, the cloud is not set back,
+ * or the edge keeps all that it sent.
  */
 const WORLDS: Readonly<Record<string, World>> = {
-  'link and crashes': { weights: {}, shortKeep: false },
-  'nothing is kept twice': { weights: { retention: 4 }, shortKeep: true },
-  'the cloud is restored': { weights: { 'cloud backed up': 4, 'cloud restored': 3, 'clock set': 1 }, shortKeep: false },
-  'the edge forgets': { weights: { 'edge copied': 4, 'edge set back': 3, 'edge cloned': 2, 'edge lost': 1 }, shortKeep: false },
-  'the log is replaced': { weights: { 'log replaced': 2 }, shortKeep: true },
+  'link and crashes': { weights: {}, shortKeep: false, smallQuota: true },
+  'nothing is kept twice': { weights: { retention: 4 }, shortKeep: true, smallQuota: true },
+  'the edge forgets': {
+    weights: { 'edge copied': 4, 'edge set back': 3, 'edge cloned': 2, 'edge lost': 2, retention: 4 },
+    shortKeep: true,
+    smallQuota: true,
+  },
+  'the cloud is restored from the log': {
+    weights: { 'cloud backed up': 4, 'cloud restored': 3, 'clock set': 1 },
+    shortKeep: true,
+    smallQuota: true,
+  },
+  'the cloud is restored from the edge': {
+    weights: { 'cloud backed up': 4, 'cloud restored': 3, retention: 3 },
+    shortKeep: false,
+    smallQuota: false,
+  },
+  'the log is replaced': { weights: { 'log replaced': 2 }, shortKeep: true, smallQuota: true },
   everything: {
     weights: {
       'edge copied': 3,
@@ -77,8 +94,10 @@ const WORLDS: Readonly<Record<string, World>> = {
       'clock set': 1,
     },
     shortKeep: true,
+    smallQuota: true,
   },
 };
+export const WORLD_NAMES = Object.keys(WORLDS);
 
 /** An empty outbox has 17 pages; the largest fleets fill some 60. */
 const SMALL_QUOTA_PAGES = [20, 24, 32, 44];
@@ -89,8 +108,8 @@ export function planOf(seed: number): StormPlan {
   const random = streamOf(seed, 'plan');
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
   const upTo = (limit: number) => random.next() * limit;
-  const world = Object.keys(WORLDS)[((seed % 6) + 6) % 6] as string;
-  const { weights, shortKeep } = WORLDS[world] as World;
+  const world = WORLD_NAMES[Math.abs(seed) % WORLD_NAMES.length] as string;
+  const { weights, shortKeep, smallQuota } = WORLDS[world] as World;
   const faultsMs = 120_000 + random.below(240_000);
   const spanMs = 150_000 + random.below(200_000);
   return {
@@ -101,14 +120,15 @@ export function planOf(seed: number): StormPlan {
     weights: { ...ALWAYS, ...weights },
     failpointOdds: pick([0, 0.3, 0.7]),
     link: { lostOdds: pick([0, 0.05, 0.25]), repeatedOdds: pick([0, 0.1]), lateOdds: pick([0, 0.02, 0.1]), delayMs: pick([5, 100, 1_500]) },
-    broker: { refusedOdds: pick([0, 0.02]), lostOdds: pick([0, 0.1, 0.3]), delayOdds: pick([0, 0.3]) },
+    broker: { refusedOdds: pick([0, 0.02, 0.15]), lostOdds: pick([0, 0.1, 0.3]), delayOdds: pick([0, 0.3]) },
     cloudDelayOdds: pick([0, 0.3]),
-    quotaBytes: random.next() < 0.3 ? pick(SMALL_QUOTA_PAGES) * PAGE_BYTES : LARGE_QUOTA_BYTES,
+    quotaBytes: random.next() < 0.3 && smallQuota ? pick(SMALL_QUOTA_PAGES) * PAGE_BYTES : LARGE_QUOTA_BYTES,
     keepMs: shortKeep ? pick([0, 2_000, 20_000, 86_400_000]) : 86_400_000,
     idleCloseMs: pick([3_000, 60_000]),
     spanMs,
     speed: spanMs / (faultsMs * (0.4 + upTo(0.8))),
     partitions: 1 + random.below(3),
+    outOfTurnOdds: pick([0, 0.03, 0.15]),
   };
 }
 

@@ -42,6 +42,8 @@ export interface FleetOptions {
   /** Event time that passes in one ms. */
   speed: number;
   partitions: number;
+  /** Of two produces that change places. */
+  outOfTurnOdds: number;
 }
 
 const START_MS = 1_577_145_600_000;
@@ -49,7 +51,7 @@ const MARK_MS = 5_000;
 const RECORDS_PER_PRODUCE_MAX = 7;
 const RUN = 'storm';
 /** Shares of what is unusual. */
-const ODDS = { twiceInASecond: 0.12, sameInstant: 0.04, pause: 0.05, late: 0.06, damaged: 0.006, withoutEnergy: 0.03, outOfTurn: 0.03 };
+const ODDS = { twiceInASecond: 0.12, sameInstant: 0.04, pause: 0.05, late: 0.06, damaged: 0.006, withoutEnergy: 0.03 };
 
 /** A message with the greatest event time up to it in its source: that is when the simulation reaches it. */
 interface Timed {
@@ -75,7 +77,7 @@ export function makeFleet(random: Random, options: FleetOptions): Fleet {
     const endMs = START_MS + options.spanMs + MARK_MS;
     const endMark = encodeMark({ timeMs: endMs, run: RUN, end: true, last });
     records.push({ reachedMs: endMs, record: { key: null, value: endMark }, isSkip: false });
-    fleet.produces.push(cutIntoProduces(records, random, options.speed));
+    fleet.produces.push(cutIntoProduces(records, random, options));
   }
   return fleet;
 }
@@ -155,7 +157,7 @@ function withMarks(messages: readonly Timed[]): TimedRecord[] {
  * Now and then two produces change places, as with two unacknowledged ones at a broker that does not keep order. Not with a skip:
  * what was declared missing before it came would keep that reason.
  */
-function cutIntoProduces(records: readonly TimedRecord[], random: Random, speed: number): Produce[] {
+function cutIntoProduces(records: readonly TimedRecord[], random: Random, { speed, outOfTurnOdds }: FleetOptions): Produce[] {
   const produces: Produce[] = [];
   for (let at = 0; at < records.length; ) {
     const some = records.slice(at, at + 1 + random.below(RECORDS_PER_PRODUCE_MAX));
@@ -165,7 +167,7 @@ function cutIntoProduces(records: readonly TimedRecord[], random: Random, speed:
   }
   for (let i = 0; i + 2 < produces.length; i++) {
     const [one, other] = [produces[i] as Produce, produces[i + 1] as Produce];
-    if (random.next() >= ODDS.outOfTurn || one.hasSkip || other.hasSkip) continue;
+    if (random.next() >= outOfTurnOdds || one.hasSkip || other.hasSkip) continue;
     [produces[i], produces[i + 1]] = [
       { ...other, dueMs: one.dueMs },
       { ...one, dueMs: other.dueMs },

@@ -67,7 +67,10 @@ test('retention deletes below the committed offset and nothing above', async () 
   await broker.commit(TOPIC, 'g', [{ partition: 0, offset: 2 }]);
   topics.deleteCommitted(TOPIC, 'g');
   assert.equal((await broker.logState(TOPIC, 0)).earliestOffset, 2);
-  assert.deepEqual((await broker.read(TOPIC, 0, 0, 10, 10)).map(({ value }) => value.toString()), ['c']);
+  assert.deepEqual(
+    (await broker.read(TOPIC, 0, 0, 10, 10)).map(({ value }) => value.toString()),
+    ['c'],
+  );
 });
 
 test('a cut connection settles nothing and calls nobody', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OperatingError } from '../../../common/errors.ts';
+import type { OperatingError } from '../../../common/errors.ts';
 import { VirtualClock } from '../../doubles/virtual-clock.ts';
 import { type Fate, VirtualNetwork } from '../../doubles/virtual-link.ts';
 

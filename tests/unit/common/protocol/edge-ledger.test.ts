@@ -148,13 +148,7 @@ test('a hole is filled with parts of what the log holds and gaps with their reas
   assert(hole !== undefined);
   const inLog = found(reading(3, 10), reading(2, 11), reading(4, 16), reading(7, 30));
   const rows = ledger.fillHole(hole, inLog, SeqIntervals.of([[5, 6]]), { partition: 0, offset: 90 });
-  assert.deepEqual(rows.map(textOf), [
-    'part 2-3',
-    'part 4-4',
-    'part 7-7',
-    `gap 5-6 ${NOT_IN_RUN}`,
-    `gap 8-8 ${MISSING_IN_LOG}`,
-  ]);
+  assert.deepEqual(rows.map(textOf), ['part 2-3', 'part 4-4', 'part 7-7', `gap 5-6 ${NOT_IN_RUN}`, `gap 8-8 ${MISSING_IN_LOG}`]);
   assert.deepEqual(
     rows.map(({ offset }) => offset),
     [20, 40, 70, 90, 90],
@@ -334,7 +328,9 @@ test('whatever is missing or repeated in the log, each seq comes out once: in a 
     fc.property(log, fc.boolean(), (entries, isShuffled) => {
       let timeMs = 20;
       const readings = entries.map(({ aheadMs }, i) => reading(i + 1, (timeMs = Math.max(0, timeMs + aheadMs))));
-      const kept = entries.flatMap(({ isLost, repeats }, i) => (isLost === 0 ? [] : Array<Reading>(1 + (repeats % 2)).fill(readings[i] as Reading)));
+      const kept = entries.flatMap(({ isLost, repeats }, i) =>
+        isLost === 0 ? [] : Array<Reading>(1 + (repeats % 2)).fill(readings[i] as Reading),
+      );
       // Out of order the search finds what comes later.
       if (isShuffled) kept.reverse();
       const ledger = newLedger();
@@ -342,7 +338,8 @@ test('whatever is missing or repeated in the log, each seq comes out once: in a 
       const takeIn = (next: () => IntakeStep) => {
         let step = next();
         if (step.kind === 'search') {
-          for (const hole of step.holes) rows.push(...ledger.fillHole(hole, found(...kept), new SeqIntervals(), { partition: 0, offset: 0 }));
+          for (const hole of step.holes)
+            rows.push(...ledger.fillHole(hole, found(...kept), new SeqIntervals(), { partition: 0, offset: 0 }));
           step = next();
         }
         rows.push(...rowsOf(step));

@@ -67,7 +67,10 @@ test('at equal times the lower seq is first and the higher last', () => {
 });
 
 test('fields are sorted, whatever their order in the reading', () => {
-  const part = cutOne({ ...reading(1, 0), values: { power2: 2, energy: 5, power: 1 } }, { ...reading(2, 1), values: { power: 3, power2: 4, energy: 6 } });
+  const part = cutOne(
+    { ...reading(1, 0), values: { power2: 2, energy: 5, power: 1 } },
+    { ...reading(2, 1), values: { power: 3, power2: 4, energy: 6 } },
+  );
   assert.deepEqual(part.fields, ['energy', 'power', 'power2']);
   assert.deepEqual([stat(part, 'power', 'sum'), stat(part, 'energy', 'sum'), stat(part, 'power2', 'max')], [4, 11, 4]);
 });

@@ -4,7 +4,11 @@ import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
 const PAGE_BYTES = 4_096;
 
-async function refillAnEmptyCloud(quotaPages: number, readings: number, whileRefilling: (site: VirtualSite) => Promise<void>): Promise<void> {
+async function refillAnEmptyCloud(
+  quotaPages: number,
+  readings: number,
+  whileRefilling: (site: VirtualSite) => Promise<void>,
+): Promise<void> {
   const site = new VirtualSite({ quotaBytes: quotaPages * PAGE_BYTES, topic: { partitions: 1, retentionMs: 0 } });
   try {
     await site.start();

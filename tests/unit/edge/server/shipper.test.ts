@@ -13,7 +13,9 @@ test('the first good heartbeat after an outage ends the backoff of refused reque
     assert.ok(served !== undefined);
     // A cloud without room answers heartbeats and refuses everything else, for long enough that the waits are minutes.
     site.network.handler = (payload, peer) =>
-      decodeRequest(payload).kind === 'heartbeat' ? served(payload, peer) : Promise.resolve(encodeReply({ kind: 'refused', reason: 'test' }));
+      decodeRequest(payload).kind === 'heartbeat'
+        ? served(payload, peer)
+        : Promise.resolve(encodeReply({ kind: 'refused', reason: 'test' }));
     await site.clock.advance(3_600_000);
     site.network.handler = undefined;
     await site.clock.advance(10_000);

@@ -29,7 +29,10 @@ function brief(items: readonly GemHouseItem[]): string[] {
 
 describe('rows', () => {
   test('are converted to W and kWh', () => {
-    const path = folder.write('units.csv', ['2019-12-24 00:00:01,1577145601982,90823166859000,249050,98090,111870,39090', row(9_000, -6_012_640)]);
+    const path = folder.write('units.csv', [
+      '2019-12-24 00:00:01,1577145601982,90823166859000,249050,98090,111870,39090',
+      row(9_000, -6_012_640),
+    ]);
     const [first, second] = readAll(path);
     assert.deepEqual(first, {
       kind: 'row',
@@ -45,7 +48,10 @@ describe('rows', () => {
     const path = folder.write('late.csv', [row(1_000), row(5_000), row(2_000), row(5_400), row(5_400)]);
     const items = readAll(path);
     assert.deepEqual(brief(items), ['1@1000', '2@5000', '3@2000', '4@5400', '5@5400']);
-    assert.deepEqual(items.map((item) => item.kind === 'row' && item.reachedMs - DAY_MS), [1_000, 5_000, 5_000, 5_400, 5_400]);
+    assert.deepEqual(
+      items.map((item) => item.kind === 'row' && item.reachedMs - DAY_MS),
+      [1_000, 5_000, 5_000, 5_400, 5_400],
+    );
   });
 
   test('that can not be used are rejected with line, reason and text, and take no seq', () => {
@@ -68,7 +74,10 @@ describe('rows', () => {
     const items = readAll(path);
     assert.deepEqual(brief(items), ['1@1', ...bad.map(([, reason], i) => `${i + 4}: ${reason}`), '2@2']);
     const texts = items.flatMap((item) => (item.kind === 'rejected' ? [item.raw] : []));
-    assert.deepEqual(texts, bad.map(([text]) => text));
+    assert.deepEqual(
+      texts,
+      bad.map(([text]) => text),
+    );
   });
 
   test('numbers may be written in any usual way, blank lines are passed over', () => {
@@ -94,16 +103,27 @@ describe('rows', () => {
       ['no title', `${[HEADER, ...rows].join('\n')}\n`],
     ] as const) {
       writeFileSync(folder.path('variant.csv'), text);
-      const lines = name === 'no title' ? expected.map((line) => line.replace(/^\d+(?=: )/, (number) => String(Number(number) - 1))) : expected;
-      for (const chunkBytes of [1, 80, 333, 4_096]) assert.deepEqual(brief(readAll(folder.path('variant.csv'), chunkBytes)), lines, `${name}, ${chunkBytes} bytes`);
+      const lines =
+        name === 'no title' ? expected.map((line) => line.replace(/^\d+(?=: )/, (number) => String(Number(number) - 1))) : expected;
+      for (const chunkBytes of [1, 80, 333, 4_096])
+        assert.deepEqual(brief(readAll(folder.path('variant.csv'), chunkBytes)), lines, `${name}, ${chunkBytes} bytes`);
     }
   });
 
   test('columns are found by name, more of them are allowed; a cut last line is rejected', () => {
-    writeFileSync(folder.path('columns.csv'), `power3,note,power2,power1,power,energy,timestamp\n5,a,4,3,2,1,${DAY_MS}\n5,b,4,3,2,1,${DAY_MS + 1}\n5,c,4,3`);
+    writeFileSync(
+      folder.path('columns.csv'),
+      `power3,note,power2,power1,power,energy,timestamp\n5,a,4,3,2,1,${DAY_MS}\n5,b,4,3,2,1,${DAY_MS + 1}\n5,c,4,3`,
+    );
     const items = readAll(folder.path('columns.csv'));
     assert.deepEqual(brief(items), ['1@0', '2@1', '4: 4 columns instead of 7']);
-    assert.deepEqual(items[0]?.kind === 'row' && items[0].values, { power: 0.002, power1: 0.003, power2: 0.004, power3: 0.005, energy: 1e-10 });
+    assert.deepEqual(items[0]?.kind === 'row' && items[0].values, {
+      power: 0.002,
+      power1: 0.003,
+      power2: 0.004,
+      power3: 0.005,
+      energy: 1e-10,
+    });
   });
 });
 
@@ -121,7 +141,14 @@ describe('files that are refused', () => {
       const path = folder.path('refused.csv');
       writeFileSync(path, text);
       for (const read of [() => readAll(path), () => scanFile(path)]) {
-        assert.throws(read, (error) => error instanceof OperatingError && error.code === 'DATA_UNREADABLE' && error.message.startsWith(path) && message.test(error.message));
+        assert.throws(
+          read,
+          (error) =>
+            error instanceof OperatingError &&
+            error.code === 'DATA_UNREADABLE' &&
+            error.message.startsWith(path) &&
+            message.test(error.message),
+        );
       }
     });
   }
@@ -154,15 +181,33 @@ describe('files that are refused', () => {
 describe('the scan', () => {
   test('finds what the reader finds, whatever is in the file', () => {
     const random = seededRandom(5);
-    const odd = ['', 'x', 'd,1', 'd,12,1,2,3,4', '999,5,5,5,5,5,5', 'd,7,1,NaN,3,4,5', 'd,8640000000000001,1,2,3,4,5', `"d",${DAY_MS - 5},1,2,3,4,5`, `"d,${DAY_MS - 9},1,2,3,4,5`, 'd,1x,1,2,3,4,5', ',,,,,,'];
+    const odd = [
+      '',
+      'x',
+      'd,1',
+      'd,12,1,2,3,4',
+      '999,5,5,5,5,5,5',
+      'd,7,1,NaN,3,4,5',
+      'd,8640000000000001,1,2,3,4,5',
+      `"d",${DAY_MS - 5},1,2,3,4,5`,
+      `"d,${DAY_MS - 9},1,2,3,4,5`,
+      'd,1x,1,2,3,4,5',
+      ',,,,,,',
+    ];
     let withRows = 0;
     for (let round = 0; round < 300; round++) {
-      const rows = Array.from({ length: random.below(12) }, () => (random.below(3) === 0 ? odd[random.below(odd.length)]! : row(random.below(100_000))));
+      const rows = Array.from({ length: random.below(12) }, () =>
+        random.below(3) === 0 ? odd[random.below(odd.length)]! : row(random.below(100_000)),
+      );
       const path = folder.write('scanned.csv', rows, random.below(2) === 0 ? '\n' : '\r\n');
       const accepted = readAll(path).filter((item) => item.kind === 'row');
       const times = accepted.map((item) => item.timeMs);
       const { readings } = scanFile(path);
-      assert.deepEqual(readings && [readings.minMs, readings.maxMs], times.length === 0 ? undefined : [Math.min(...times), Math.max(...times)], rows.join('\n'));
+      assert.deepEqual(
+        readings && [readings.minMs, readings.maxMs],
+        times.length === 0 ? undefined : [Math.min(...times), Math.max(...times)],
+        rows.join('\n'),
+      );
       if (readings !== undefined) {
         withRows++;
         assert.ok(rows.includes(readings.firstLine));
@@ -187,11 +232,24 @@ test('real households: every row, with the times of the file', needsRealData, ()
     assert.ok(expected.length > 20_000);
     items.forEach((item, i) => {
       const { timeMs, reachedMs, powerMw } = expected[i]!;
-      assert.ok(item.kind === 'row' && item.seq === i + 1 && item.timeMs === timeMs && item.reachedMs === reachedMs && item.values.power === powerMw / 1_000, `row ${i + 1}`);
+      assert.ok(
+        item.kind === 'row' &&
+          item.seq === i + 1 &&
+          item.timeMs === timeMs &&
+          item.reachedMs === reachedMs &&
+          item.values.power === powerMw / 1_000,
+        `row ${i + 1}`,
+      );
     });
     const times = expected.map((row) => row.timeMs);
     const { readings } = scanFile(path);
-    assert.equal(readings?.minMs, times.reduce((a, b) => Math.min(a, b)));
-    assert.equal(readings?.maxMs, times.reduce((a, b) => Math.max(a, b)));
+    assert.equal(
+      readings?.minMs,
+      times.reduce((a, b) => Math.min(a, b)),
+    );
+    assert.equal(
+      readings?.maxMs,
+      times.reduce((a, b) => Math.max(a, b)),
+    );
   }
 });

@@ -40,7 +40,9 @@ export function row(ms: number, powerMw = 100_000): string {
 
 /** The accepted rows of a file without quotes, in its order. */
 export function trueRows(path: string): TrueRow[] {
-  const lines = readFileSync(path, 'utf8').replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = readFileSync(path, 'utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/);
   const headerAt = lines.findIndex((line) => line.split(',').includes('timestamp'));
   const header = lines[headerAt]!.split(',');
   const rows: TrueRow[] = [];
@@ -48,7 +50,9 @@ export function trueRows(path: string): TrueRow[] {
   for (const line of lines.slice(headerAt + 1)) {
     const cells = line.split(',');
     const cell = (name: string) => cells[header.indexOf(name)] ?? '';
-    const isSound = ['energy', 'power', 'power1', 'power2', 'power3'].every((name) => cell(name).trim() !== '' && Number.isFinite(Number(cell(name))));
+    const isSound = ['energy', 'power', 'power1', 'power2', 'power3'].every(
+      (name) => cell(name).trim() !== '' && Number.isFinite(Number(cell(name))),
+    );
     if (cells.length !== header.length || !/^\d+$/.test(cell('timestamp')) || !isSound) continue;
     const timeMs = Number(cell('timestamp'));
     reachedMs = Math.max(reachedMs, timeMs);

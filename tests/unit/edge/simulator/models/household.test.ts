@@ -113,7 +113,10 @@ describe('a second', () => {
     const { listener } = await listen(['c', 'd'], {});
     assert.deepEqual(listener.heard('c'), ['0 1@0', '4 2@4000']);
     assert.deepEqual(listener.heard('d'), ['4 1@4500', '9 2@9000']);
-    assert.deepEqual(listener.steps.map(({ time }) => time), [0, 4, 9]);
+    assert.deepEqual(
+      listener.steps.map(({ time }) => time),
+      [0, 4, 9],
+    );
   });
 });
 
@@ -186,11 +189,15 @@ describe('trouble', () => {
 
   test('a row that must not be ends the run when it is asked to', async () => {
     folder.write('k.csv', [row(0), 'bad', row(2_000)]);
-    const fail = listen(['k'], {}, {
-      onRejected: (path, rejected) => {
-        throw new BadRowError(path, rejected);
+    const fail = listen(
+      ['k'],
+      {},
+      {
+        onRejected: (path, rejected) => {
+          throw new BadRowError(path, rejected);
+        },
       },
-    });
+    );
     await assert.rejects(fail, (error) => error instanceof BadRowError && /k\.csv, line 4: 1 columns instead of 7/.test(error.message));
   });
 

@@ -80,7 +80,11 @@ describe('a file', () => {
       const rows = rowsOf(text);
       let register = rows[0]!.energy;
       for (const [i, { timeMs, energy, power, phases }] of rows.entries()) {
-        assert.equal(phases.reduce((sum, phase) => sum + phase, 0), power, `${state} row ${i}`);
+        assert.equal(
+          phases.reduce((sum, phase) => sum + phase, 0),
+          power,
+          `${state} row ${i}`,
+        );
         const before = rows[i - 1];
         if (before === undefined) continue;
         assert.ok(timeMs > before.timeMs);
@@ -119,7 +123,10 @@ describe('a file', () => {
         night += meanPower(rows, 2, 5);
         morning += meanPower(rows, 7, 8.5);
         evening += meanPower(rows, 18, 20);
-        assert.ok(rows.every(({ power }) => power > 20_000), `${state} always draws something`);
+        assert.ok(
+          rows.every(({ power }) => power > 20_000),
+          `${state} always draws something`,
+        );
       }
     }
     assert.deepEqual(feeding, ['DE-BY']);
