@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import type { Part, SeqRange, ShippedRow } from '../../common/messages.ts';
-import type { NewRow, SourceLedger } from '../../common/protocol/edge-ledger.ts';
+import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
@@ -269,8 +269,9 @@ export interface SourceRow {
   src: string;
 }
 
-function toHeld(stored: Stored): HeldRow {
-  return { id: stored.id, kind: stored.window_start_ms === null ? 'gap' : 'part', fromSeq: stored.from_seq, toSeq: stored.to_seq };
+function toHeld({ id, window_start_ms, from_seq: fromSeq, to_seq: toSeq, body }: Stored): HeldRow {
+  if (window_start_ms !== null) return { id, kind: 'part', fromSeq, toSeq };
+  return { id, kind: 'gap', fromSeq, toSeq, isSkip: (JSON.parse(body) as { reason: string }).reason === NOT_IN_RUN };
 }
 
 function bodyOf(row: NewRow): string {

@@ -73,11 +73,11 @@ export class VirtualTopics {
     return offsets;
   }
 
-  /** Retention: everything below the group's committed offset goes at once. */
+  /** Retention: everything below the group's committed offset goes at once, but for the log's last record, which is young in any log. */
   deleteCommitted(topic: string, group: string): void {
     for (const [partition, offset] of this.committed(topic, group)) {
       const log = this.log(topic, partition);
-      const deleted = log.records.splice(0, Math.max(0, Math.min(offset, endOf(log)) - log.earliestOffset));
+      const deleted = log.records.splice(0, Math.max(0, Math.min(offset, endOf(log) - 1) - log.earliestOffset));
       log.earliestOffset += deleted.length;
     }
   }
