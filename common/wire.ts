@@ -52,6 +52,31 @@ const edgeStatus = z.object({
   outboxFull: z.boolean(),
 });
 
+const interval = z.tuple([z.int().positive(), z.int().positive()]).refine(([from, to]) => from <= to);
+/** What the edge takes out of a reply. A verdict that it doesn't know makes it say hello. */
+const replies = {
+  parts: z.object({
+    verdicts: z.array(z.object({ verdict: z.string(), reason: z.string().optional() })).max(ROWS_PER_REQUEST_MAX),
+    postalCodes: z.record(id, z.string()),
+    generations: z.record(id, count),
+  }),
+  hello: z.object({
+    claim: z.string(),
+    households: z
+      .array(
+        z.object({
+          household: id,
+          generation: count,
+          postalCode: z.string(),
+          sources: z.array(z.object({ device: id, src: id, covered: z.array(interval), declared: z.array(interval), greatestMs: z.int() })),
+        }),
+      )
+      .max(HOUSEHOLDS_PER_HELLO_MAX),
+  }),
+  heartbeat: z.object({ spreadMs: z.number().nonnegative() }),
+  hello_first: z.object({}),
+};
+
 /** The payload can't be used; the message says why, for the peer's log. */
 export class WireError extends Error {
   override readonly name = 'WireError';
@@ -100,9 +125,9 @@ export function decodeReply(payload: Buffer): LinkReply {
   const kind = body['kind'];
   if (kind === 'refused') return { kind, reason: String(body['reason']).slice(0, REASON_LENGTH_MAX) };
   requireId(body['startId'], 'startId');
-  if (kind === 'parts') requireList(body['verdicts'], 'verdicts', ROWS_PER_REQUEST_MAX);
-  else if (kind === 'hello') requireList(body['households'], 'households', HOUSEHOLDS_PER_HELLO_MAX);
-  else if (kind !== 'hello_first' && kind !== 'heartbeat') throw new WireError(`unknown reply ${String(kind).slice(0, 40)}`);
+  if (typeof kind !== 'string' || !Object.hasOwn(replies, kind)) throw new WireError(`unknown reply ${String(kind).slice(0, 40)}`);
+  const parsed = replies[kind as keyof typeof replies].safeParse(body);
+  if (!parsed.success) throw new WireError(`${kind} reply: ${issueOf(parsed.error)}`);
   return body as never;
 }
 
@@ -229,9 +254,12 @@ function fromColumns(body: Record<string, unknown>): PartsRequest {
 
 function statusOf(status: unknown): EdgeStatus {
   const parsed = edgeStatus.safeParse(status);
-  if (!parsed.success)
-    throw new WireError(`heartbeat status: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`);
+  if (!parsed.success) throw new WireError(`heartbeat status: ${issueOf(parsed.error)}`);
   return parsed.data;
+}
+
+function issueOf({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.')} ${issue?.message}`;
 }
 
 /** A copy without a prototype, so that no household id finds an inherited property. */

@@ -55,92 +55,103 @@ function openOf([fromSeq, toSeq]: Interval): OpenEntry {
 
 const NOTHING: Reconciliation = { requeue: [], acknowledge: [], drop: [], open: 'keep', missing: [] };
 
-test('what becomes of each row, of the open part, and what is to be searched', () => {
-  const table: [string, Case, Partial<Reconciliation>][] = [
-    ['nothing is known on either side', {}, {}],
-    ['all is acked and stored', { rows: ['acked part 1-3'], seen: [[1, 3]], told: { covered: [[1, 3]] } }, {}],
-    ['the ack was lost', { rows: ['queued part 1-3'], seen: [[1, 3]], told: { covered: [[1, 3]] } }, { acknowledge: [1] }],
-    ['nothing arrived', { rows: ['queued part 1-3'], seen: [[1, 3]] }, {}],
-    ['the cloud was restored', { rows: ['acked part 1-3'], seen: [[1, 3]], covered: [[1, 3]] }, { requeue: [1] }],
-    [
-      'the cloud was restored to the middle',
-      { rows: ['acked part 1-2', 'acked part 3-4'], seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[1, 2]] } },
-      { requeue: [2] },
-    ],
-    [
-      'the cloud was restored and the rows are trimmed',
-      { seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[1, 2]] } },
-      { missing: [[3, 4]] },
-    ],
-    [
-      'a queued row that is stored in part is dropped, the rest searched',
-      { rows: ['queued part 1-4'], seen: [[1, 4]], told: { covered: [[1, 2]] } },
-      { drop: [1], missing: [[3, 4]] },
-    ],
-    [
-      'an acked row that is stored in part is dropped too',
-      { rows: ['acked part 1-4'], seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[2, 2]] } },
-      {
-        drop: [1],
-        missing: [
+const TABLE: [string, Case, Partial<Reconciliation>][] = [
+  ['nothing is known on either side', {}, {}],
+  ['all is acked and stored', { rows: ['acked part 1-3'], seen: [[1, 3]], told: { covered: [[1, 3]] } }, {}],
+  ['the ack was lost', { rows: ['queued part 1-3'], seen: [[1, 3]], told: { covered: [[1, 3]] } }, { acknowledge: [1] }],
+  ['nothing arrived', { rows: ['queued part 1-3'], seen: [[1, 3]] }, {}],
+  ['the cloud was restored', { rows: ['acked part 1-3'], seen: [[1, 3]], covered: [[1, 3]] }, { requeue: [1] }],
+  [
+    'the cloud was restored to the middle',
+    { rows: ['acked part 1-2', 'acked part 3-4'], seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[1, 2]] } },
+    { requeue: [2] },
+  ],
+  [
+    'the cloud was restored and the rows are trimmed',
+    { seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[1, 2]] } },
+    { missing: [[3, 4]] },
+  ],
+  [
+    'a queued row that is stored in part is dropped, the rest searched',
+    { rows: ['queued part 1-4'], seen: [[1, 4]], told: { covered: [[1, 2]] } },
+    { drop: [1], missing: [[3, 4]] },
+  ],
+  [
+    'an acked row that is stored in part is dropped too',
+    { rows: ['acked part 1-4'], seen: [[1, 4]], covered: [[1, 4]], told: { covered: [[2, 2]] } },
+    {
+      drop: [1],
+      missing: [
+        [1, 1],
+        [3, 4],
+      ],
+    },
+  ],
+  ['a queued gap is searched anew', { rows: ['queued gap 1-3'], gapped: [[1, 3]] }, { drop: [1], missing: [[1, 3]] }],
+  ['a queued gap that was declared', { rows: ['queued gap 1-3'], gapped: [[1, 3]], told: { declared: [[1, 3]] } }, { acknowledge: [1] }],
+  [
+    'a queued gap that is stored and declared in parts',
+    {
+      rows: ['queued gap 1-3'],
+      gapped: [[1, 3]],
+      told: {
+        covered: [[2, 2]],
+        declared: [
           [1, 1],
-          [3, 4],
+          [3, 3],
         ],
       },
-    ],
-    ['a queued gap is searched anew', { rows: ['queued gap 1-3'], gapped: [[1, 3]] }, { drop: [1], missing: [[1, 3]] }],
-    ['a queued gap that was declared', { rows: ['queued gap 1-3'], gapped: [[1, 3]], told: { declared: [[1, 3]] } }, { acknowledge: [1] }],
-    [
-      'a queued gap that is stored and declared in parts',
-      { rows: ['queued gap 1-3'], gapped: [[1, 3]], told: { covered: [[2, 2]], declared: [[1, 1], [3, 3]] } },
-      { acknowledge: [1] },
-    ],
-    ['an acked gap that the cloud forgot', { rows: ['acked gap 1-3'], declared: [[1, 3]] }, { drop: [1], missing: [[1, 3]] }],
-    ['an acked gap that the cloud remembers', { rows: ['acked gap 1-3'], declared: [[1, 3]], told: { declared: [[1, 3]] } }, {}],
-    ['a part is not stored because it is declared', { rows: ['queued part 1-3'], seen: [[1, 3]], told: { declared: [[1, 3]] } }, {}],
-    ['an open part stays', { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 2]] } }, {}],
-    ['an open part that is stored is dropped', { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 4]] } }, { open: 'drop' }],
-    [
-      'an open part that is stored in part is dropped, the rest searched',
-      { open: [3, 5], seen: [[1, 5]], told: { covered: [[1, 3]] } },
-      { open: 'drop', missing: [[4, 5]] },
-    ],
-    [
-      'an open part with something missing below it stays',
-      { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 1]] } },
-      { missing: [[2, 2]] },
-    ],
-    [
-      'an open part with something missing above it is closed',
-      { open: [1, 1], seen: [[1, 3]], covered: [[2, 3]] },
-      { open: 'close', missing: [[2, 3]] },
-    ],
-    [
-      'an open part below a row is closed: the row would be refused for ever',
-      { open: [1, 1], rows: ['queued part 2-2'], seen: [[1, 2]] },
-      { open: 'close' },
-    ],
-    ['an open part below an acked row that is queued again', { open: [1, 1], rows: ['acked part 2-2'], seen: [[1, 2]] }, { open: 'close', requeue: [1] }],
-    ['what another edge stored is known now', { told: { covered: [[1, 9]] } }, {}],
-    [
-      'a hole in what another edge stored is searched',
-      { told: { covered: [[3, 9]], declared: [[1, 1]] } },
-      { missing: [[2, 2]] },
-    ],
-    ['what is declared and was never here is not searched', { told: { covered: [[3, 9]], declared: [[1, 2]] } }, {}],
-    [
-      'what was taken in here and is declared is searched: it was there',
-      { open: [1, 2], seen: [[1, 2]], told: { covered: [[1, 1]], declared: [[2, 3]] } },
-      { open: 'drop', missing: [[2, 2]] },
-    ],
-    [
-      'what was stored once, is trimmed here and declared there is searched',
-      { seen: [[1, 2]], covered: [[1, 2]], told: { declared: [[1, 3]] } },
-      { missing: [[1, 2]] },
-    ],
-    ['what was only declared and gapped is searched up to the highest', { declared: [[2, 2]], gapped: [[4, 4]] }, { missing: [[1, 4]] }],
-  ];
-  for (const [what, given, expected] of table) assert.deepEqual(reconcile(given).result, { ...NOTHING, ...expected }, what);
+    },
+    { acknowledge: [1] },
+  ],
+  ['an acked gap that the cloud forgot', { rows: ['acked gap 1-3'], declared: [[1, 3]] }, { drop: [1], missing: [[1, 3]] }],
+  ['an acked gap that the cloud remembers', { rows: ['acked gap 1-3'], declared: [[1, 3]], told: { declared: [[1, 3]] } }, {}],
+  ['a part is not stored because it is declared', { rows: ['queued part 1-3'], seen: [[1, 3]], told: { declared: [[1, 3]] } }, {}],
+  ['an open part stays', { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 2]] } }, {}],
+  ['an open part that is stored is dropped', { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 4]] } }, { open: 'drop' }],
+  [
+    'an open part that is stored in part is dropped, the rest searched',
+    { open: [3, 5], seen: [[1, 5]], told: { covered: [[1, 3]] } },
+    { open: 'drop', missing: [[4, 5]] },
+  ],
+  [
+    'an open part with something missing below it stays',
+    { open: [3, 4], seen: [[1, 4]], told: { covered: [[1, 1]] } },
+    { missing: [[2, 2]] },
+  ],
+  [
+    'an open part with something missing above it is closed',
+    { open: [1, 1], seen: [[1, 3]], covered: [[2, 3]] },
+    { open: 'close', missing: [[2, 3]] },
+  ],
+  [
+    'an open part below a row is closed: the row would be refused for ever',
+    { open: [1, 1], rows: ['queued part 2-2'], seen: [[1, 2]] },
+    { open: 'close' },
+  ],
+  [
+    'an open part below an acked row that is queued again',
+    { open: [1, 1], rows: ['acked part 2-2'], seen: [[1, 2]] },
+    { open: 'close', requeue: [1] },
+  ],
+  ['what another edge stored is known now', { told: { covered: [[1, 9]] } }, {}],
+  ['a hole in what another edge stored is searched', { told: { covered: [[3, 9]], declared: [[1, 1]] } }, { missing: [[2, 2]] }],
+  ['what is declared and was never here is not searched', { told: { covered: [[3, 9]], declared: [[1, 2]] } }, {}],
+  [
+    'what was taken in here and is declared is searched: it was there',
+    { open: [1, 2], seen: [[1, 2]], told: { covered: [[1, 1]], declared: [[2, 3]] } },
+    { open: 'drop', missing: [[2, 2]] },
+  ],
+  [
+    'what was stored once, is trimmed here and declared there is searched',
+    { seen: [[1, 2]], covered: [[1, 2]], told: { declared: [[1, 3]] } },
+    { missing: [[1, 2]] },
+  ],
+  ['what was only declared and gapped is searched up to the highest', { declared: [[2, 2]], gapped: [[4, 4]] }, { missing: [[1, 4]] }],
+];
+
+test('what becomes of each row, of the open part, and what is to be searched', () => {
+  for (const [what, given, expected] of TABLE) assert.deepEqual(reconcile(given).result, { ...NOTHING, ...expected }, what);
 });
 
 test('the cloud is believed: covered and declared are what it told, gapped is empty, seen is what is stored or held', () => {
@@ -185,7 +196,8 @@ test('afterwards every seq is stored, declared, held or to be searched, and what
       given.rows?.forEach((text, i) => {
         const [state, kind, range] = text.split(' ') as [string, string, string];
         const [from, to] = range.split('-').map(Number) as [number, number];
-        const isQueued = result.requeue.includes(i + 1) || (state === 'queued' && !result.acknowledge.includes(i + 1) && !result.drop.includes(i + 1));
+        const isQueued =
+          result.requeue.includes(i + 1) || (state === 'queued' && !result.acknowledge.includes(i + 1) && !result.drop.includes(i + 1));
         if (isQueued && kind === 'part') queue.push([from, to]);
         assert(!(isQueued && kind === 'gap'), 'no gap row is left that was not searched anew');
       });
@@ -194,7 +206,10 @@ test('afterwards every seq is stored, declared, held or to be searched, and what
       const keepsOpen = given.open !== undefined && result.open === 'keep' ? [given.open] : [];
       const known = [covered, declared, SeqIntervals.of(queue), SeqIntervals.of(keepsOpen)];
       assert.deepEqual(missingFromAll(1, source.seen.max, known), [], 'a seq is forgotten');
-      assert.deepEqual(verdicts(queue, covered, declared), queue.map(() => 'stored'));
+      assert.deepEqual(
+        verdicts(queue, covered, declared),
+        queue.map(() => 'stored'),
+      );
     }),
     { numRuns: 2_000 },
   );
@@ -227,7 +242,9 @@ function caseOf(pieces: readonly Piece[], isOpen: boolean, there: readonly strin
   const told = { covered: [] as Interval[], declared: [] as Interval[] };
   // The cloud refuses gaps: what it knows has no hole.
   const end = there.indexOf('unknown');
-  there.slice(0, end === -1 ? undefined : end).forEach((state, i) => told[state === 'stored' ? 'covered' : 'declared'].push([i + 1, i + 1]));
+  there
+    .slice(0, end === -1 ? undefined : end)
+    .forEach((state, i) => told[state === 'stored' ? 'covered' : 'declared'].push([i + 1, i + 1]));
   const known = { seen: seen.ranges(), covered: covered.ranges(), declared: declared.ranges(), gapped: gapped.ranges() };
   return { rows, ...known, told, ...(open === undefined ? {} : { open }) };
 }

@@ -40,13 +40,45 @@ test('R4, each verdict', () => {
     ['the same part again', { stored: [[1, 3]] }, part(1, 3), 'duplicate'],
     ['the same range with another digest', { stored: [[1, 3]] }, part(1, 3, { digest: 'other' }), 'conflict'],
     ['a part of what is stored', { stored: [[1, 3]] }, part(2, 3, { digest: 'other' }), 'duplicate'],
-    ['stored in two parts', { stored: [[1, 2], [3, 4]] }, part(1, 4, { digest: 'other' }), 'duplicate'],
+    [
+      'stored in two parts',
+      {
+        stored: [
+          [1, 2],
+          [3, 4],
+        ],
+      },
+      part(1, 4, { digest: 'other' }),
+      'duplicate',
+    ],
     ['a seq below is missing', { stored: [[1, 3]] }, part(5, 5), 'gap'],
     ['the very first seqs are missing', {}, part(2, 2), 'gap'],
     ['a seq below is declared', { stored: [[1, 3]], declared: [[4, 4]] }, part(5, 5), 'stored'],
     ['its beginning is stored', { stored: [[1, 3]] }, part(3, 5), 'overlap'],
-    ['its middle is stored', { stored: [[1, 1], [3, 3]], declared: [[2, 2]] }, part(2, 4), 'overlap'],
-    ['declared seqs turn up', { stored: [[1, 1], [4, 4]], declared: [[2, 3]] }, part(2, 3), 'stored'],
+    [
+      'its middle is stored',
+      {
+        stored: [
+          [1, 1],
+          [3, 3],
+        ],
+        declared: [[2, 2]],
+      },
+      part(2, 4),
+      'overlap',
+    ],
+    [
+      'declared seqs turn up',
+      {
+        stored: [
+          [1, 1],
+          [4, 4],
+        ],
+        declared: [[2, 3]],
+      },
+      part(2, 3),
+      'stored',
+    ],
     ['some declared seqs turn up, some new', { stored: [[1, 1]], declared: [[2, 3]] }, part(3, 4), 'stored'],
     ['a gap', { stored: [[1, 3]] }, gap(4, 9), 'stored'],
     ['a gap at the beginning', {}, gap(1, 9), 'stored'],
@@ -63,7 +95,17 @@ test('R4 is judged in its order', () => {
     ['conflict before duplicate', { stored: [[1, 3]] }, part(1, 3, { digest: 'other' }), 'conflict'],
     ['conflict before gap', { stored: [[5, 6]] }, part(5, 6, { digest: 'other' }), 'conflict'],
     ['duplicate before gap', { stored: [[5, 6]] }, part(5, 6), 'duplicate'],
-    ['gap before overlap', { stored: [[1, 1], [5, 5]] }, part(4, 6), 'gap'],
+    [
+      'gap before overlap',
+      {
+        stored: [
+          [1, 1],
+          [5, 5],
+        ],
+      },
+      part(4, 6),
+      'gap',
+    ],
     ['a duplicate gap row before gap', { declared: [[5, 6]] }, gap(5, 6), 'duplicate'],
     ['second source before gap', { otherGreatestMs: 100 }, part(3, 4, { firstMs: 50 }), 'rejected'],
   ];

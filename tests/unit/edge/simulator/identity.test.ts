@@ -114,7 +114,10 @@ describe('a folder', () => {
     writeFileSync(data.path('.hidden.csv'), 'x');
     writeFileSync(data.path('households.json'), '{}');
     const folder = await openHouseholdFolder(data.dir);
-    assert.deepEqual(folder.files.map(({ household }) => household), ['a', 'b']);
+    assert.deepEqual(
+      folder.files.map(({ household }) => household),
+      ['a', 'b'],
+    );
     assert.deepEqual([folder.minMs, folder.maxMs, folder.isSynthetic], [DAY_MS + 1_234, DAY_MS + 9_999, false]);
   });
 });
