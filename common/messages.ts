@@ -74,7 +74,7 @@ export interface Gap extends SeqRange {
 
 export type ShippedRow = { kind: 'part'; part: Part } | { kind: 'gap'; gap: Gap };
 
-export function rangeOf(row: ShippedRow): SeqRange {
+export function rangeOf(row: { kind: 'part'; part: SeqRange } | { kind: 'gap'; gap: SeqRange }): SeqRange {
   return row.kind === 'part' ? row.part : row.gap;
 }
 

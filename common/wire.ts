@@ -17,10 +17,14 @@ import { isId } from './ids.ts';
 import {
   type EdgeStatus,
   FIELDS_MAX,
+  type Gap,
   HOUSEHOLDS_PER_HELLO_MAX,
+  type HeartbeatRequest,
+  type HelloRequest,
   type LinkReply,
   type LinkRequest,
   LINK_PAYLOAD_BYTES_MAX,
+  type Part,
   type PartsRequest,
   ROWS_PER_REQUEST_MAX,
   type ShippedRow,
@@ -77,14 +81,26 @@ const replies = {
   hello_first: z.object({}),
 };
 
+/** A part whose statistics may be the JSON list that they were saved as: it goes into the request as it is. */
+export type PartToShip = Omit<Part, 'stats'> & { stats: readonly number[] | string };
+export type RowToShip = { kind: 'part'; part: PartToShip } | { kind: 'gap'; gap: Gap };
+/** A request as the sender has it. */
+export type RequestToSend =
+  | { kind: 'hello'; hello: HelloRequest }
+  | { kind: 'heartbeat'; heartbeat: HeartbeatRequest }
+  | { kind: 'parts'; parts: Omit<PartsRequest, 'rows'> & { rows: readonly RowToShip[] } };
+
 /** The payload can't be used; the message says why, for the peer's log. */
 export class WireError extends Error {
   override readonly name = 'WireError';
 }
 
-export function encodeRequest(request: LinkRequest): Buffer {
-  if (request.kind === 'parts') return pack({ v: WIRE_VERSION, kind: 'parts', ...toColumns(request.parts) });
-  return pack({ v: WIRE_VERSION, kind: request.kind, ...(request.kind === 'hello' ? request.hello : request.heartbeat) });
+export function encodeRequest(request: RequestToSend): Buffer {
+  const { kind } = request;
+  if (kind !== 'parts') return pack(JSON.stringify({ v: WIRE_VERSION, kind, ...(kind === 'hello' ? request.hello : request.heartbeat) }));
+  const { rows, ...head } = request.parts;
+  const columns = JSON.stringify({ v: WIRE_VERSION, kind, ...head, ...toColumns(rows) });
+  return pack(`${columns.slice(0, -1)},"stats":[${rows.map(statsText).join()}]}`);
 }
 
 /** @throws WireError */
@@ -116,7 +132,7 @@ export function decodeRequest(payload: Buffer): LinkRequest {
 }
 
 export function encodeReply(reply: LinkReply): Buffer {
-  return pack({ v: WIRE_VERSION, ...reply });
+  return pack(JSON.stringify({ v: WIRE_VERSION, ...reply }));
 }
 
 /** @throws WireError */
@@ -154,8 +170,14 @@ export function rowFault(row: ShippedRow, windowMs: number): string | undefined 
   return typeof part.digest === 'string' && /^[0-9a-f]{16}$/.test(part.digest) ? undefined : 'digest';
 }
 
-function toColumns(request: PartsRequest): Record<string, unknown> {
-  const { rows, ...head } = request;
+function statsText(row: RowToShip): string {
+  if (row.kind === 'gap') return '[]';
+  const { stats } = row.part;
+  return typeof stats === 'string' ? stats : JSON.stringify(stats);
+}
+
+/** All columns but the statistics. */
+function toColumns(rows: readonly RowToShip[]): Record<string, unknown> {
   const sources = new Index<readonly [string, string, string]>();
   const fieldSets = new Index<readonly string[]>();
   const reasons = new Index<string>();
@@ -168,7 +190,6 @@ function toColumns(request: PartsRequest): Record<string, unknown> {
     first: [] as number[],
     last: [] as number[],
     digest: [] as (string | 0)[],
-    stats: [] as (readonly number[])[],
   };
   for (const row of rows) {
     const range = row.kind === 'part' ? row.part : row.gap;
@@ -183,9 +204,8 @@ function toColumns(request: PartsRequest): Record<string, unknown> {
     columns.first.push(part === undefined ? 0 : part.firstMs - part.windowStartMs);
     columns.last.push(part === undefined ? 0 : part.lastMs - part.windowStartMs);
     columns.digest.push(part?.digest ?? 0);
-    columns.stats.push(part?.stats ?? []);
   }
-  return { ...head, sources: sources.values, fieldSets: fieldSets.values, reasons: reasons.values, ...columns };
+  return { sources: sources.values, fieldSets: fieldSets.values, reasons: reasons.values, ...columns };
 }
 
 function fromColumns(body: Record<string, unknown>): PartsRequest {
@@ -288,8 +308,8 @@ class Index<T> {
   }
 }
 
-function pack(body: object): Buffer {
-  const bytes = Buffer.from(JSON.stringify(body));
+function pack(text: string): Buffer {
+  const bytes = Buffer.from(text);
   if (bytes.length > LINK_PAYLOAD_BYTES_MAX) throw new Error(`link payload of ${bytes.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
   return bytes.length > GZIP_ABOVE_BYTES ? gzipSync(bytes, { level: 1 }) : bytes;
 }

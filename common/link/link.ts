@@ -12,6 +12,8 @@ export interface LinkClient {
   request(payload: Buffer, deadlineMs: number): Promise<Buffer>;
   /** Requests that may wait at once. */
   readonly inFlightMax: number;
+  /** True when requests come to the peer in the order in which they were sent, as long as none is lost. */
+  readonly isOrdered: boolean;
   /** For status and logs: which transport this is. */
   readonly transport: string;
   stop(): Promise<void>;

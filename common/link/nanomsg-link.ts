@@ -1,7 +1,7 @@
 /**
  * The one door to the npm package `nanomsg`, an addon that needs a compiler and may be missing. What its traps make
  * necessary:
- *   - one request in flight: of several, only the last is answered, silently. So requests wait their turn here;
+ *   - one request in flight per socket: of several, only the last is answered, silently. So requests wait their turn here;
  *   - no event when a peer is gone: the deadline is ours, and after it the socket is closed and a new one opened;
  *   - without tcpnodelay large messages stall for 40 ms;
  *   - a frame length above rcvmaxsize, and with rcvmaxsize -1 any huge one, aborts the process: nanomsg-guard.ts;
@@ -23,6 +23,8 @@ import { STACK_BYTES_MAX } from './sp-codec.ts';
 /** Body of a request or reply. */
 const BODY_BYTES_MAX = 1 << 20;
 const FRAME_BYTES_MAX = BODY_BYTES_MAX + STACK_BYTES_MAX;
+/** Each with one request in flight: while the cloud works on one, the next is on its way. */
+const SOCKETS_MAX = 2;
 /** The addon dials again after this. */
 const RECONNECT_MS = 100;
 
@@ -61,17 +63,26 @@ interface Pending {
   deadline: Timer;
 }
 
-/** REQ through the addon. The library re-sends by itself when its connection comes back. */
+/** One REQ socket of the addon with its one request. */
+interface Lane {
+  socket: Socket;
+  current: Pending | undefined;
+}
+
+/**
+ * REQ through the addon. The library re-sends by itself when its connection comes back. Every request has a socket to itself, so
+ * they may overtake each other.
+ */
 export class NanomsgLinkClient implements LinkClient {
   readonly transport = 'nanomsg';
-  readonly inFlightMax = 1;
+  readonly inFlightMax = SOCKETS_MAX;
+  readonly isOrdered = false;
   private readonly nanomsg: Nanomsg;
   private readonly options: NanomsgLinkOptions;
   private readonly guard: NanomsgGuard;
   private state: 'new' | 'running' | 'stopped' = 'new';
   private guardPort = 0;
-  private socket: Socket | undefined;
-  private current: Pending | undefined;
+  private readonly lanes: Lane[] = [];
   private readonly queue: Pending[] = [];
 
   constructor(nanomsg: Nanomsg, options: NanomsgLinkOptions) {
@@ -85,7 +96,7 @@ export class NanomsgLinkClient implements LinkClient {
     this.state = 'running';
     this.guardPort = await this.guard.start();
     if (this.state !== 'running') return this.guard.stop();
-    this.openSocket();
+    this.openLane();
     this.sendNext();
   }
 
@@ -103,50 +114,54 @@ export class NanomsgLinkClient implements LinkClient {
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.state = 'stopped';
-    for (const pending of [...(this.current === undefined ? [] : [this.current]), ...this.queue]) {
+    for (const pending of [...this.lanes.flatMap(({ current }) => current ?? []), ...this.queue]) {
       pending.deadline.cancel();
       pending.reject(linkClosed());
     }
-    this.current = undefined;
     this.queue.length = 0;
-    this.closeSocket();
+    for (const { socket } of this.lanes.splice(0)) socket.close();
     await this.guard.stop();
   }
 
-  private openSocket(): void {
+  private openLane(): Lane {
     const socket = this.nanomsg.socket('req', { tcpnodelay: true, rcvmaxsize: FRAME_BYTES_MAX, reconn: RECONNECT_MS });
-    this.socket = socket;
+    const lane: Lane = { socket, current: undefined };
+    this.lanes.push(lane);
     socket.on('error', (error) => this.options.logger.warn({ error: String(error) }, 'nanomsg socket'));
-    socket.on('data', (reply) => this.take(socket, reply));
+    socket.on('data', (reply) => this.take(lane, reply));
     socket.connect(`tcp://127.0.0.1:${this.guardPort}`);
+    return lane;
   }
 
-  private closeSocket(): void {
-    this.socket?.close();
-    this.socket = undefined;
-  }
-
+  /** A further socket is opened when it is first needed. */
   private sendNext(): void {
-    if (this.current !== undefined || this.socket === undefined) return;
-    this.current = this.queue.shift();
-    if (this.current !== undefined) this.socket.send(this.current.payload);
+    if (this.lanes.length === 0) return;
+    while (this.queue.length > 0) {
+      const lane =
+        this.lanes.find(({ current }) => current === undefined) ?? (this.lanes.length < SOCKETS_MAX ? this.openLane() : undefined);
+      if (lane === undefined) return;
+      const pending = this.queue.shift() as Pending;
+      lane.current = pending;
+      lane.socket.send(pending.payload);
+    }
   }
 
-  /** The library lets through only the reply to its last request; a closed socket's replies are dropped here. */
-  private take(socket: Socket, reply: Buffer): void {
-    const pending = this.current;
-    if (socket !== this.socket || pending === undefined) return;
-    this.current = undefined;
+  /** The library lets through only the reply to the socket's last request; a closed socket's replies are dropped here. */
+  private take(lane: Lane, reply: Buffer): void {
+    const pending = lane.current;
+    if (!this.lanes.includes(lane) || pending === undefined) return;
+    lane.current = undefined;
     pending.deadline.cancel();
     pending.resolve(reply);
     this.sendNext();
   }
 
   private expire(pending: Pending, deadlineMs: number): void {
-    if (pending === this.current) {
-      this.current = undefined;
-      this.closeSocket();
-      this.openSocket();
+    const at = this.lanes.findIndex(({ current }) => current === pending);
+    if (at >= 0) {
+      const [lane] = this.lanes.splice(at, 1);
+      lane?.socket.close();
+      this.openLane();
     } else {
       this.queue.splice(this.queue.indexOf(pending), 1);
     }

@@ -235,6 +235,7 @@ interface Pending {
 export class SpLinkClient implements LinkClient {
   readonly transport = 'sp';
   readonly inFlightMax: number;
+  readonly isOrdered = true;
   /** Replies nobody waited for any more. */
   ignoredReplies = 0;
   private readonly options: SpClientOptions;

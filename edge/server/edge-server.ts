@@ -170,7 +170,7 @@ export class EdgeServer {
   /** R10: done also needs that no row of a household that is not parked is left. */
   private runStates(): EdgeStatus['runs'] {
     const { outbox, ledgerStore } = this.store;
-    const rowsLeft = [...outbox.unackedBySource.keys()].some((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
+    const rowsLeft = outbox.unackedSources().some((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     return ledgerStore.runStates(this.partitions).map(({ run, ended, done }) => ({ run, ended, done: done && !rowsLeft }));
   }
 }

@@ -48,7 +48,8 @@ export class EdgeStore {
     const { folder, quotaBytes, windowMs } = this.options;
     this.database = openOutboxFile(folder, quotaBytes);
     this.parts = { outbox: new Outbox(this.database, quotaBytes), ledgerStore: new LedgerStore(this.database, windowMs) };
-    this.reload();
+    this.parts.outbox.load();
+    this.parts.ledgerStore.load();
     this.database.transaction(() => this.beginClaim())();
   }
 
@@ -101,9 +102,8 @@ export class EdgeStore {
     return roomWanted;
   }
 
-  /** Forgets what is only in memory. */
+  /** Forgets what of the ledger is only in memory. */
   reload(): void {
-    this.opened.outbox.load();
     this.opened.ledgerStore.load();
   }
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { BATCH_RECORDS_MAX, type Broker, POWER_TOPIC, type RecordBatch, type StoredRecord } from '../../common/broker/broker.ts';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Mark, TopicMessage } from '../../common/messages.ts';
@@ -19,6 +19,8 @@ import { OutboxFull } from './outbox.ts';
 export const EDGE_GROUP = 'edge';
 /** Between two tries while something outside (broker, disk quota) refuses. */
 const RETRY_MS = 1_000;
+/** Records taken in one turn of the event loop, some 3 ms: heartbeats and replies are served between two. */
+const RECORDS_PER_TURN = 200;
 /** Bytes of an unreadable record that are kept for study. */
 const UNREADABLE_BYTES_KEPT = 4_096;
 
@@ -200,6 +202,7 @@ export class Intake {
       for (const record of records) {
         if (record.offset >= nextOffset && !(await this.takeRecord(record, partition, draft))) break;
         draft.taken++;
+        if (draft.taken % RECORDS_PER_TURN === 0) await yieldToEventLoop();
       }
     } catch (error) {
       store.reload();

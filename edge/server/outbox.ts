@@ -3,29 +3,43 @@
  * and old, or acked and the quota is reached (counted). Every method that writes is to be called inside `write`.
  */
 import type Database from 'better-sqlite3';
-import type { Part, SeqRange, ShippedRow } from '../../common/messages.ts';
+import type { SeqRange } from '../../common/messages.ts';
 import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
+import type { RowToShip } from '../../common/wire.ts';
 import { ROW_STATE } from './outbox-schema.ts';
 
 /** A row as it is shipped. */
 export interface QueuedRow {
   id: number;
   sourceId: number;
-  row: ShippedRow;
+  row: RowToShip;
+  /** About what it takes in a request. */
   bytes: number;
 }
 
-interface Stored {
-  id: number;
-  state: number;
-  source_id: number;
-  from_seq: number;
-  to_seq: number;
-  window_start_ms: number | null;
-  body: string;
+/** Raw rows: shipping reads every one. */
+type Stored = [
+  id: number,
+  sourceId: number,
+  fromSeq: number,
+  toSeq: number,
+  windowStartMs: number | null,
+  reason: string | null,
+  fields: string | null,
+  stats: string | null,
+  firstMs: number | null,
+  lastMs: number | null,
+  digest: string | null,
+];
+
+/** What is known of a source without looking into the file. */
+interface Unacked {
+  rows: number;
+  /** No row that is not acked begins below it. */
+  fromSeq: number;
 }
 
 /** The quota is reached, or the disk is full: nothing was written. Acks and trimming make room, so it is tried again. */
@@ -34,7 +48,9 @@ export class OutboxFull extends Error {
   readonly retryable = true;
 }
 
-const COLUMNS = 'id, state, source_id, from_seq, to_seq, window_start_ms, body';
+const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest';
+/** Of a row in a request beside its statistics. */
+const ROW_BYTES = 60;
 
 export class Outbox implements HeldRows {
   private readonly database: Database.Database;
@@ -44,8 +60,9 @@ export class Outbox implements HeldRows {
   /** Row id of a source, by household/device/src. */
   private readonly sourceIds = new Map<string, number>();
   private readonly sourceRanges = new Map<number, Omit<SourceRow, 'id'>>();
-  /** Rows not acked, by source id. */
-  readonly unackedBySource = new Map<number, number>();
+  private readonly fieldSets = new Map<string, readonly string[]>();
+  /** By source id; a source without rows that are not acked is not in it. */
+  private unackedBySource = new Map<number, Unacked>();
   ackedCount = 0;
 
   constructor(database: Database.Database, quotaBytes: number) {
@@ -55,20 +72,30 @@ export class Outbox implements HeldRows {
     this.statements = prepare(database);
   }
 
-  /** Counts what is held. Called at start, and after a transaction failed. */
+  /** Counts what is held, by looking at every row. Called at start. */
   load(): void {
-    this.sourceIds.clear();
+    this.loadSources();
     this.unackedBySource.clear();
+    for (const [id, rows, fromSeq] of this.statements.countUnacked.all() as [number, number, number][])
+      this.unackedBySource.set(id, { rows, fromSeq });
+    this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
+  }
+
+  private loadSources(): void {
+    this.sourceIds.clear();
     for (const source of this.database.prepare('SELECT id, household, device, src FROM sources').all() as never as SourceRow[])
       this.knowSource(source);
-    for (const [id, count] of this.statements.countUnacked.raw().all() as [number, number][]) this.unackedBySource.set(id, count);
-    this.ackedCount = (this.statements.countAll.pluck().get() as number) - this.unackedCount;
   }
 
   get unackedCount(): number {
     let count = 0;
-    for (const rows of this.unackedBySource.values()) count += rows;
+    for (const { rows } of this.unackedBySource.values()) count += rows;
     return count;
+  }
+
+  /** Ids of the sources with rows that are not acked. */
+  unackedSources(): number[] {
+    return [...this.unackedBySource.keys()];
   }
 
   knowSource(source: SourceRow): void {
@@ -91,11 +118,13 @@ export class Outbox implements HeldRows {
   }
 
   /**
-   * One durable transaction. When it throws, nothing was written and the counts are loaded anew.
+   * One durable transaction. When it throws, nothing was written and the counts are as before.
    * @param grows true for a transaction that adds rows: it is refused at the quota
    * @throws OutboxFull
    */
   write(grows: boolean, change: () => void): void {
+    const { ackedCount } = this;
+    const unackedBefore = new Map([...this.unackedBySource].map(([id, unacked]) => [id, { ...unacked }]));
     try {
       this.database
         .transaction(() => {
@@ -104,7 +133,9 @@ export class Outbox implements HeldRows {
         })
         .immediate();
     } catch (error) {
-      this.load();
+      this.loadSources();
+      this.unackedBySource = unackedBefore;
+      this.ackedCount = ackedCount;
       if ((error as { code?: string }).code === 'SQLITE_FULL') throw new OutboxFull((error as Error).message, { cause: error });
       throw error;
     }
@@ -114,24 +145,38 @@ export class Outbox implements HeldRows {
     const range: SeqRange = row.kind === 'part' ? row.part : row.gap;
     const sourceId = this.sourceIdOf(range);
     const windowStartMs = row.kind === 'part' ? row.part.windowStartMs : null;
-    const { insert } = this.statements;
-    insert.run(ROW_STATE.queued, nowMs, sourceId, range.fromSeq, range.toSeq, windowStartMs, row.partition, row.offset, bodyOf(row));
-    this.countUnacked(sourceId, 1);
+    const { insert, insertGapBody, insertPartBody } = this.statements;
+    const { fromSeq, toSeq } = range;
+    const id = insert.run(ROW_STATE.queued, nowMs, sourceId, fromSeq, toSeq, windowStartMs, row.partition, row.offset).lastInsertRowid;
+    if (row.kind === 'gap') insertGapBody.run(id, row.gap.reason);
+    else {
+      const { fields, stats, firstMs, lastMs, digest } = row.part;
+      insertPartBody.run(id, this.fieldSetText(fields), JSON.stringify(stats), firstMs, lastMs, digest);
+    }
+    this.addUnacked(sourceId, 1, fromSeq);
   }
 
   /** The next rows of one source, lowest seq first, from `fromSeq` on. */
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
-    return (this.statements.queued.all(sourceId, fromSeq, limit) as Stored[]).map((stored) => ({
-      id: stored.id,
-      sourceId,
-      row: this.toShipped(stored),
-      bytes: stored.body.length,
-    }));
+    const unacked = this.unackedBySource.get(sourceId);
+    if (unacked === undefined) return [];
+    const rows = this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[];
+    if (fromSeq <= unacked.fromSeq && rows[0] !== undefined) unacked.fromSeq = rows[0][2];
+    return rows.map((stored) => ({ id: stored[0], sourceId, row: this.toShip(stored), bytes: (stored[7]?.length ?? 0) + ROW_BYTES }));
   }
 
   /** The un-acked row with the lowest seq of each source. Offsets and windows grow with the seq, but for late readings. */
   heads(): { partition: number; offset: number; windowStartMs: number | null }[] {
-    return [...this.unackedBySource.keys()].map((sourceId) => this.statements.head.get(sourceId) as never);
+    return [...this.unackedBySource].map(([sourceId, unacked]) => {
+      const head = this.statements.head.get(sourceId, unacked.fromSeq) as {
+        fromSeq: number;
+        partition: number;
+        offset: number;
+        windowStartMs: number | null;
+      };
+      unacked.fromSeq = head.fromSeq;
+      return head;
+    });
   }
 
   markSent(ids: readonly number[], nowMs: number): void {
@@ -141,14 +186,14 @@ export class Outbox implements HeldRows {
   acknowledge(ids: readonly { id: number; sourceId: number }[], nowMs: number): void {
     for (const { id, sourceId } of ids) {
       if (this.statements.setStateUnacked.run(ROW_STATE.acked, nowMs, id).changes === 0) continue;
-      this.countUnacked(sourceId, -1);
+      this.removeUnacked(sourceId);
       this.ackedCount++;
     }
   }
 
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.statements.setState.run(ROW_STATE.queued, nowMs, id);
-    this.countUnacked(sourceId, ids.length);
+    if (ids.length > 0) this.addUnacked(sourceId, ids.length, 0);
     this.ackedCount -= ids.length;
   }
 
@@ -159,16 +204,17 @@ export class Outbox implements HeldRows {
 
   drop(sourceId: number, ids: readonly number[]): void {
     for (const id of ids) {
-      const state = this.statements.stateOf.pluck().get(id) as number;
-      this.statements.remove.run(id);
-      if (state < ROW_STATE.acked) this.countUnacked(sourceId, -1);
+      const state = this.statements.stateOf.get(id) as number;
+      this.remove(id);
+      if (state < ROW_STATE.acked) this.removeUnacked(sourceId);
       else this.ackedCount--;
     }
   }
 
   unacked(source: SourceLedger): HeldRow[] {
     const sourceId = this.sourceIdOf(source);
-    return (this.statements.allUnacked.all(sourceId) as Stored[]).map(toHeld);
+    const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
+    return fromSeq === undefined ? [] : (this.statements.queued.all(sourceId, fromSeq, -1) as Stored[]).map(toHeld);
   }
 
   ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
@@ -186,15 +232,19 @@ export class Outbox implements HeldRows {
   /** Parts above the id, in id order, as records of the averages topic: the saved body as it is, behind whose it is. */
   partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
     return (this.statements.partsAbove.all(id, limit) as Stored[]).map((stored) => {
-      const { household, device, src } = this.sourceRanges.get(stored.source_id) as Omit<SourceRow, 'id'>;
-      const { from_seq: fromSeq, to_seq: toSeq, window_start_ms: windowStartMs } = stored;
-      const head = JSON.stringify({ v: 1, household, device, src, fromSeq, toSeq, windowStartMs, count: toSeq - fromSeq + 1 });
-      return { id: stored.id, household, record: Buffer.from(`${head.slice(0, -1)},${stored.body.slice(1)}`) };
+      const [partId, sourceId, fromSeq, toSeq, windowStartMs, , fields, stats, firstMs, lastMs, digest] = stored;
+      const { household, device, src } = this.sourceRanges.get(sourceId) as Omit<SourceRow, 'id'>;
+      // Ids need no escaping (ids.ts).
+      const record =
+        `{"v":1,"household":"${household}","device":"${device}","src":"${src}","fromSeq":${fromSeq},"toSeq":${toSeq},` +
+        `"windowStartMs":${windowStartMs},"count":${toSeq - fromSeq + 1},"fields":${fields},"stats":${stats},` +
+        `"firstMs":${firstMs},"lastMs":${lastMs},"digest":"${digest}"}`;
+      return { id: partId, household, record: Buffer.from(record) };
     });
   }
 
   highestId(): number {
-    return (this.statements.highestId.pluck().get() as number | null) ?? 0;
+    return (this.statements.highestId.get() as number | null) ?? 0;
   }
 
   /**
@@ -207,7 +257,7 @@ export class Outbox implements HeldRows {
     for (const { id, state, changed_ms } of rows) {
       if (state !== ROW_STATE.acked) continue;
       if (changed_ms >= beforeMs) return { deleted, nextAfterId: undefined };
-      this.statements.remove.run(id);
+      this.remove(id);
       this.ackedCount--;
       deleted++;
     }
@@ -240,25 +290,65 @@ export class Outbox implements HeldRows {
     const key = sourceKey(range.household, range.device, range.src);
     const known = this.sourceIds.get(key);
     if (known !== undefined) return known;
-    const id = this.statements.insertSource.pluck().get(range.household, range.device, range.src) as number;
+    const id = this.statements.insertSource.get(range.household, range.device, range.src) as number;
     this.knowSource({ id, household: range.household, device: range.device, src: range.src });
     return id;
   }
 
-  private countUnacked(sourceId: number, change: number): void {
-    const count = (this.unackedBySource.get(sourceId) ?? 0) + change;
-    if (count === 0) this.unackedBySource.delete(sourceId);
-    else this.unackedBySource.set(sourceId, count);
+  private remove(id: number): void {
+    this.statements.remove.run(id);
+    this.statements.removeBody.run(id);
   }
 
-  private toShipped(stored: Stored): ShippedRow {
-    const source = this.sourceRanges.get(stored.source_id);
-    if (source === undefined) throw new Error(`outbox row ${stored.id} names no source`);
-    const range = { ...source, fromSeq: stored.from_seq, toSeq: stored.to_seq };
-    const body = JSON.parse(stored.body) as Record<string, never>;
-    if (stored.window_start_ms === null) return { kind: 'gap', gap: { ...range, reason: body['reason'] as never } };
-    const part = { ...range, windowStartMs: stored.window_start_ms, count: range.toSeq - range.fromSeq + 1, ...(body as object) };
-    return { kind: 'part', part: part as unknown as Part };
+  private addUnacked(sourceId: number, rows: number, fromSeq: number): void {
+    const unacked = this.unackedBySource.get(sourceId);
+    if (unacked === undefined) {
+      this.unackedBySource.set(sourceId, { rows, fromSeq });
+      return;
+    }
+    unacked.rows += rows;
+    if (fromSeq < unacked.fromSeq) unacked.fromSeq = fromSeq;
+  }
+
+  private removeUnacked(sourceId: number): void {
+    const unacked = this.unackedBySource.get(sourceId) as Unacked;
+    if (--unacked.rows === 0) this.unackedBySource.delete(sourceId);
+  }
+
+  /** Sets of fields are few: each is written and read as JSON once. */
+  private fieldSetText(fields: readonly string[]): string {
+    const text = JSON.stringify(fields);
+    this.fieldSets.set(text, fields);
+    return text;
+  }
+
+  private fieldSet(text: string): readonly string[] {
+    let fields = this.fieldSets.get(text);
+    if (fields === undefined) this.fieldSets.set(text, (fields = JSON.parse(text) as string[]));
+    return fields;
+  }
+
+  private toShip(stored: Stored): RowToShip {
+    const [id, sourceId, fromSeq, toSeq, windowStartMs, reason, fields, stats, firstMs, lastMs, digest] = stored;
+    const source = this.sourceRanges.get(sourceId);
+    if (source === undefined) throw new Error(`outbox row ${id} names no source`);
+    const { household, device, src } = source;
+    if (windowStartMs === null) return { kind: 'gap', gap: { household, device, src, fromSeq, toSeq, reason: reason as string } };
+    const part = {
+      household,
+      device,
+      src,
+      fromSeq,
+      toSeq,
+      windowStartMs,
+      count: toSeq - fromSeq + 1,
+      fields: this.fieldSet(fields as string),
+      stats: stats as string,
+      firstMs: firstMs as number,
+      lastMs: lastMs as number,
+      digest: digest as string,
+    };
+    return { kind: 'part', part };
   }
 }
 
@@ -269,51 +359,52 @@ export interface SourceRow {
   src: string;
 }
 
-function toHeld({ id, window_start_ms, from_seq: fromSeq, to_seq: toSeq, body }: Stored): HeldRow {
-  if (window_start_ms !== null) return { id, kind: 'part', fromSeq, toSeq };
-  return { id, kind: 'gap', fromSeq, toSeq, isSkip: (JSON.parse(body) as { reason: string }).reason === NOT_IN_RUN };
-}
-
-function bodyOf(row: NewRow): string {
-  if (row.kind === 'gap') return JSON.stringify({ reason: row.gap.reason });
-  const { fields, stats, firstMs, lastMs, digest } = row.part;
-  return JSON.stringify({ fields, stats, firstMs, lastMs, digest });
+function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: Stored): HeldRow {
+  if (windowStartMs !== null) return { id, kind: 'part', fromSeq, toSeq };
+  return { id, kind: 'gap', fromSeq, toSeq, isSkip: reason === NOT_IN_RUN };
 }
 
 function prepare(database: Database.Database) {
   const { acked } = ROW_STATE;
+  const rows = 'outbox JOIN outbox_bodies USING (id)';
   return {
-    countUnacked: database.prepare(`SELECT source_id, count(*) FROM outbox WHERE state < ${acked} GROUP BY source_id`),
-    countAll: database.prepare('SELECT count(*) FROM outbox'),
-    insertSource: database.prepare(
-      // The ledger may have saved the source before it had its first row.
-      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, '[]', '[]', '[]', '[]')
-       ON CONFLICT (household, device, src) DO UPDATE SET src = excluded.src RETURNING id`,
-    ),
+    countUnacked: database.prepare(`SELECT source_id, count(*), min(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`).raw(),
+    countAll: database.prepare('SELECT count(*) FROM outbox').pluck(),
+    insertSource: database
+      .prepare(
+        // The ledger may have saved the source before it had its first row.
+        `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, '[]', '[]', '[]', '[]')
+         ON CONFLICT (household, device, src) DO UPDATE SET src = excluded.src RETURNING id`,
+      )
+      .pluck(),
     insert: database.prepare(
-      `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset", body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset")
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    queued: database.prepare(
-      `SELECT ${COLUMNS} FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`,
-    ),
+    insertPartBody: database.prepare('INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest) VALUES (?, ?, ?, ?, ?, ?)'),
+    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason) VALUES (?, ?)'),
+    queued: database
+      .prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
+      .raw(),
     head: database.prepare(
-      `SELECT partition, "offset", window_start_ms AS windowStartMs
-       FROM outbox WHERE state < ${acked} AND source_id = ? ORDER BY from_seq LIMIT 1`,
+      `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs
+       FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT 1`,
     ),
     setState: database.prepare('UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ?'),
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
     setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),
-    stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?'),
+    stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?').pluck(),
     remove: database.prepare('DELETE FROM outbox WHERE id = ?'),
-    allUnacked: database.prepare(`SELECT ${COLUMNS} FROM outbox WHERE state < ${acked} AND source_id = ? ORDER BY from_seq`),
+    removeBody: database.prepare('DELETE FROM outbox_bodies WHERE id = ?'),
     // Rows of a source do not overlap, so only the last one that begins at or before the range can reach into it.
-    ackedOverlapping: database.prepare(
-      `SELECT ${COLUMNS} FROM outbox WHERE state = ${acked} AND source_id = @sourceId AND from_seq <= @to AND to_seq >= @from
-         AND from_seq >= COALESCE((SELECT max(from_seq) FROM outbox WHERE source_id = @sourceId AND from_seq <= @from), 0)`,
-    ),
-    partsAbove: database.prepare(`SELECT ${COLUMNS} FROM outbox WHERE id > ? AND window_start_ms IS NOT NULL ORDER BY id LIMIT ?`),
-    highestId: database.prepare('SELECT max(id) FROM outbox'),
+    ackedOverlapping: database
+      .prepare(
+        `SELECT ${COLUMNS} FROM ${rows} WHERE state = ${acked} AND source_id = @sourceId AND from_seq <= @to AND to_seq >= @from
+           AND from_seq >= COALESCE((SELECT max(from_seq) FROM outbox WHERE source_id = @sourceId AND from_seq <= @from), 0)`,
+      )
+      .raw(),
+    partsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE id > ? AND window_start_ms IS NOT NULL ORDER BY id LIMIT ?`).raw(),
+    highestId: database.prepare('SELECT max(id) FROM outbox').pluck(),
     trimCandidates: database.prepare('SELECT id, state, changed_ms FROM outbox WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
   };
 }

@@ -2,7 +2,7 @@
  * What an edge does beside taking in and shipping: trims old acked rows in small steps, commits the broker's offsets (R6), feeds
  * closed parts into the averages topic, closes idle parts.
  */
-import { AVERAGES_TOPIC, type Broker, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
+import { AVERAGES_TOPIC, type Broker, type NewRecord, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
@@ -16,7 +16,8 @@ const TRIM_STEP_ROWS = 500;
 const TRIM_STEPS_PER_ROUND = 40;
 /** At the quota the oldest acked rows go until so much of it is filled; the others stay, for a cloud that is restored. */
 const SHARE_AFTER_EARLY_TRIM = 0.75;
-const AVERAGES_BATCH_ROWS = 500;
+/** About 1 MB of records, a few ms: fewer batches are fewer commits of the broker. */
+const AVERAGES_BATCH_ROWS = 1_000;
 const AVERAGES_CURSOR = 'averages_cursor';
 
 export interface UpkeepOptions {
@@ -129,12 +130,10 @@ export class Upkeep {
       const parts = store.outbox.partsAbove(this.averagesCursor(), AVERAGES_BATCH_ROWS);
       const last = parts.at(-1);
       if (last === undefined) return;
-      for (let partition = 0; partition < partitions; partition++) {
-        const records = parts
-          .filter(({ household }) => partitionOf(household, partitions) === partition)
-          .map(({ household, record }) => ({ key: household, value: record }));
-        if (records.length > 0) await broker.append(AVERAGES_TOPIC, partition, records);
-      }
+      const byPartition: NewRecord[][] = Array.from({ length: partitions }, () => []);
+      for (const { household, record } of parts) byPartition[partitionOf(household, partitions)]?.push({ key: household, value: record });
+      // Together, so that the broker may make them durable at once.
+      await Promise.all(byPartition.map((records, partition) => records.length > 0 && broker.append(AVERAGES_TOPIC, partition, records)));
       await store.exclusive(async () => store.commit(false, () => store.ledgerStore.setMeta(AVERAGES_CURSOR, String(last.id))));
     }
   }

@@ -64,6 +64,8 @@ interface Waiting {
 export class VirtualLink implements LinkClient {
   readonly transport = 'virtual';
   readonly inFlightMax: number;
+  /** What it promises, and does not always keep: the edge must bear it. */
+  readonly isOrdered = true;
   private readonly network: VirtualNetwork;
   private readonly fates: Fates;
   private readonly clock: Clock;

@@ -177,6 +177,10 @@ class AckOnSend implements LinkClient {
     return this.link.inFlightMax;
   }
 
+  get isOrdered(): boolean {
+    return this.link.isOrdered;
+  }
+
   get transport(): string {
     return this.link.transport;
   }

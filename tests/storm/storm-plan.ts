@@ -99,9 +99,9 @@ const WORLDS: Readonly<Record<string, World>> = {
 };
 export const WORLD_NAMES = Object.keys(WORLDS);
 
-/** An empty outbox has 17 pages; the largest fleets fill some 60. */
-const SMALL_QUOTA_PAGES = [20, 24, 32, 44];
-const PAGE_BYTES = 4_096;
+/** An empty outbox has 14 pages; the largest fleets fill some 30. */
+const SMALL_QUOTA_PAGES = [16, 17, 18, 20];
+const PAGE_BYTES = 8_192;
 const LARGE_QUOTA_BYTES = 64 << 20;
 
 export function planOf(seed: number): StormPlan {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { POWER_TOPIC } from '../../../../common/broker/broker.ts';
-import { encodeReading } from '../../../../common/topic-codec.ts';
+import { BATCH_RECORDS_MAX, type NewRecord, POWER_TOPIC } from '../../../../common/broker/broker.ts';
+import type { Reading } from '../../../../common/messages.ts';
+import { encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
 async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], run: (site: VirtualSite) => Promise<void>): Promise<void> {
@@ -13,6 +14,101 @@ async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], r
     site.end();
   }
 }
+
+const WINDOW_MS = 5_000;
+
+function recordOf(reading: Reading): NewRecord {
+  return { key: reading.household, value: encodeReading(reading) };
+}
+
+/** Closes what is open; the run goes on. */
+const MARK: NewRecord = { key: null, value: encodeMark({ timeMs: BASE_MS + 1_000_000_000, run: 'r', end: false, last: [] }) };
+
+/** `perWindow` readings in each window. Windows lie kilowatts apart, up and down: nothing of an earlier one can hide in a later one. */
+function unlike(household: string, from: number, to: number, perWindow: number): Reading[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => {
+    const index = from + i - 1;
+    const [window, place] = [Math.floor(index / perWindow), index % perWindow];
+    const power = ((window * 7) % 20) * 1_000 + place * place + household.length / 8;
+    return { household, device: 'meter', src: 'src1', seq: index + 1, timeMs: BASE_MS + window * WINDOW_MS + place, values: { power } };
+  });
+}
+
+type Window = [household: string, startMs: number, count: number, mean: number, min: number, max: number, first: number, last: number];
+
+/** By the definition: a window's figures come from the readings in it. */
+function trueWindows(readings: readonly Reading[]): Window[] {
+  const groups = new Map<string, number[]>();
+  for (const { household, timeMs, values } of readings) {
+    const key = `${household} ${timeMs - (timeMs % WINDOW_MS)}`;
+    groups.set(key, [...(groups.get(key) ?? []), values['power'] as number]);
+  }
+  return [...groups].map(([key, powers]) => {
+    const [household = '', startMs] = key.split(' ');
+    const mean = powers.reduce((sum, power) => sum + power, 0) / powers.length;
+    const [first, last] = [powers[0] as number, powers.at(-1) as number];
+    return [household, Number(startMs), powers.length, mean, Math.min(...powers), Math.max(...powers), first, last];
+  });
+}
+
+async function heldWindows(site: VirtualSite): Promise<Window[]> {
+  const windows: Window[] = [];
+  for await (const { household, startMs, count, mean, min, max, first, last } of site.cloud.reading.range({ resolution: 'raw' }))
+    windows.push([household, startMs, count, mean, min, max, first, last]);
+  return windows;
+}
+
+test('every record of a poll is taken, not the first ones, the last ones or one of each household', async () => {
+  await withSite({}, async (site) => {
+    const polls: number[] = [];
+    const read = site.topics.read.bind(site.topics);
+    site.topics.read = (...place) => {
+      const records = read(...place);
+      polls.push(records.length);
+      return records;
+    };
+    // Three households in turn, two full polls and a half one; each is unknown to the cloud when its first record comes.
+    const perHousehold = Math.ceil((2.5 * BATCH_RECORDS_MAX) / 3);
+    const homes = ['a', 'bb', 'ccc'].map((household) => unlike(household, 1, perHousehold, 4));
+    const records = Array.from({ length: perHousehold }, (_, i) => homes.map((readings) => recordOf(readings[i] as Reading))).flat();
+    site.append([...records, MARK]);
+    await site.start();
+    await site.clock.advance(60_000);
+    assert.ok(polls.filter((length) => length === BATCH_RECORDS_MAX).length >= 2, 'two polls were full');
+    for (const household of ['a', 'bb', 'ccc']) {
+      const { covered, declared, readings } = site.held(household);
+      assert.deepEqual({ covered, declared, readings }, { covered: [[1, perHousehold]], declared: [], readings: perHousehold });
+    }
+    assert.deepEqual(await heldWindows(site), trueWindows(homes.flat()));
+    assert.ok(!site.lines.some((line) => line.includes('hole in the seqs')), 'nothing was passed over and fetched again');
+    assert.equal(site.edge.running?.store.ledgerStore.positions.get(0)?.nextOffset, records.length + 1);
+  });
+});
+
+test('a window is averaged from its own readings only, not over everything since the start', async () => {
+  await withSite({}, async (site) => {
+    const [one, other] = [unlike('a', 1, 60, 3), unlike('bb', 1, 60, 3)];
+    await site.start();
+    // Polls that end inside windows, a restart inside a window, and another household between.
+    for (let at = 0; at < 60; at += 5) {
+      site.append([...one.slice(at, at + 5), ...other.slice(at, at + 5)].map(recordOf));
+      await site.clock.advance(2_000);
+      if (at !== 25) continue;
+      site.edge.kill();
+      site.edge.start();
+    }
+    site.append([MARK]);
+    await site.clock.advance(10_000);
+    const held = await heldWindows(site);
+    assert.equal(held.length, 40);
+    assert.deepEqual(held, trueWindows([...one, ...other]));
+    // The first and the last window in plain numbers; the mean of all would be 9,501.8 W.
+    assert.deepEqual(
+      [held[0]?.[3], held[19]?.[3]].map((mean) => Math.round((mean as number) * 10) / 10),
+      [1.8, 13_001.8],
+    );
+  });
+});
 
 test('a replaced log is read from its beginning, also when another change fails before its first record is taken', async () => {
   let delayMs = 0;
@@ -35,7 +131,7 @@ test('a replaced log is read from its beginning, also when another change fails 
 });
 
 test('a backlog that closes more parts than the quota holds is taken in pieces', async () => {
-  await withSite({ quotaBytes: 24 * 4_096 }, async (site) => {
+  await withSite({ quotaBytes: 20 * 8_192 }, async (site) => {
     site.produce('home', 1, 900);
     await site.start();
     site.endRun([{ household: 'home', device: 'meter', src: 'src1', seq: 900 }]);

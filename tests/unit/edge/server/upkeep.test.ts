@@ -4,7 +4,7 @@ import type { NewRow } from '../../../../common/protocol/edge-ledger.ts';
 import { closePart, openPart } from '../../../../common/protocol/window.ts';
 import { readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
-const PAGE_BYTES = 4_096;
+const PAGE_BYTES = 8_192;
 
 async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], run: (site: VirtualSite) => Promise<void>): Promise<void> {
   const site = new VirtualSite(options);
@@ -19,7 +19,7 @@ async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], r
 test('at exactly the quota the last open part still closes: acked rows go first', async () => {
   let full = 0;
   // However many rows fit, one of these counts fills the last page but for the open part.
-  for (let readings = 150; readings < 170; readings++) {
+  for (let readings = 460; readings < 480; readings++) {
     await withSite({ quotaBytes: 20 * PAGE_BYTES, idleCloseMs: 5_000 }, async (site) => {
       await site.start();
       site.produce('home', 1, readings);
