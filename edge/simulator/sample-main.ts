@@ -1,5 +1,16 @@
 /** Makes the synthetic households once per machine and seed, and says where they are. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandOptions } from '../../common/command.ts';
@@ -39,7 +50,7 @@ export function writeSample(dir: string, seed: number): void {
   const making = mkdtempSync(`${dir}-`);
   try {
     const households = syntheticHouseholds(seed);
-    for (const home of households) writeFileSync(join(making, `${home.household}.csv`), syntheticFile(home, seed));
+    for (const home of households) writePieces(join(making, `${home.household}.csv`), syntheticFile(home, seed));
     const codes = Object.fromEntries(households.map(({ household, postalCode }) => [household, postalCode]));
     writeFileSync(join(making, 'households.json'), `${JSON.stringify(codes, null, 1)}\n`);
     writeFileSync(join(making, 'README.txt'), `Synthetic households, generated with seed ${seed}. No person's data; not measured.\n`);
@@ -50,6 +61,18 @@ export function writeSample(dir: string, seed: number): void {
     rmSync(making, { recursive: true, force: true });
     // Another process may have been first with the very same bytes.
     if (!isCurrent(dir, seed)) throw error;
+  }
+}
+
+function writePieces(path: string, pieces: Iterable<string>): void {
+  const file = openSync(path, 'wx');
+  try {
+    for (const piece of pieces) {
+      const bytes = Buffer.from(piece, 'latin1');
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    }
+  } finally {
+    closeSync(file);
   }
 }
 

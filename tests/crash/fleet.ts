@@ -1,6 +1,6 @@
 /** Simulator, edge and cloud as real child processes from dist/, so that tests can kill each by itself. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,6 +105,11 @@ export class Fleet {
     return this.running.get(part)?.process.pid as number;
   }
 
+  /** What the part has logged since its last start. */
+  logOf(part: PartName): readonly string[] {
+    return this.running.get(part)?.log ?? [];
+  }
+
   async kill(part: PartName): Promise<void> {
     const running = this.running.get(part);
     running?.process.kill('SIGKILL');
@@ -153,15 +158,6 @@ export class Fleet {
   assertTruth(range: Range = {}): void {
     const comparison = compareExport(this.exportCsv(), trueWindows(this.options.dataDir, range));
     if (!isClean(comparison)) throw new Error(`${describeComparison(comparison)}\n${this.logs.slice(-30).join('\n')}`);
-  }
-
-  /** Seconds of CPU that the part has used so far. */
-  cpuSeconds(part: PartName): number {
-    const fields =
-      readFileSync(`/proc/${this.pidOf(part)}/stat`, 'utf8')
-        .split(') ')[1]
-        ?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   async stop(): Promise<void> {

@@ -17,6 +17,8 @@ const DAY_START_MS = 1_577_145_600_000;
 const DAY_SECONDS = 86_400;
 /** mW for one second, in units of 1e-10 kWh: 1 mWs = 1/3.6e9 kWh = 25/9 units. */
 const REGISTER_UNITS_PER_MWS = 25 / 9;
+/** Characters of a file that are made at once. */
+const PIECE_CHARACTERS = 64 << 10;
 
 /** A home per German state, by ISO 3166-2. */
 export const SYNTHETIC_POSTAL_CODES: Readonly<Record<string, string>> = {
@@ -101,11 +103,11 @@ export function syntheticHouseholds(seed: number): SyntheticHousehold[] {
   }));
 }
 
-/** The household's file as text. */
-export function syntheticFile({ state }: SyntheticHousehold, seed: number): string {
+/** The household's file in pieces: a whole day of rows as strings would keep the garbage collector busy for seconds. */
+export function* syntheticFile({ state }: SyntheticHousehold, seed: number): Generator<string> {
   const random = seededRandom(createHash('sha256').update(`synthetic rows ${state} ${seed}`).digest().readInt32BE(0));
   const home = new Home(random, state === FEED_IN_STATE);
-  const rows = ['household\ndate,timestamp,energy,power,power1,power2,power3\n'];
+  let piece = 'household\ndate,timestamp,energy,power,power1,power2,power3\n';
   const offsetMs = random.below(1_000);
   let register = 40_000_000_000_000 + random.below(1_000_000) * 100_000_000;
   let lastSecond = 0;
@@ -114,9 +116,12 @@ export function syntheticFile({ state }: SyntheticHousehold, seed: number): stri
     const power = phase1 + phase2 + phase3;
     register += Math.round(Math.max(0, power) * (second - lastSecond) * REGISTER_UNITS_PER_MWS);
     lastSecond = second;
-    rows.push(`${clockText(second)},${DAY_START_MS + second * 1_000 + offsetMs},${register},${power},${phase1},${phase2},${phase3}\n`);
+    piece += `${clockText(second)},${DAY_START_MS + second * 1_000 + offsetMs},${register},${power},${phase1},${phase2},${phase3}\n`;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
   }
-  return rows.join('');
+  yield piece;
 }
 
 class Home {
@@ -180,6 +185,9 @@ function shapeAt(shape: readonly (readonly [number, number])[], hour: number): n
 }
 
 function clockText(second: number): string {
-  const two = (value: number) => (value < 10 ? `0${value}` : `${value}`);
   return `2019-12-24 ${two(Math.floor(second / 3_600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : `${value}`;
 }
