@@ -55,6 +55,15 @@ exported(stateful(command('export', 'write what the cloud holds as CSV or JSON l
 stateful(command('sample', 'make the synthetic households', { hidden: true })).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/sample-main.ts')).main(options)),
 );
+const parked = program.command('parked').description('households that the edge holds back').helpCommand(false);
+stateful(command('list', 'which, why, and how many rows wait', {}, parked)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./edge/server/parked-main.ts')).list(options)),
+);
+stateful(command('resume', 'go on with these, or with all', {}, parked))
+  .argument('[household...]')
+  .action((households: string[], flags: CommonFlags) =>
+    perform(flags, async (options) => (await import('./edge/server/parked-main.ts')).resume(options, households)),
+  );
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')

@@ -76,7 +76,7 @@ const TOOLS = /^(tests|scripts|benchmarks)\//;
 /** Where each package may be imported. Tests, scripts and benchmarks may use every package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   'better-sqlite3':
-    /^(common\/broker\/embedded-[a-z-]+|edge\/server\/(outbox|outbox-schema|edge-store|ledger-store)|cloud\/server\/storage\/.+)\.ts$/,
+    /^(common\/broker\/embedded-[a-z-]+|edge\/server\/(outbox|outbox-schema|.+-store|parked-households)|cloud\/server\/storage\/.+)\.ts$/,
   'better-sse': /^cloud\/server\/api\/live-sse\.ts$/,
   'chart.js': /^cloud\/web\/charts\.ts$/,
   'cli-progress': /^edge\/simulator\/report\.ts$/,

@@ -102,4 +102,4 @@ export function partitionOf(key: string, partitions: number): number {
 export const POWER_TOPIC = 'power_topic';
 export const AVERAGES_TOPIC = 'avg_power_topic';
 /** Records per batch given to a consumer or appended at once. */
-export const BATCH_RECORDS_MAX = 1_000;
+export const BATCH_RECORDS_MAX = 2_000;

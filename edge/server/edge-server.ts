@@ -105,6 +105,7 @@ export class EdgeServer {
       logger,
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
+      onResumed: () => this.greeter.requestHello('households were unparked'),
       isRefilling: () => this.greeter.isRefilling,
     });
   }

@@ -8,6 +8,7 @@ import { randomId } from '../../common/random.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { Outbox, OutboxFull } from './outbox.ts';
 import { openOutboxFile } from './outbox-schema.ts';
+import { hasResumeRequests, takeResumeRequests } from './parked-households.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
 export const FENCED = 'another edge has taken it over; restart this edge to claim it again';
@@ -93,6 +94,24 @@ export class EdgeStore {
       this.roomWanted ||= error instanceof OutboxFull;
       throw error;
     }
+  }
+
+  /**
+   * Takes up the households that a person asked to go on with (parked-households.ts).
+   * @returns those that were parked
+   */
+  async resumeParked(): Promise<string[]> {
+    const { database } = this;
+    if (database === undefined || !hasResumeRequests(database)) return [];
+    let resumed: string[] = [];
+    await this.exclusive(async () =>
+      this.commit(false, () => {
+        const { ledgerStore } = this.opened;
+        resumed = takeResumeRequests(database).filter((household) => ledgerStore.ledger.parked.delete(household));
+        for (const household of resumed) ledgerStore.saveHousehold(household);
+      }),
+    );
+    return resumed;
   }
 
   /** True when something was refused for want of room since it was last asked: acked rows may go early. */

@@ -35,6 +35,7 @@ const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (household, device)) WITHOUT ROWID;
    CREATE TABLE positions (
      partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, log_id TEXT NOT NULL, record_hash TEXT NOT NULL);
+   CREATE TABLE resume_requests (household TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE runs (run TEXT NOT NULL, partition INTEGER NOT NULL, last TEXT NOT NULL, PRIMARY KEY (run, partition)) WITHOUT ROWID;
    CREATE TABLE unreadable (
      partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, reason TEXT NOT NULL, record BLOB NOT NULL,

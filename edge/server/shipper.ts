@@ -283,13 +283,14 @@ export class Shipper {
     const { outbox, ledgerStore } = store;
     const acked: QueuedRow[] = [];
     const parked = new Map<string, string>();
+    // The first refusal is what is to be mended; those behind it follow from it.
+    const park = (household: string, why: string) => void (parked.has(household) || parked.set(household, why));
     batch.forEach((queued, i) => {
       const { verdict, reason } = reply.verdicts[i] ?? { verdict: 'lost' };
       const { household, fromSeq, toSeq } = rangeOf(queued.row);
       if (verdict === 'stored' || verdict === 'duplicate') acked.push(queued);
-      else if (verdict === 'conflict' || verdict === 'rejected')
-        parked.set(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
-      else if (verdict === 'not_owner' && this.isFenced(household, reply)) parked.set(household, FENCED);
+      else if (verdict === 'conflict' || verdict === 'rejected') park(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
     });
     const isWritten = await this.commitIfRoom(() => {

@@ -28,6 +28,8 @@ export interface UpkeepOptions {
   logger: Logger;
   keepMs: number;
   publishAverages: boolean;
+  /** Called after households were unparked: a hello is wanted. */
+  onResumed: () => void;
   /** True while seqs that the cloud lacks are still to be searched in the log: no offset is committed then. */
   isRefilling: () => boolean;
 }
@@ -46,7 +48,13 @@ export class Upkeep {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, intake } = this.options;
-    const duties = [() => intake.closeIdle(), () => this.feedAverages(signal), () => this.trim(), () => this.commitOffsets()];
+    const duties = [
+      () => intake.closeIdle(),
+      () => this.resumeParked(),
+      () => this.feedAverages(signal),
+      () => this.trim(),
+      () => this.commitOffsets(),
+    ];
     this.trimmedEarly = Number(this.options.store.ledgerStore.meta('trimmed_early') ?? '0');
     while (!signal.aborted) {
       // Each by itself: one that fails (no room to close a part) may need what the next one does (make room).
@@ -60,6 +68,14 @@ export class Upkeep {
       }
       await clock.sleep(UPKEEP_MS, signal);
     }
+  }
+
+  private async resumeParked(): Promise<void> {
+    const { store, logger, onResumed } = this.options;
+    const households = await store.resumeParked();
+    if (households.length === 0) return;
+    logger.info({ households }, 'households are no longer parked, as was asked');
+    onResumed();
   }
 
   /** Each step is a transaction of its own, and the sockets are served between two. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import type { NewRecord, StoredRecord } from '../../../../common/broker/broker.ts';
+import { BATCH_RECORDS_MAX, type NewRecord, type StoredRecord } from '../../../../common/broker/broker.ts';
 import {
   BATCH_BYTES_MAX,
   type BatchPlace,
@@ -124,9 +124,9 @@ test('bytes whose checksum holds but whose layout does not are damage, not a cra
 test('limits of an append', () => {
   const record = { key: null, value: Buffer.alloc(1) };
   assert.throws(() => encodeBatches([]));
-  assert.throws(() => encodeBatches(Array<NewRecord>(1_001).fill(record)));
+  assert.throws(() => encodeBatches(Array<NewRecord>(BATCH_RECORDS_MAX + 1).fill(record)));
   assert.throws(() => encodeBatches([{ key: null, value: Buffer.alloc(VALUE_BYTES_MAX + 1) }]));
   assert.throws(() => encodeBatches([{ key: 'ä'.repeat(KEY_BYTES_MAX / 2) + 'x', value: Buffer.alloc(1) }]));
-  assert.equal(encodeBatches(Array<NewRecord>(1_000).fill(record)).length, 1);
+  assert.equal(encodeBatches(Array<NewRecord>(BATCH_RECORDS_MAX).fill(record)).length, 1);
   assert.equal(encodeBatches([{ key: 'ä'.repeat(KEY_BYTES_MAX / 2), value: Buffer.alloc(VALUE_BYTES_MAX) }]).length, 1);
 });

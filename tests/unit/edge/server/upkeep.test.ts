@@ -17,18 +17,27 @@ async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], r
 }
 
 test('at exactly the quota the last open part still closes: acked rows go first', async () => {
-  let full = 0;
-  // However many rows fit, one of these counts fills the last page but for the open part.
-  for (let readings = 460; readings < 480; readings++) {
+  const fill = async (readings: number) => {
+    let trimmed = 0;
     await withSite({ quotaBytes: 20 * PAGE_BYTES, idleCloseMs: 5_000 }, async (site) => {
       await site.start();
       site.produce('home', 1, readings);
       await site.clock.advance(60_000);
       assert.deepEqual(site.held('home').covered, [[1, readings]], `${readings} readings: ${JSON.stringify(site.edge.status())}`);
-      if ((site.edge.status()?.trimmedEarly ?? 0) > 0) full++;
+      trimmed = site.edge.status()?.trimmedEarly ?? 0;
     });
+    return trimmed;
+  };
+  let fits = 10;
+  let tooMany = 1_000;
+  while (tooMany - fits > 1) {
+    const middle = Math.floor((fits + tooMany) / 2);
+    if ((await fill(middle)) > 0) tooMany = middle;
+    else fits = middle;
   }
-  assert.ok(full > 0 && full < 20, `the quota was reached by ${full} of 20 counts`);
+  assert.ok(fits > 10 && tooMany < 1_000, `the quota was reached by ${tooMany} readings`);
+  // One of these counts fills the last page but for the open part.
+  for (let readings = fits - 10; readings < fits + 10; readings++) await fill(readings);
 });
 
 test('acked rows behind very many unacknowledged ones are found', async () => {
