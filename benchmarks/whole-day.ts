@@ -23,7 +23,7 @@ export const wholeDay: Question = {
     const folder = mkdtempSync(join(tmpdir(), 'fogline-bench-'));
     const fleet = new Fleet({
       dataDir: fiftyHomes(folder),
-      sets: ['link.heartbeat_seconds=3', 'link.heartbeat_deadline_seconds=1.4', 'link.data_deadline_seconds=10'],
+      sets: ['link.heartbeat_seconds=3', 'link.heartbeat_deadline_seconds=1.2', 'link.data_deadline_seconds=10'],
     });
     const usage = new Map<PartName, Usage>();
     const looking = setInterval(() => look(fleet, usage), LOOK_EVERY_MS);

@@ -75,7 +75,7 @@ export const SETTINGS = {
     data_port: { default: '63271', kind: 'integer', min: 0, max: 65535, comment: 'port of the data' },
     heartbeat_seconds: { default: '3', kind: 'number', min: 0.1, max: 60, comment: 'between two heartbeats, ± 20 %' },
     heartbeat_deadline_seconds: {
-      default: '1.4',
+      default: '1.2',
       kind: 'number',
       min: 0.05,
       max: 30,
@@ -102,6 +102,22 @@ export const SETTINGS = {
       min: 0,
       max: 600,
       comment: 'edges coming back spread over this time; 0 for one edge',
+    },
+  },
+  redis: {
+    url: {
+      default: '',
+      kind: 'secret',
+      comment: 'redis://:PASSWORD@HOST:PORT (rediss: TLS), newest windows for several cloud processes; only file:PATH here; empty = none',
+    },
+    ca_file: { default: '', kind: 'path', comment: 'PEM file of who signed the certificate of rediss; empty = whom the system trusts' },
+    key_prefix: { default: 'fogline', kind: 'text', comment: 'begins every key and channel in Redis' },
+    expire_hours: {
+      default: '24',
+      kind: 'number',
+      min: 0.01,
+      max: 8760,
+      comment: 'a household without a new window for so long leaves Redis; the store keeps it',
     },
   },
   dashboard: {

@@ -26,6 +26,20 @@ export interface EdgeReport {
   replayFinished: boolean;
 }
 
+/** Of an edge that has said nothing yet. */
+export const NO_REPORT: EdgeReport = {
+  newestMs: null,
+  outboxParts: 0,
+  oldestUnackedMs: null,
+  households: 0,
+  parked: [],
+  parkedCount: 0,
+  waitingFor: [],
+  waitingCount: 0,
+  outboxFull: false,
+  replayFinished: false,
+};
+
 export function edgeReport(status: EdgeStatus): EdgeReport {
   const parked = list(status.parked);
   const waitingFor = list(status.waitingFor);

@@ -8,7 +8,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { EdgeReply } from './api/api-types.ts';
-import { type EdgeReport, edgeReport } from './edge-report.ts';
+import { type EdgeReport, edgeReport, NO_REPORT } from './edge-report.ts';
 
 /** Edges held in memory; beyond it the one heard of longest ago is forgotten, so that invented names can't fill it. */
 export const EDGES_MAX = 10_000;
@@ -17,9 +17,9 @@ export const EDGES_MAX = 10_000;
 export interface KnownEdge {
   edge: string;
   state: 'live' | 'silent';
-  /** Wall time of the last heartbeat, for people. */
-  lastHeartbeatMs: number;
-  /** Monotonic time of the last heartbeat, for the rule: a clock that is set back silences nobody. */
+  /** Wall time of the last heartbeat, for people; null when none came since this process started. */
+  lastHeartbeatMs: number | null;
+  /** Monotonic time of the last heartbeat or of `expect`, for the rule: a clock that is set back silences nobody. */
   heardMs: number;
   report: EdgeReport;
 }
@@ -103,7 +103,19 @@ export class Liveness {
     if (before === undefined) this.forgetBeyondLimit();
     if (before?.state === 'silent') this.tellReturn(now, now.heardMs - before.heardMs);
     if (before === undefined) this.options.logger.info({ edge }, 'edge heard for the first time');
+    else if (before.lastHeartbeatMs === null && before.state === 'live') this.options.logger.info({ edge }, 'edge heard after the start');
     if (this.timer === undefined) this.check();
+  }
+
+  /**
+   * Edges that the store knows from earlier processes. One that never comes back is told as silent too.
+   */
+  expect(edges: readonly string[]): void {
+    const heardMs = this.options.clock.monotonicMs();
+    for (const edge of edges.slice(0, EDGES_MAX)) {
+      if (!this.known.has(edge)) this.known.set(edge, { edge, state: 'live', lastHeartbeatMs: null, heardMs, report: NO_REPORT });
+    }
+    this.check();
   }
 
   /** All edges known, by id. */
@@ -135,7 +147,7 @@ export class Liveness {
   private tellSilence(edge: KnownEdge): void {
     edge.state = 'silent';
     const { silentAfterMs } = this.options;
-    this.options.logger.warn({ edge: edge.edge, lastHeartbeatAt: isoTime(edge.lastHeartbeatMs), silentAfterMs }, 'edge is silent');
+    this.options.logger.warn({ edge: edge.edge, lastHeartbeatAt: lastHeartbeatAt(edge), silentAfterMs }, 'edge is silent');
     this.tell(edge);
   }
 
@@ -157,11 +169,15 @@ export class Liveness {
   }
 }
 
+function lastHeartbeatAt({ lastHeartbeatMs }: Pick<KnownEdge, 'lastHeartbeatMs'>): string | null {
+  return lastHeartbeatMs === null ? null : isoTime(lastHeartbeatMs);
+}
+
 function edgeReply({ edge, state, lastHeartbeatMs, report }: KnownEdge): EdgeReply {
   return {
     edge,
     state,
-    lastHeartbeatAt: isoTime(lastHeartbeatMs),
+    lastHeartbeatAt: lastHeartbeatAt({ lastHeartbeatMs }),
     queued: report.outboxParts,
     oldestUnackedAt: report.oldestUnackedMs === null ? null : isoTime(report.oldestUnackedMs),
     households: report.households,

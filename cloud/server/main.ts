@@ -15,7 +15,9 @@ import { Liveness } from './liveness.ts';
 import { STATE_NAMES } from './postal-codes.ts';
 import { Receiver } from './receiver.ts';
 import { Registry } from './registry.ts';
+import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
+import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
 import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
 
 /** dist/web beside dist/cloud/server; from the sources it is where the build puts it. */
@@ -30,14 +32,26 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const registry = new Registry(config.cloud.households_file);
   registry.start();
   const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock });
-  const latest = new MemoryLatest(clock);
+  const startId = randomId();
+  const latest = openLatest({
+    url: config.redis.url,
+    caFile: config.redis.ca_file,
+    keyPrefix: config.redis.key_prefix,
+    expireMs: config.redis.expire_hours * 3_600_000,
+    processId: startId,
+    storeId: () => store.id,
+    newest: () => store.newest(),
+    clock,
+    logger,
+    metrics,
+  });
   const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: config.cloud.silent_after_seconds * 1_000 });
   const receiver = new Receiver({
     store,
     latest,
     clock,
     logger,
-    startId: randomId(),
+    startId,
     spreadMs: config.cloud.reconnect_spread_seconds * 1_000,
     legacy: config.link.legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
@@ -56,6 +70,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     await latest.start();
     latest.put(await store.newest());
     liveness.start();
+    liveness.expect(await store.edges());
     const httpPort = await api.start(config.cloud.http_host, config.cloud.http_port);
     const heartbeatPort = await heartbeatServer.start(receiver.handle);
     const dataPort = await dataServer.start(receiver.handle);
@@ -71,6 +86,11 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     await store.stop();
   }
   return EXIT.ok;
+}
+
+/** In this process's memory alone, or shared through Redis. */
+function openLatest(options: RedisLatestOptions): Latest {
+  return options.url === '' ? new MemoryLatest(options.clock) : new RedisLatest(options);
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -78,6 +78,7 @@ export async function othersAreNoOwners({ store }: StoreHarness): Promise<void> 
 }
 
 export async function unknownHouseholdHasNoOwner({ store }: StoreHarness): Promise<void> {
+  assert.deepEqual(await store.edges(), []);
   const edge = await helloEdge(store);
   const answer = await edge.send([part(1, 1, { household: 'home-x' }), part(1, 1), part(1, 1, { household: 'constructor' })]);
   assert.deepEqual(
@@ -90,6 +91,7 @@ export async function unknownHouseholdHasNoOwner({ store }: StoreHarness): Promi
     [HOME],
     'a refused household is not registered',
   );
+  assert.deepEqual(await store.edges(), ['edge-1']);
 }
 
 export async function eachRowGetsItsVerdict({ store }: StoreHarness): Promise<void> {

@@ -15,7 +15,7 @@ export const noRedis: string | false =
 
 export class RedisServer {
   readonly password = 'only for this test';
-  private readonly folder = mkdtempSync(join(tmpdir(), 'fogline-redis-'));
+  private folder: string | undefined;
   private child: ChildProcess | undefined;
   private admin: Redis | undefined;
   port = 0;
@@ -23,6 +23,7 @@ export class RedisServer {
   /** Also again after kill(), on the same port. */
   async start(...more: string[]): Promise<void> {
     if (this.port === 0) this.port = await freePort();
+    this.folder ??= mkdtempSync(join(tmpdir(), 'fogline-redis-'));
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--requirepass', this.password, '--dir', this.folder];
     const child = spawn('redis-server', [...args, '--save', '', '--appendonly', 'no', ...more], { stdio: 'ignore' });
     this.child = child;
@@ -82,7 +83,7 @@ export class RedisServer {
 
   async stop(): Promise<void> {
     await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
   }
 
   private address(): { host: string; port: number } {
@@ -90,7 +91,7 @@ export class RedisServer {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address() as { port: number };

@@ -46,6 +46,10 @@ export class WatchedStore implements SeriesStore {
     return this.store.households();
   }
 
+  edges(): Promise<string[]> {
+    return this.store.edges();
+  }
+
   async powerTotals(): Promise<PowerTotals[]> {
     this.asked.powerTotals++;
     await this.gate();

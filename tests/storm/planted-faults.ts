@@ -52,6 +52,10 @@ class WrongStore implements SeriesStore {
     return this.store.households();
   }
 
+  edges(): Promise<string[]> {
+    return this.store.edges();
+  }
+
   powerTotals(): Promise<PowerTotals[]> {
     return this.store.powerTotals();
   }

@@ -81,7 +81,7 @@ export class StormEdge {
     const heartbeats = network.dial(heartbeatFates, 1);
     const server = new EdgeServer({
       ...options,
-      folder: join(options.folder, 'state'),
+      folder: this.stateFolder,
       broker,
       clock: life.clock,
       dataLink: wrapLink(data, life.clock),
@@ -108,13 +108,18 @@ export class StormEdge {
 
   /** Keeps a copy of the database as it lies on the disk now. False when there is none. */
   copy(): boolean {
-    return copyFolder(join(this.options.folder, 'state'), join(this.options.folder, `copy-${this.copies}`)) && ++this.copies > 0;
+    return copyFolder(this.stateFolder, join(this.options.folder, `copy-${this.copies}`)) && ++this.copies > 0;
   }
 
   /** Puts a copy in the place of the database; the edge must be down. */
   setBack(copy: number): void {
     if (this.isUp) throw new Error('the edge is up');
-    copyFolder(join(this.options.folder, `copy-${copy}`), join(this.options.folder, 'state'));
+    copyFolder(join(this.options.folder, `copy-${copy}`), this.stateFolder);
+  }
+
+  /** Folder of the outbox. */
+  get stateFolder(): string {
+    return join(this.options.folder, 'state');
   }
 
   /** Undefined while it is down. */

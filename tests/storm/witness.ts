@@ -116,6 +116,10 @@ class WitnessedStore implements SeriesStore {
     return this.store.households();
   }
 
+  edges(): Promise<string[]> {
+    return this.store.edges();
+  }
+
   powerTotals(): Promise<PowerTotals[]> {
     return this.store.powerTotals();
   }

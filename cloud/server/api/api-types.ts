@@ -76,7 +76,8 @@ export interface EdgeReply {
   edge: string;
   /** silent: no heartbeat for longer than expected. */
   state: 'live' | 'silent';
-  lastHeartbeatAt: string;
+  /** Null when none came since the cloud server started. */
+  lastHeartbeatAt: string | null;
   /** Depth of the outbox: parts not yet acknowledged (`queued` and `sent`). */
   queued: number;
   /** Start of the oldest window not yet acknowledged, event time. */

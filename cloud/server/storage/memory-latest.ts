@@ -36,13 +36,29 @@ export class MemoryLatest implements Latest {
   /** A window of the same start replaces the one held: more of its readings came. */
   put(windows: readonly Bucket[]): void {
     for (const window of windows) {
-      const key = `${window.household}/${window.device}/${window.field}`;
+      const key = keyOf(window);
       const held = this.windows.get(key);
       if (held !== undefined && held.startMs > window.startMs) continue;
-      this.windows.set(key, window);
-      for (const subscriber of this.subscribers) subscriber.waiting.set(key, window);
+      this.keep(key, window);
     }
-    for (const subscriber of this.subscribers) this.schedule(subscriber);
+    this.scheduleAll();
+  }
+
+  /**
+   * As put, for windows read elsewhere a while ago: one of the same start replaces the one held only when it has more readings.
+   * @returns those that were kept
+   */
+  putNewer(windows: readonly Bucket[]): Bucket[] {
+    const kept = windows.filter((window) => {
+      const key = keyOf(window);
+      const held = this.windows.get(key);
+      if (held !== undefined && (held.startMs > window.startMs || (held.startMs === window.startMs && held.count >= window.count)))
+        return false;
+      this.keep(key, window);
+      return true;
+    });
+    this.scheduleAll();
+    return kept;
   }
 
   all(): Promise<Bucket[]> {
@@ -58,6 +74,15 @@ export class MemoryLatest implements Latest {
     };
   }
 
+  private keep(key: string, window: Bucket): void {
+    this.windows.set(key, window);
+    for (const subscriber of this.subscribers) subscriber.waiting.set(key, window);
+  }
+
+  private scheduleAll(): void {
+    for (const subscriber of this.subscribers) this.schedule(subscriber);
+  }
+
   /** The caller of `put` never waits for a subscriber: it is called from a timer. */
   private schedule(subscriber: Subscriber): void {
     if (subscriber.timer !== undefined || subscriber.waiting.size === 0) return;
@@ -70,4 +95,8 @@ export class MemoryLatest implements Latest {
       subscriber.onWindows(windows);
     });
   }
+}
+
+function keyOf({ household, device, field }: Bucket): string {
+  return `${household}/${device}/${field}`;
 }

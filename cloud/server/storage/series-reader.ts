@@ -67,6 +67,10 @@ export class SeriesReader {
     for await (const page of this.pages(query)) yield* page;
   }
 
+  edges(): string[] {
+    return this.statements.edges.all() as string[];
+  }
+
   async households(): Promise<HouseholdRow[]> {
     const all: HouseholdRow[] = [];
     for (;;) {
@@ -253,6 +257,7 @@ interface PowerTotalsRow {
 
 function prepare(database: Database.Database) {
   return {
+    edges: database.prepare("SELECT DISTINCT edge FROM households WHERE edge <> '' ORDER BY edge").pluck(),
     households: database.prepare(
       `SELECT household, postal_code AS postalCode, state, postal_code_from AS postalCodeFrom,
          (SELECT min(s.first_ms) FROM devices d JOIN sources s ON s.device_id = d.id WHERE d.household_id = h.id) AS firstMs,

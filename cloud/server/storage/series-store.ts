@@ -90,6 +90,8 @@ export interface SeriesStore {
   append(request: PartsRequest): Promise<AppendResult>;
 
   households(): Promise<HouseholdRow[]>;
+  /** Ids of the edges that own a household now. */
+  edges(): Promise<string[]>;
   powerTotals(): Promise<PowerTotals[]>;
   /** Newest window of each series, to fill `latest` after a start. */
   newest(): Promise<Bucket[]>;

@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3';
 import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/errors.ts';
 import { reach } from '../../../common/failpoints.ts';
+import { randomId } from '../../../common/random.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../../common/messages.ts';
 import { claimHousehold, judgeRow, SECOND_SOURCE } from '../../../common/protocol/receiver-rules.ts';
 import { type KnownHousehold, KnownHouseholds } from './known-households.ts';
@@ -36,6 +37,7 @@ const PAGES_PER_VACUUM = 256;
 
 /** What is there between start and stop. */
 interface OpenStore {
+  id: string;
   database: Database.Database;
   known: KnownHouseholds;
   writer: PartWriter;
@@ -62,7 +64,7 @@ export class SqliteSeriesStore implements SeriesStore {
       const readerDatabase = openForReading(this.path);
       const known = new KnownHouseholds(database);
       const writer = new PartWriter(database, known, windowMs);
-      this.open = { database, known, writer, reader: new SeriesReader(readerDatabase, windowMs), readerDatabase };
+      this.open = { id: storeId(database), database, known, writer, reader: new SeriesReader(readerDatabase, windowMs), readerDatabase };
     } catch (error) {
       database.close();
       throw explainDatabaseError(error, this.path);
@@ -75,6 +77,11 @@ export class SqliteSeriesStore implements SeriesStore {
     open?.readerDatabase.close();
     // Last: the writer's close copies the write-ahead log into the file and removes it.
     open?.database.close();
+  }
+
+  /** Made with the file and copied with it: names what else belongs to this store and to no other. */
+  get id(): string {
+    return this.started().id;
   }
 
   hello(request: HelloRequest): Promise<HelloHousehold[]> {
@@ -108,6 +115,10 @@ export class SqliteSeriesStore implements SeriesStore {
 
   households(): Promise<HouseholdRow[]> {
     return this.reader().households();
+  }
+
+  edges(): Promise<string[]> {
+    return Promise.resolve(this.reader().edges());
   }
 
   powerTotals(): Promise<PowerTotals[]> {
@@ -226,6 +237,11 @@ export class SqliteSeriesStore implements SeriesStore {
     if (this.open === undefined) throw new Error('the series store is not started');
     return this.open;
   }
+}
+
+function storeId(database: Database.Database): string {
+  database.prepare("INSERT INTO meta VALUES ('store_id', ?) ON CONFLICT DO NOTHING").run(randomId());
+  return database.prepare("SELECT value FROM meta WHERE key = 'store_id'").pluck().get() as string;
 }
 
 /** R5: the households whose rows are judged; the answer is told of the others. */

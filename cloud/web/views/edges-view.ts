@@ -31,7 +31,9 @@ function cells(edge: EdgeReply, cloudNowMs: number): string[] {
   return [
     edge.edge,
     edge.state,
-    `${duration((cloudNowMs - Date.parse(edge.lastHeartbeatAt)) / 1_000)} ago`,
+    edge.lastHeartbeatAt === null
+      ? 'not since the cloud started'
+      : `${duration((cloudNowMs - Date.parse(edge.lastHeartbeatAt)) / 1_000)} ago`,
     counted(edge.queued, 'part'),
     oldest === undefined ? NO_VALUE : `${oldest.date} ${oldest.time} UTC`,
     count(edge.households),

@@ -176,6 +176,23 @@ test('invented edge names cannot fill memory: the one heard longest ago is forgo
   assert(ids.has('real') && ids.has('more-9') && !ids.has('fake-0'));
 });
 
+test('an edge that an earlier process knew and that never comes back is told as silent', async () => {
+  const { clock, lines, liveness, events, heard } = watched();
+  liveness.expect(['edge-1', 'edge-2']);
+  assert.deepEqual(
+    liveness.edges().map(({ edge, state, lastHeartbeatAt }) => [edge, state, lastHeartbeatAt]),
+    [
+      ['edge-1', 'live', null],
+      ['edge-2', 'live', null],
+    ],
+  );
+  await clock.advance(3_000);
+  heard('edge-2');
+  await clock.advance(4_000);
+  assert.deepEqual(events, [[7_000, 'edge-1', 'silent']]);
+  assert.deepEqual(lines, ['edge heard after the start', 'edge is silent']);
+});
+
 test('judge: a table', () => {
   const edge = (id: string, heardMs: number, state: KnownEdge['state'] = 'live'): KnownEdge => ({
     edge: id,

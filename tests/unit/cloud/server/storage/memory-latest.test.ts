@@ -54,3 +54,18 @@ it('tells nobody after stop', async () => {
   await latest.stop();
   await clock.advance(5_000);
 });
+
+it('putNewer keeps later windows and more readings of the same one, and says which', async () => {
+  const clock = new VirtualClock();
+  const latest = new MemoryLatest(clock);
+  latest.put([{ ...bucket('a', 10), count: 3 }, bucket('b', 10), bucket('c', 10)]);
+  const calls: string[] = [];
+  await clock.advance(1);
+  latest.subscribe(1, (windows) => calls.push(told(windows)));
+  const kept = latest.putNewer([{ ...bucket('a', 10, 0), count: 3 }, { ...bucket('b', 10, 7), count: 2 }, bucket('c', 9), bucket('d', 1)]);
+  assert.equal(told(kept), 'b@10=7 d@1=1');
+  await clock.advance(1);
+  assert.deepEqual(calls, ['b@10=7 d@1=1']);
+  assert.deepEqual(latest.putNewer(await latest.all()), []);
+  await latest.stop();
+});

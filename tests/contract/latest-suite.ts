@@ -1,0 +1,113 @@
+/** What every `latest` must do, run for memory and for Redis. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Latest } from '../../cloud/server/storage/latest.ts';
+import type { Bucket } from '../../cloud/server/storage/series-store.ts';
+import { systemClock } from '../../common/clock.ts';
+import { until } from './link-suite.ts';
+
+export interface LatestUnderTest {
+  name: string;
+  /** Why it can't run here. */
+  skip?: string | false;
+  /** A new one each time, not started. */
+  open: () => Latest;
+}
+
+export function bucket(household: string, startMs: number, fields: Partial<Bucket> = {}): Bucket {
+  const value = startMs / 8;
+  const numbers = { count: 5, mean: value, min: value - 0.1, max: value + 1 / 3, first: value, last: -value, energyKwh: null };
+  return { household, device: 'meter', field: 'power', startMs, ...numbers, ...fields };
+}
+
+/** Of 5 s windows. */
+const T0_MS = 1_577_167_200_000;
+const at = (window: number) => T0_MS + window * 5_000;
+
+export function sorted(windows: readonly Bucket[]): Bucket[] {
+  const key = ({ household, device, field }: Bucket) => `${household}/${device}/${field}`;
+  return [...windows].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+export function latestSuite({ name, skip = false, open }: LatestUnderTest): void {
+  describe(`latest: ${name}`, { timeout: 120_000 }, () => {
+    if (skip !== false) {
+      test('all of it', { skip }, () => {});
+      return;
+    }
+    const started = () => start(open());
+
+    test('keeps the newest window of each series, every number as it was given', async () => {
+      await using run = await started();
+      assert.deepEqual(await run.latest.all(), []);
+      const other = bucket('a', at(1), { field: 'energy', energyKwh: 1e-17, mean: -0.1, min: 1.7976931348623157e308 });
+      run.latest.put([bucket('a', at(1)), bucket('b', at(5)), other]);
+      run.latest.put([bucket('a', at(2)), bucket('b', at(4)), bucket('a', at(1), { device: 'pump' })]);
+      const expected = [bucket('a', at(2)), bucket('b', at(5)), other, bucket('a', at(1), { device: 'pump' })];
+      assert.deepEqual(sorted(await run.latest.all()), sorted(expected));
+    });
+
+    test('more of the same window replaces it', async () => {
+      await using run = await started();
+      run.latest.put([bucket('a', at(1), { count: 2 })]);
+      run.latest.put([bucket('a', at(1), { count: 3, mean: 9 })]);
+      assert.deepEqual(await run.latest.all(), [bucket('a', at(1), { count: 3, mean: 9 })]);
+    });
+
+    subscriberTests(started);
+
+    test('who ended the subscription, and everybody after stop, is told nothing', async () => {
+      const run = await started();
+      let told = 0;
+      const end = run.latest.subscribe(1, () => told++);
+      run.latest.subscribe(1, () => told++);
+      run.latest.put([bucket('a', at(1))]);
+      await until(() => told === 2, 'both calls');
+      end();
+      run.latest.put([bucket('a', at(2))]);
+      await until(() => told === 3, 'the one call');
+      run.latest.put([bucket('a', at(3))]);
+      await run.latest.stop();
+      await systemClock.sleep(50);
+      assert.equal(told, 3);
+    });
+  });
+}
+
+function subscriberTests(started: () => ReturnType<typeof start>): void {
+  test('tells subscribers each series once, the newest of it, and never inside put', async () => {
+    await using run = await started();
+    const told: Bucket[][] = [];
+    run.latest.subscribe(10, (windows) => told.push([...windows]));
+    for (let window = 0; window <= 100; window++) run.latest.put([bucket('a', at(window)), bucket('b', at(0))]);
+    assert.deepEqual(told, []);
+    await until(() => told.length > 0, 'the first call');
+    assert.deepEqual(sorted(told.at(0) ?? []), [bucket('a', at(100)), bucket('b', at(0))]);
+  });
+
+  test('tells no older window, and at most every so often', async () => {
+    await using run = await started();
+    const calls: { atMs: number; starts: number[] }[] = [];
+    run.latest.subscribe(300, (windows) => {
+      calls.push({ atMs: systemClock.monotonicMs(), starts: windows.map(({ startMs }) => startMs) });
+    });
+    for (let window = 1; calls.length < 3; window++) {
+      run.latest.put([bucket('a', at(window))]);
+      run.latest.put([bucket('a', at(window - 1))]);
+      await systemClock.sleep(10);
+    }
+    const starts = calls.flatMap((call) => call.starts);
+    assert.deepEqual(
+      starts,
+      [...new Set(starts)].sort((a, b) => a - b),
+    );
+    // A fifth less: timers round, and a call may be a little late.
+    const tookMs = (calls.at(-1)?.atMs ?? 0) - (calls[0]?.atMs ?? 0);
+    assert.ok(tookMs >= 0.8 * 300 * (calls.length - 1), `${calls.length} calls in ${tookMs} ms`);
+  });
+}
+
+async function start(latest: Latest) {
+  await latest.start();
+  return { latest, [Symbol.asyncDispose]: () => latest.stop() };
+}
