@@ -71,6 +71,11 @@ export const SETTINGS = {
     kind: { default: 'auto', kind: ['auto', 'nanomsg', 'sp'], comment: 'transport of the edge; auto = nanomsg where it is installed' },
     cloud_host: { default: '127.0.0.1', kind: 'text', comment: 'where the edge finds the cloud' },
     listen_host: { default: '127.0.0.1', kind: 'text', comment: 'where the cloud listens for edges' },
+    site: {
+      default: '',
+      kind: 'text',
+      comment: 'a cloud refuses edges with another word here: two installations on one machine never mix; fogline run makes one up',
+    },
     heartbeat_port: { default: '63270', kind: 'integer', min: 0, max: 65535, comment: 'port of the heartbeats' },
     data_port: { default: '63271', kind: 'integer', min: 0, max: 65535, comment: 'port of the data' },
     heartbeat_seconds: { default: '3', kind: 'number', min: 0.1, max: 60, comment: 'between two heartbeats, ± 20 %' },

@@ -1,8 +1,8 @@
 /**
  * Link payloads: versioned JSON, gzip above GZIP_ABOVE_BYTES, sizes checked before and after inflating.
  *
- *   request  {"v":1,"kind":"hello"|"heartbeat",…the message…}
- *            {"v":1,"kind":"parts","edge","epoch","claim","startId","windowMs","generations":{household: n},
+ *   request  {"v":1,"kind":"hello"|"heartbeat",["site"],…the message…}
+ *            {"v":1,"kind":"parts",["site"],"edge","epoch","claim","startId","windowMs","generations":{household: n},
  *             "sources":[[household,device,src],…],"fieldSets":[[field,…],…],"reasons":[…],
  *             "source":[…],"from":[…],"to":[…],"window":[…],"fieldSet":[…],"first":[…],"last":[…],"digest":[…],"stats":[[…],…]}
  *            one entry per row in each of the columns; `fieldSet` of a gap is -1 - index into reasons, its other columns are 0
@@ -95,17 +95,24 @@ export class WireError extends Error {
   override readonly name = 'WireError';
 }
 
-export function encodeRequest(request: RequestToSend): Buffer {
+/** @param site link.site, empty for none */
+export function encodeRequest(request: RequestToSend, site = ''): Buffer {
   const { kind } = request;
-  if (kind !== 'parts') return pack(JSON.stringify({ v: WIRE_VERSION, kind, ...(kind === 'hello' ? request.hello : request.heartbeat) }));
-  const { rows, ...head } = request.parts;
-  const columns = JSON.stringify({ v: WIRE_VERSION, kind, ...head, ...toColumns(rows) });
+  const head = { v: WIRE_VERSION, kind, ...(site === '' ? {} : { site }) };
+  if (kind !== 'parts') return pack(JSON.stringify({ ...head, ...(kind === 'hello' ? request.hello : request.heartbeat) }));
+  const { rows, ...its } = request.parts;
+  const columns = JSON.stringify({ ...head, ...its, ...toColumns(rows) });
   return pack(`${columns.slice(0, -1)},"stats":[${rows.map(statsText).join()}]}`);
 }
 
-/** @throws WireError */
-export function decodeRequest(payload: Buffer): LinkRequest {
+/**
+ * @param site link.site of this cloud
+ * @throws WireError, also for a request of another site
+ */
+export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
   const body = unpack(payload);
+  if ((body['site'] ?? '') !== site)
+    throw new WireError('this cloud belongs to another installation: give edge and cloud the same link.site, and ports of their own');
   requireId(body['edge'], 'edge');
   requireId(body['epoch'], 'epoch');
   switch (body['kind']) {

@@ -7,6 +7,7 @@ import type { RunOptions } from '../common/command.ts';
 import { speedFactor } from '../common/config.ts';
 import { EXIT } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
+import { randomId } from '../common/random.ts';
 import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
 import { Child, type ChildEnd } from './child.ts';
 import type { PartName } from './child-rules.ts';
@@ -99,7 +100,7 @@ export class ReplayRun {
       dataDir = sample.dir;
     }
     if (signal.aborted) return { kind: 'stopped' };
-    const settings = addedSettings(this.options, this.ports, dataDir);
+    const settings = addedSettings(this.options, this.ports, dataDir, randomId());
     for (const part of ['cloud', 'edge', 'simulate'] as const) this.startPart(part, settings);
     return undefined;
   }

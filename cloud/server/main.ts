@@ -52,6 +52,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     clock,
     logger,
     startId,
+    site: config.link.site,
     spreadMs: config.cloud.reconnect_spread_seconds * 1_000,
     legacy: config.link.legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),

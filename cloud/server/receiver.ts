@@ -19,6 +19,8 @@ export interface ReceiverOptions {
   logger: Logger;
   /** New per process start. */
   startId: string;
+  /** link.site: requests with another one are refused. */
+  site: string;
   spreadMs: number;
   /** Answer plain-text heartbeats and tuples. */
   legacy: boolean;
@@ -69,7 +71,7 @@ export class Receiver {
   private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
     const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
     try {
-      const request = decodeRequest(payload);
+      const request = decodeRequest(payload, this.options.site);
       switch (request.kind) {
         case 'heartbeat':
           onHeartbeat(request.heartbeat.edge, request.heartbeat.status, clock.nowMs());

@@ -17,6 +17,8 @@ import { Upkeep } from './upkeep.ts';
 
 export interface EdgeServerOptions {
   edge: string;
+  /** link.site */
+  site: string;
   broker: Broker;
   topic: TopicSettings;
   dataLink: LinkClient;
@@ -50,7 +52,7 @@ export class EdgeServer {
 
   constructor(options: EdgeServerOptions) {
     this.options = options;
-    const { edge, broker, clock, random, logger } = options;
+    const { edge, site, broker, clock, random, logger } = options;
     this.store = options.store ?? new EdgeStore(options);
     const store = this.store;
     this.intake = new Intake({
@@ -75,6 +77,7 @@ export class EdgeServer {
     });
     this.shipper = new Shipper({
       edge,
+      site,
       store,
       link: options.dataLink,
       clock,
@@ -86,6 +89,7 @@ export class EdgeServer {
     });
     this.heartbeat = new Heartbeat({
       edge,
+      site,
       epoch: () => store.epoch,
       link: options.heartbeatLink,
       clock,

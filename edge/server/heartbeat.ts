@@ -14,6 +14,8 @@ const JITTER = 0.2;
 
 export interface HeartbeatOptions {
   edge: string;
+  /** link.site */
+  site: string;
   epoch: () => string;
   link: LinkClient;
   clock: Clock;
@@ -65,10 +67,10 @@ export class Heartbeat {
 
   /** The spread that the cloud asks for, undefined when the heartbeat was not answered. */
   private async beat(): Promise<number | undefined> {
-    const { edge, epoch, link, clock, deadlineMs, status, onAnswer, logger } = this.options;
+    const { edge, site, epoch, link, clock, deadlineMs, status, onAnswer, logger } = this.options;
     const request = { kind: 'heartbeat', heartbeat: { edge, epoch: epoch(), sentMs: clock.nowMs(), status: status() } } as const;
     try {
-      const reply = decodeReply(await link.request(encodeRequest(request), deadlineMs));
+      const reply = decodeReply(await link.request(encodeRequest(request, site), deadlineMs));
       if (reply.kind !== 'heartbeat') {
         logger.warn({ reason: reply.kind === 'refused' ? reply.reason : reply.kind }, 'the cloud refused a heartbeat');
         return undefined;

@@ -32,6 +32,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const dataLink = await dial(link.data_port);
   const server = new EdgeServer({
     edge: edge.id,
+    site: link.site,
     broker: openBroker(config, stateDir, systemClock, logger),
     topic: { partitions: broker.partitions, retentionMs: broker.retention_hours * MS_PER_HOUR },
     dataLink,

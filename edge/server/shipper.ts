@@ -32,6 +32,8 @@ const ROWS_PER_TURN = 50;
 
 export interface ShipperOptions {
   edge: string;
+  /** link.site */
+  site: string;
   store: EdgeStore;
   link: LinkClient;
   clock: Clock;
@@ -129,8 +131,8 @@ export class Shipper {
   }
 
   private async tryHello(): Promise<Outcome> {
-    const { greeter, link, deadlineMs } = this.options;
-    const outcome = await greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request), deadlineMs)));
+    const { greeter, link, deadlineMs, site } = this.options;
+    const outcome = await greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request, site), deadlineMs)));
     return outcome === 'done' ? 'again' : outcome;
   }
 
@@ -212,7 +214,7 @@ export class Shipper {
   }
 
   private async send(batch: readonly QueuedRow[]): Promise<Outcome> {
-    const { edge, store, link, deadlineMs, greeter } = this.options;
+    const { edge, site, store, link, deadlineMs, greeter } = this.options;
     const generations: Record<string, number> = Object.create(null);
     for (const { row } of batch) {
       const { household } = rangeOf(row);
@@ -228,7 +230,7 @@ export class Shipper {
       generations,
       rows: batch.map(({ row }) => row),
     };
-    const answer = link.request(encodeRequest({ kind: 'parts', parts }), deadlineMs).then(decodeReply);
+    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then(decodeReply);
     const reply = await this.markedWhenSlow(batch, answer);
     if (reply === undefined) return 'lost';
     reach('edge_after_reply_before_ack_commit');

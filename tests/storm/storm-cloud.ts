@@ -75,6 +75,7 @@ export class StormCloud {
       latest: new MemoryLatest(life.clock),
       clock: life.clock,
       logger,
+      site: '',
       startId: `start-${++this.starts}`,
       spreadMs: 0,
       legacy: true,

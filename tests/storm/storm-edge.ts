@@ -81,6 +81,7 @@ export class StormEdge {
     const heartbeats = network.dial(heartbeatFates, 1);
     const server = new EdgeServer({
       ...options,
+      site: '',
       folder: this.stateFolder,
       broker,
       clock: life.clock,

@@ -47,8 +47,11 @@ export interface Cloud {
   ask(request: LinkRequest | Buffer): Promise<LinkReply>;
 }
 
-export async function startCloud(t: TestContext, options: { startId?: string; stateDir?: string; legacy?: boolean } = {}): Promise<Cloud> {
-  const { startId = 'start-1', stateDir = newFolder(t), legacy = true } = options;
+export async function startCloud(
+  t: TestContext,
+  options: { startId?: string; site?: string; stateDir?: string; legacy?: boolean } = {},
+): Promise<Cloud> {
+  const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;
   const clock = new VirtualClock();
   const errors: object[] = [];
   const quiet = () => undefined;
@@ -69,6 +72,7 @@ export async function startCloud(t: TestContext, options: { startId?: string; st
     clock,
     logger,
     startId,
+    site,
     spreadMs: SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { drawPostalCode } from '../../../../cloud/server/registry.ts';
-import { HOUSEHOLDS_PER_HELLO_MAX, LINK_PAYLOAD_BYTES_MAX, ROWS_PER_REQUEST_MAX } from '../../../../common/messages.ts';
+import { HOUSEHOLDS_PER_HELLO_MAX, LINK_PAYLOAD_BYTES_MAX, type LinkRequest, ROWS_PER_REQUEST_MAX } from '../../../../common/messages.ts';
+import { encodeRequest } from '../../../../common/wire.ts';
 import { everything, WINDOW_MS } from '../../../contract/series-store-probes.ts';
 import { type Cloud, Edge, PEER, startCloud, STATUS } from './receiver-cloud.ts';
 
@@ -46,6 +47,7 @@ describe('a payload that is of no use', () => {
     ['of no version', json({ kind: 'hello' }), /speaks version undefined, this one 1: upgrade/],
     ['of another version', json({ ...hello, v: 2 }), /speaks version 2, this one 1: upgrade/],
     ['of an unknown kind', json({ ...from, kind: 'goodbye' }), /unknown request goodbye/],
+    ['of another site', json({ ...hello, site: 'elsewhere' }), /belongs to another installation.*link\.site/],
     ['of no edge', json({ ...hello, edge: '' }), /edge is not an id/],
     ['of no epoch', json({ ...hello, epoch: 7 }), /epoch is not an id/],
     ['hello without a claim', json({ ...hello, claim: undefined }), /claim is not an id/],
@@ -130,4 +132,26 @@ describe('peers of older systems', () => {
     await assertRefused(cloud, Buffer.from('heartbeat'), /not JSON/);
     await assertRefused(cloud, Buffer.from('{"id": 1, "node_id": "h", "average": 2}'), /speaks version undefined/);
   });
+});
+
+test('a cloud with a site takes what names it, and nothing else, hello, parts and heartbeats alike', async (t) => {
+  const cloud = await startCloud(t, { site: 'mine' });
+  const hello = {
+    edge: 'edge-1',
+    epoch: 'epoch-1',
+    claim: 'claim-1',
+    windowMs: WINDOW_MS,
+    households: [{ household: 'h', generation: 0 }],
+  };
+  const heartbeat = { edge: 'edge-1', epoch: 'epoch-1', sentMs: 1, status: STATUS };
+  const parts = { edge: 'edge-1', epoch: 'epoch-1', claim: 'claim-1', startId: 'start-1', windowMs: WINDOW_MS, generations: {}, rows: [] };
+  const requests: LinkRequest[] = [
+    { kind: 'hello', hello },
+    { kind: 'heartbeat', heartbeat },
+    { kind: 'parts', parts },
+  ];
+  for (const request of requests) {
+    for (const site of ['', 'theirs']) await assertRefused(cloud, encodeRequest(request, site), /belongs to another installation/);
+    assert.equal((await cloud.ask(encodeRequest(request, 'mine'))).kind, request.kind);
+  }
 });

@@ -36,6 +36,7 @@ test('heartbeats go on while the edge waits for its turn to ship again', async (
   const ups: boolean[] = [];
   const heartbeat = new Heartbeat({
     edge: 'edge-1',
+    site: '',
     epoch: () => 'epoch',
     link,
     clock,
