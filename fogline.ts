@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: one line per subcommand, each calls a main.ts. The one door to `commander`. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { CommandOptions, ExportOptions } from './common/command.ts';
@@ -55,15 +56,22 @@ exported(stateful(command('export', 'write what the cloud holds as CSV or JSON l
 stateful(command('sample', 'make the synthetic households', { hidden: true })).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/sample-main.ts')).main(options)),
 );
-const parked = program.command('parked').description('households that the edge holds back').helpCommand(false);
-stateful(command('list', 'which, why, and how many rows wait', {}, parked)).action((flags: CommonFlags) =>
-  perform(flags, async (options) => (await import('./edge/server/parked-main.ts')).list(options)),
+const parked = program.command('parked').description('households and records that are held back').helpCommand(false);
+stateful(command('list', 'which households, why, how many rows wait; records that nobody can read', {}, parked)).action(
+  (flags: CommonFlags) =>
+    perform(flags, async (options) => (await import('./edge/server/parked-main.ts')).list(options, await parkedFiles(options))),
 );
 stateful(command('resume', 'go on with these, or with all', {}, parked))
   .argument('[household...]')
   .action((households: string[], flags: CommonFlags) =>
-    perform(flags, async (options) => (await import('./edge/server/parked-main.ts')).resume(options, households)),
+    perform(flags, async (options) =>
+      (await import('./edge/server/parked-main.ts')).resume(options, households, await parkedFiles(options)),
+    ),
   );
+const quarantine = program.command('quarantine').description('rows of the files that are no readings').helpCommand(false);
+stateful(command('list', 'file, line, reason and text of each', {}, quarantine)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./edge/simulator/quarantine-main.ts')).list(options)),
+);
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')
@@ -75,6 +83,11 @@ command('check', 'exit 0 when all settings are allowed', {}, config).action((fla
 );
 
 await start();
+
+/** Households that the simulator of this state has parked. */
+async function parkedFiles({ stateDir }: CommandOptions): Promise<{ household: string; reason: string }[]> {
+  return (await import('./edge/simulator/identity.ts')).readParked(join(stateDir, 'simulator'));
+}
 
 function command(name: string, description: string, options: { hidden?: boolean } = {}, parent = program): Command {
   return parent

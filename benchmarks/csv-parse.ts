@@ -68,6 +68,7 @@ function readStream(path: string): number {
     chunkBytes: CHUNK_BYTES_MAX,
     firstPass: 0,
     onRejected: () => undefined,
+    onOpenEnd: () => undefined,
   });
   stream.start();
   let rows = 0;

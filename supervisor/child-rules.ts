@@ -9,6 +9,8 @@ export interface ChildExit {
   signal: string | null;
   /** Milliseconds it lived after it had said that it is ready; null when it never said so. */
   readyForMs: number | null;
+  /** True when it had said that its work is done. */
+  saidFinished: boolean;
 }
 
 export const RESTART_FIRST_MS = 200;
@@ -22,10 +24,11 @@ export type Verdict = { kind: 'restart'; waitMs: number; failures: number } | { 
 
 /**
  * @param failures ends in a row without a healthy life, before this one
- * @param mayFinish exit 0 means that its work is done, not that it stopped by mistake
+ * @param mayFinish exit 0 means that its work is done, not that it stopped by mistake; so does exit 1 after it has said so: then
+ *   something was left out, which it has named
  */
 export function judgeExit(exit: ChildExit, failures: number, mayFinish: boolean): Verdict {
-  if (exit.code === EXIT.ok && mayFinish) return { kind: 'finished' };
+  if (mayFinish && (exit.code === EXIT.ok || (exit.code === EXIT.failed && exit.saidFinished))) return { kind: 'finished' };
   if (exit.code === EXIT.usage || exit.code === EXIT.data) return { kind: 'gave_up', exitCode: exit.code };
   const healthy = exit.readyForMs !== null && exit.readyForMs >= HEALTHY_AFTER_MS;
   const inARow = healthy ? 1 : failures + 1;

@@ -46,6 +46,7 @@ export class Child {
   private readonly listener: ChildListener;
   private readonly stopping = new AbortController();
   private readyAtMs: number | undefined;
+  private saidFinished = false;
   private ended: Promise<ChildEnd> = Promise.resolve({ kind: 'stopped' });
 
   constructor(plan: ChildPlan, clock: Clock, listener: ChildListener) {
@@ -101,7 +102,7 @@ export class Child {
     try {
       const { code, signal } = await this.spawnAndWait(log);
       const readyForMs = this.readyAtMs === undefined ? null : this.clock.monotonicMs() - this.readyAtMs;
-      return { exit: { code, signal, readyForMs }, message: lastWords(log, logBegin) };
+      return { exit: { code, signal, readyForMs, saidFinished: this.saidFinished }, message: lastWords(log, logBegin) };
     } finally {
       closeSync(log);
     }
@@ -110,6 +111,7 @@ export class Child {
   private spawnAndWait(log: number): Promise<{ code: number | null; signal: string | null }> {
     const [program = '', ...args] = this.plan.command;
     this.readyAtMs = undefined;
+    this.saidFinished = false;
     return new Promise((resolve) => {
       const child = spawn(program, args, { detached: true, stdio: ['pipe', 'pipe', log], env: this.environment() });
       this.pid = child.pid;
@@ -141,6 +143,7 @@ export class Child {
     const event = parseEvent(line);
     if (event === undefined) return;
     if (event.event === 'ready') this.readyAtMs = this.clock.monotonicMs();
+    if (event.event === 'finished') this.saidFinished = true;
     this.listener.onEvent(event);
   }
 

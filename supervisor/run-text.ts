@@ -89,12 +89,15 @@ export function summaryText(summary: Summary): string {
   const head = summary.exitCode === 0 ? 'replay finished' : 'ended';
   const words = [plural(summary.households, 'household'), `${plural(summary.published, 'reading')} published`];
   if (summary.readings !== null) words.push(`${countText(summary.readings)} stored`);
+  if (summary.unreadable > 0) words.push(`${plural(summary.unreadable, 'record')} unreadable`);
   words.push(
     `${summary.quarantined} quarantined`,
     `${summary.queued} queued`,
     plural(summary.restarts, 'restart'),
     durationText(summary.seconds),
   );
-  const parked = summary.parked.map(({ household, reason }) => `\n  parked: ${household}: ${reason}`);
-  return `${head}: ${words.join(', ')}${parked.join('')}`;
+  const lines = summary.parked.map(({ household, reason }) => `parked: ${household}: ${reason}`);
+  if (summary.quarantined > 0) lines.push('rows that are no readings: npx fogline quarantine list');
+  if (summary.parked.length > 0 || summary.unreadable > 0) lines.push('what is held back: npx fogline parked list');
+  return [`${head}: ${words.join(', ')}`, ...lines].join('\n  ');
 }

@@ -67,7 +67,10 @@ export interface Summary {
   /** Readings that the cloud holds, all runs of this state; null when it can't be asked. */
   readings: number | null;
   published: number;
+  /** Rows of the files that are no readings. */
   quarantined: number;
+  /** Records of the topic that nobody can use, all runs of this state. */
+  unreadable: number;
   /** Parts not acknowledged yet. */
   queued: number;
   parked: readonly { household: string; reason: string }[];
@@ -90,6 +93,7 @@ export function summaryOf(view: RunView, end: { readings: number | null; seconds
     readings: end.readings,
     published: view.finished?.published ?? view.progress?.published ?? 0,
     quarantined: view.finished?.quarantined ?? view.progress?.quarantined ?? 0,
+    unreadable: view.edge?.unreadable ?? 0,
     queued: (view.edge?.queued ?? 0) + (view.edge?.sent ?? 0),
     parked: parkedOf(view),
     restarts: restartsOf(view),

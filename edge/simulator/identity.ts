@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError } from '../../common/errors.ts';
+import { type OpenEnd, placeOf, standsAsRead } from './models/gem-house-csv.ts';
 import { earliestSecondMs, type HouseholdFolder, METER, sourceOf } from './models/household-folder.ts';
 import { readStateFile, saveStateFile } from './state-file.ts';
 
@@ -22,8 +23,11 @@ export interface Identity {
   parked: Record<string, string>;
   /** Rises when a parked household is back: the run is another one then. */
   revision: number;
+  /** Last rows that were read without a line end, by household. */
+  openEnds?: Record<string, OpenEnd>;
 }
 
+const IDENTITY_FILE = 'identity.json';
 /** A pass begins at a full minute, so that a day in files is a day in the loop. */
 const PASS_ALIGNED_MS = 60_000;
 
@@ -37,7 +41,7 @@ export class IdentityFile {
   private readonly path: string;
 
   constructor(stateFolder: string) {
-    this.path = join(stateFolder, 'identity.json');
+    this.path = join(stateFolder, IDENTITY_FILE);
   }
 
   /**
@@ -47,7 +51,7 @@ export class IdentityFile {
   establish(options: IdentityOptions): Identity {
     const saved = readStateFile(this.path);
     const wanted = newIdentity(options);
-    const identity = saved === undefined ? wanted : this.fit(saved as unknown as Identity, wanted);
+    const identity = saved === undefined ? wanted : this.fit(saved as unknown as Identity, wanted, options.folder);
     saveStateFile(this.path, identity);
     return identity;
   }
@@ -57,7 +61,15 @@ export class IdentityFile {
     saveStateFile(this.path, identity);
   }
 
-  private fit(saved: Identity, wanted: Identity): Identity {
+  /** R1: a row that was published may not change afterwards, so the next start looks at this one again. */
+  noteOpenEnd(identity: Identity, household: string, end: OpenEnd): void {
+    const known = identity.openEnds?.[household];
+    if (known?.offset === end.offset && known.text === end.text) return;
+    identity.openEnds = { ...identity.openEnds, [household]: end };
+    saveStateFile(this.path, identity);
+  }
+
+  private fit(saved: Identity, wanted: Identity, folder: HouseholdFolder): Identity {
     const differs = differenceOf(saved, wanted);
     if (differs !== undefined) {
       throw new ConfigError(
@@ -65,8 +77,10 @@ export class IdentityFile {
         'begin anew with --fresh (the old state is kept aside), or name another --state DIR',
       );
     }
-    const back = Object.keys(saved.parked).filter((household) => household in wanted.sources);
+    const cut = cutRows(saved, folder);
+    const back = Object.keys(saved.parked).filter((household) => household in wanted.sources && !(household in cut));
     for (const household of back) delete saved.parked[household];
+    Object.assign(saved.parked, cut);
     const revision = back.length === 0 ? saved.revision : saved.revision + 1;
     return { ...saved, revision, sources: { ...saved.sources, ...wanted.sources } };
   }
@@ -93,6 +107,28 @@ function differenceOf(saved: Identity, wanted: Identity): string | undefined {
   }
   const gone = Object.keys(saved.sources).find((household) => !(household in wanted.sources) && !(household in saved.parked));
   return gone === undefined ? undefined : `the file of household ${gone} is missing`;
+}
+
+/** Households whose last row was cut when it was read and reads otherwise now, with the reason. */
+function cutRows({ openEnds = {} }: Identity, { files }: HouseholdFolder): Record<string, string> {
+  const cut: Record<string, string> = {};
+  for (const { household, path } of files) {
+    const end = openEnds[household];
+    if (end === undefined || standsAsRead(path, end)) continue;
+    cut[household] = `${placeOf(path, end.line)} had no line end when it was published, and reads otherwise now: begin anew with --fresh`;
+  }
+  return cut;
+}
+
+/** Households set aside by the simulator, for people. */
+export function parkedOf(identity: Pick<Identity, 'parked'>): { household: string; reason: string }[] {
+  return Object.entries(identity.parked).map(([household, reason]) => ({ household, reason }));
+}
+
+/** Those of a state, from outside of the simulator; none where there is no identity. */
+export function readParked(stateFolder: string): { household: string; reason: string }[] {
+  const saved = readStateFile(join(stateFolder, IDENTITY_FILE)) as unknown as Identity | undefined;
+  return saved?.parked === undefined ? [] : parkedOf(saved);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** `fogline simulate`: replays households into the topic, once, and ends. */
+/** `fogline simulate`: replays households into the topic, once, and ends; with exit code 1 when a household had to be parked. */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBroker } from '../../common/broker/open-broker.ts';
@@ -10,7 +10,7 @@ import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
-import { IdentityFile, runIdOf } from './identity.ts';
+import { IdentityFile, parkedOf, runIdOf } from './identity.ts';
 import { openHouseholdFolder } from './models/household-folder.ts';
 import { BadRowError } from './models/household-stream.ts';
 import { TopicWriter } from './models/topic-writer.ts';
@@ -28,6 +28,7 @@ export async function main(options: CommandOptions): Promise<number> {
   mkdirSync(stateFolder, { recursive: true });
   const identityFile = new IdentityFile(stateFolder);
   const plan = await planRun(config, stateDir, identityFile);
+  for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();
   const writer = new TopicWriter({
@@ -37,24 +38,30 @@ export async function main(options: CommandOptions): Promise<number> {
     run: plan.run,
     t0Ms: plan.identity.t0Ms,
     markTicks: config.simulation.mark_seconds,
+    passTicks: plan.range.passMs === undefined ? undefined : plan.range.passMs / MS_PER_SECOND,
     bufferRecordsMax: config.simulation.buffer_records,
     clock: systemClock,
     random: seededRandom(seedOf(randomId())),
     logger,
     signal,
   });
-  const reporter = json ? jsonReporter(plan, writer, quarantine) : textReporter(plan);
+  const reporter = json ? jsonReporter(plan, writer, quarantine) : textReporter(plan, quarantine);
   try {
     await writer.open();
+    if (writer.hasEnded || firstPassOf(plan, writer) > 0) quarantine.takeCount(plan.run);
     reporter.ready();
-    if (!writer.hasEnded && !(await replay(options, plan, writer, quarantine, identityFile, reporter.progress))) return EXIT.ok;
+    const progress = (its: Progress) => {
+      quarantine.flush();
+      reporter.progress(its);
+    };
+    if (!writer.hasEnded && !(await replay(options, plan, writer, quarantine, identityFile, progress))) return EXIT.ok;
     reporter.finished();
   } finally {
     reporter.close();
     quarantine.flush();
     await writer.stop();
   }
-  return EXIT.ok;
+  return Object.keys(plan.identity.parked).length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 async function planRun(config: Config, stateDir: string, identityFile: IdentityFile): Promise<Plan> {
@@ -73,30 +80,37 @@ async function planRun(config: Config, stateDir: string, identityFile: IdentityF
   return { folder, identity, range, untilSeconds, run: runIdOf(identity, folder, range.endMs) };
 }
 
+/** The pass of a loop in which the run goes on: those before it are published. */
+function firstPassOf({ range }: Plan, writer: TopicWriter): number {
+  return range.passMs === undefined ? 0 : Math.floor((writer.resumeTick * MS_PER_SECOND) / range.passMs);
+}
+
 /** Runs the scenario and puts the end marks. False when it was told to stop. */
 async function replay(
   { config, signal }: CommandOptions,
-  { folder, identity, range, untilSeconds }: Plan,
+  plan: Plan,
   writer: TopicWriter,
   quarantine: Quarantine,
   identityFile: IdentityFile,
   progress: (progress: Progress) => void,
 ): Promise<boolean> {
+  const { folder, identity, range, untilSeconds, run } = plan;
   const logger = openLogger('simulate', processEnvironment().logLevel);
   const speed = speedFactor(config);
   const file = config.simulation.collect_file;
   const collected = file === '' ? undefined : createWriteStream(file);
   const startTick = Math.floor((range.startMs - range.t0Ms) / MS_PER_SECOND);
   const summary = await runScenario({
-    files: folder.files.filter(({ scan }) => scan.readings !== undefined),
+    files: folder.files.filter(({ household }) => !(household in identity.parked)),
     household: {
       range,
       households: folder.files.length,
-      firstPass: range.passMs === undefined ? 0 : Math.floor((writer.resumeTick * MS_PER_SECOND) / range.passMs),
+      firstPass: firstPassOf(plan, writer),
       onRejected: (path, row) => {
         if (config.simulation.on_bad_row === 'fail') throw new BadRowError(path, row);
         quarantine.add(path, row);
       },
+      onOpenEnd: (household, end) => identityFile.noteOpenEnd(identity, household, end),
       onParked: (household, reason) => {
         logger.error({ household, reason }, 'household parked: its file can not be read on; the others go on');
         identityFile.park(identity, household, reason);
@@ -116,6 +130,7 @@ async function replay(
   if (!summary.completed || signal.aborted) return false;
   if (summary.laggingTicks > 0)
     logger.info({ seconds: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
+  quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return !signal.aborted;
 }

@@ -3,7 +3,7 @@ import cliProgress from 'cli-progress';
 import { printEvent } from '../../common/child-events.ts';
 import { isoTime } from '../../common/iso-time.ts';
 import type { Progress } from './cosim/progress.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, parkedOf } from './identity.ts';
 import type { HouseholdFolder } from './models/household-folder.ts';
 import type { RunRange } from './models/household-stream.ts';
 import type { TopicWriter } from './models/topic-writer.ts';
@@ -55,7 +55,7 @@ export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writ
         quarantined: quarantine.count,
       }),
     finished: () => {
-      const parked = Object.entries(identity.parked).map(([household, reason]) => ({ household, reason }));
+      const parked = parkedOf(identity);
       printEvent({ event: 'finished', part: 'simulate', run, published: writer.published, quarantined: quarantine.count, parked });
     },
     close: () => undefined,
@@ -63,7 +63,7 @@ export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writ
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
-export function textReporter({ folder, identity, untilSeconds }: Plan): Reporter {
+export function textReporter({ folder, identity, untilSeconds }: Plan, quarantine: Quarantine): Reporter {
   const kind = folder.isSynthetic ? 'synthetic ' : '';
   const title = `${folder.files.length} ${kind}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
   const isTerminal = process.stdout.isTTY === true;
@@ -86,6 +86,8 @@ export function textReporter({ folder, identity, untilSeconds }: Plan): Reporter
       if (isTerminal) bar.update(untilSeconds);
       bar.stop();
       process.stdout.write('replay finished: everything is in the topic\n');
+      if (quarantine.count > 0) process.stdout.write(`${quarantine.count} rows quarantined: fogline quarantine list\n`);
+      for (const { household, reason } of parkedOf(identity)) process.stdout.write(`parked: ${household}: ${reason}\n`);
     },
     close: () => bar.stop(),
   };

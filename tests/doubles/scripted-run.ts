@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type ChildEvent, printEvent } from '../../common/child-events.ts';
 import type { CommandOptions } from '../../common/command.ts';
-import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { ConfigError, EXIT, OperatingError } from '../../common/errors.ts';
 import { type CommonFlags, runCommand } from '../../common/run-command.ts';
 import { main } from '../../supervisor/main.ts';
 
@@ -58,7 +58,7 @@ async function play(part: Part, options: CommandOptions): Promise<number> {
     writeFileSync(marker(options, `${part}-was-killed`), '');
     process.kill(process.pid, 'SIGKILL');
   }
-  if (part === 'sample' || (part === 'simulate' && behaviour !== 'goes_on')) return 0;
+  if (part === 'sample' || (part === 'simulate' && behaviour !== 'goes_on')) return behaviour === 'parks' ? EXIT.failed : EXIT.ok;
   if (behaviour === 'does_not_stop') await new Promise(() => {});
   if (!options.signal.aborted) await new Promise((resolve) => options.signal.addEventListener('abort', resolve));
   writeFileSync(marker(options, `${part}-stopped`), `${process.hrtime.bigint()}`);
@@ -100,7 +100,8 @@ function replayEvents(): ChildEvent[] {
   ];
   const counts = { published: 42, quarantined: 1 };
   events.push({ event: 'progress', part: 'simulate', simulatedSeconds: 30, untilSeconds: 60, speed: 60, etaSeconds: 1, ...counts });
-  if (script.simulate !== 'goes_on') events.push({ event: 'finished', part: 'simulate', run: RUN_ID, ...counts, parked: [] });
+  const parked = script.simulate === 'parks' ? [{ household: 'h2', reason: 'h2.csv can not be opened' }] : [];
+  if (script.simulate !== 'goes_on') events.push({ event: 'finished', part: 'simulate', run: RUN_ID, ...counts, parked });
   return events;
 }
 

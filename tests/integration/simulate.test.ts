@@ -150,7 +150,8 @@ test('a whole run: every row once, marks, end marks, the events for programs', a
     ends,
     before.map(() => 1),
   );
-  assert.equal(finished(replay(state)).run, run, 'a finished run is told again');
+  const again = finished(replay(state));
+  assert.deepEqual([again.run, again.quarantined], [run, 4], 'a finished run is told again');
   assert.deepEqual(await topicOf(state), before, 'and nothing of it published again');
 });
 
@@ -220,7 +221,7 @@ test('what can not be replayed is refused with what to do', () => {
     ['another start on the same state', replay(used, '--start', '10'), 2, /starts at 0 s, not at 10 s[\s\S]*--fresh/],
     ['a folder without a file', simulate(newState(), ['--data', empty]), 4, /has no CSV file/],
     ['a folder that is not there', simulate(newState(), ['--data', join(folder, 'nowhere')]), 4, /can not be read/],
-    ['another format', simulate(newState(), ['--data', foreign]), 4, /meter\.csv, line 2, is not a Gem House header/],
+    ['another format', simulate(newState(), ['--data', foreign]), 4, /meter\.csv, line 1, is not a Gem House header: "time,meterusage"/],
     [
       'a bad row where none may be',
       replay(newState(), '--set', 'simulation.on_bad_row=fail'),
@@ -232,6 +233,26 @@ test('what can not be replayed is refused with what to do', () => {
     assert.equal(status, code, `${name}: ${stderr}`);
     assert.match(stderr, message, name);
   }
+});
+
+test('a household that had to be parked makes the exit code 1, each time; the others are in the topic', async () => {
+  const [dir, state] = [join(folder, 'parks'), newState()];
+  const rows = (household: string) => join(dir, `${household}.csv`);
+  mkdirSync(dir);
+  for (const name of readdirSync(data).slice(0, 2)) writeFileSync(join(dir, name), readFileSync(join(data, name)));
+  const whole = readFileSync(rows('home-2'), 'utf8');
+  writeFileSync(rows('home-2'), whole.slice(0, -2));
+  const first = finished(simulate(state, ['--data', dir, '--speed', 'max']));
+  writeFileSync(rows('home-2'), whole);
+  for (const time of ['first', 'second']) {
+    const { status, events, stderr } = simulate(state, ['--data', dir, '--speed', 'max']);
+    assert.equal(status, 1, `${time} time: ${stderr}`);
+    const last = events.at(-1);
+    assert.ok(last?.event === 'finished');
+    assert.deepEqual([last.published, last.parked.map(({ household }) => household)], [first.published, ['home-2']]);
+  }
+  const ends = (await topicOf(state)).flat().filter((value) => value.includes(`"end":true`) && value.includes('home-2'));
+  assert.equal(ends.length, 1, 'the first run ended with it, the second one without');
 });
 
 test('a run far beyond the data ends with the data, at any speed', () => {

@@ -87,7 +87,7 @@ test('a run to the end: exit 0, one summary line of JSON, the parts stopped in o
   assert.equal(code, 0, stderr);
   const { seconds, ...summary } = summaryIn(stdout);
   assert(seconds > 0);
-  const expected = { event: 'summary', run: 'run-1', households: 2, readings: 42, published: 42, quarantined: 1, queued: 0 };
+  const expected = { event: 'summary', run: 'run-1', households: 2, readings: 42, published: 42, quarantined: 1, unreadable: 0, queued: 0 };
   assert.deepEqual(summary, { ...expected, parked: [], restarts: 0, exitCode: 0 });
   const stoppedAt = (part: string) => BigInt(readFileSync(join(state, `${part}-stopped`), 'utf8'));
   assert(stoppedAt('edge') < stoppedAt('cloud'), 'the edge stops before the cloud');
@@ -128,6 +128,18 @@ test('a parked household is named and makes the exit code 1', async () => {
   const { code, stdout } = await run(newState(), { edge: 'parks' });
   assert.equal(code, 1);
   assert.match(stdout, /parked: h1: second source/);
+});
+
+test('a simulator that has parked a household ends with exit code 1, and is not started again', async () => {
+  const state = newState();
+  const { code, stdout, stderr } = await run(state, { simulate: 'parks' }, '--json');
+  assert.equal(code, 1, stderr);
+  const { parked, restarts, exitCode } = summaryIn(stdout);
+  assert.deepEqual(
+    { parked, restarts, exitCode },
+    { parked: [{ household: 'h2', reason: 'h2.csv can not be opened' }], restarts: 0, exitCode: 1 },
+  );
+  assert.equal(readFileSync(join(state, 'simulate-starts'), 'utf8').trim().split('\n').length, 1);
 });
 
 test('a finished state is served again; --fresh keeps it aside', async () => {

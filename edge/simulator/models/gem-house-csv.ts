@@ -10,7 +10,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { OperatingError } from '../../../common/errors.ts';
-import { type AcceptedRow, acceptRow, type Columns, columnsOf } from './gem-house-row.ts';
+import { type AcceptedRow, acceptRow, type Columns, columnsOf, isHeader } from './gem-house-row.ts';
 
 export interface GemHouseRow extends AcceptedRow {
   kind: 'row';
@@ -29,12 +29,23 @@ export interface RejectedRow {
 
 export type GemHouseItem = GemHouseRow | RejectedRow;
 
+/** A last line without its end: more of it may come, and then it means something else. */
+export interface OpenEnd {
+  line: number;
+  /** Byte of the file where it begins. */
+  offset: number;
+  /** A character for each byte. */
+  text: string;
+}
+
 /** Bytes read at once from one file. Larger ones make csv-parse slower. */
 export const CHUNK_BYTES_MAX = 64 * 1024;
 /** Bytes of the longest line that is looked at. */
 const LINE_BYTES_MAX = 1 << 20;
 /** Characters of a rejected line that are kept. */
 const RAW_LENGTH_MAX = 1_000;
+/** Characters that are shown of a line which is no header. */
+const SHOWN_LENGTH_MAX = 80;
 
 const LF = 10;
 const CR = 13;
@@ -48,6 +59,8 @@ let buffer = Buffer.allocUnsafe(CHUNK_BYTES_MAX);
 
 export class GemHouseReader {
   readonly path: string;
+  /** Known at the end of the file. */
+  openEnd: OpenEnd | undefined;
   private readonly chunkBytes: number;
   /** Offset of the first byte not yet read as a row. */
   private offset = 0;
@@ -114,8 +127,18 @@ export class GemHouseReader {
     }
     this.lines = undefined;
     this.next = 0;
+    if (this.atEnd) this.openEnd = this.openEndOf(chunk);
     this.records = chunk.indexOf(QUOTE) < 0 ? parse(chunk, UNQUOTED) : this.splitQuoted(chunk);
     return true;
+  }
+
+  private openEndOf(chunk: Buffer): OpenEnd | undefined {
+    const bytes = chunk.subarray(chunk.lastIndexOf(LF) + 1);
+    const text = bytes.toString('latin1');
+    if (text === '' || text === '\r') return undefined;
+    let ends = 0;
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) ends++;
+    return { line: this.line + ends + 1, offset: this.offset - bytes.length, text };
   }
 
   private splitQuoted(chunk: Buffer): string[][] {
@@ -126,13 +149,14 @@ export class GemHouseReader {
 
   /** Whole lines from the offset on; at the end of the file also a last one without a line end. */
   private readLines(): Buffer {
-    const file = openFile(this.path);
+    const place = this.offset === 0 ? this.path : placeOf(this.path, this.line + 1);
+    const file = openFile(place, this.path);
     try {
-      if (fstatSync(file).size < this.offset) throw unreadable(this.path, 'became shorter while it was read');
+      if (fstatSync(file).size < this.offset) throw unreadable(place, 'is gone: the file became shorter while it was read');
       if (this.offset === 0)
-        this.offset = readBytes(this.path, file, 0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+        this.offset = readBytes(place, file, 0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
       for (let wanted = this.chunkBytes; ; wanted *= 2) {
-        const bytes = readBytes(this.path, file, this.offset, wanted);
+        const bytes = readBytes(place, file, this.offset, wanted);
         this.atEnd = bytes.length < wanted;
         const whole = this.atEnd ? bytes.length : bytes.lastIndexOf(LF) + 1;
         // The first chunk holds the title line and the header.
@@ -141,7 +165,7 @@ export class GemHouseReader {
           this.offset += whole;
           return bytes.subarray(0, whole);
         }
-        if (wanted >= LINE_BYTES_MAX) throw unreadable(this.path, `has a line of more than ${LINE_BYTES_MAX} bytes`);
+        if (wanted >= LINE_BYTES_MAX) throw tooLong(placeOf(this.path, this.line + 1), LINE_BYTES_MAX);
       }
     } finally {
       closeSync(file);
@@ -155,19 +179,46 @@ export class GemHouseReader {
  * @throws OperatingError DATA_UNREADABLE for a file without a Gem House header
  */
 export function headerOf(path: string, start: Buffer): { columns: Columns; headerLines: number; headerBytes: number } {
-  if (start.length === 0) throw unreadable(path, 'is empty');
+  if (start.length === 0) throw unreadable(placeOf(path, 1), 'is empty, like the whole file');
+  const lines: string[] = [];
   let headerBytes = 0;
-  for (let headerLines = 1; headerLines <= 2; headerLines++) {
+  while (lines.length < 2 && headerBytes < start.length) {
     const end = start.indexOf(LF, headerBytes);
     const line = start.toString('utf8', headerBytes, end < 0 ? start.length : end).replace(/\r$/, '');
     headerBytes = end < 0 ? start.length : end + 1;
+    const headerLines = lines.push(line);
     const header = splitLine(line) ?? [];
-    if (!header.includes('timestamp')) continue;
+    if (!isHeader(header)) continue;
     const columns = columnsOf(header);
-    if (typeof columns === 'string') throw unreadable(`${path}, line ${headerLines},`, `has ${columns}`);
+    if (typeof columns === 'string') throw unreadable(placeOf(path, headerLines), `has ${columns}`);
     return { columns, headerLines, headerBytes };
   }
-  throw unreadable(`${path}, line 2,`, 'is not a Gem House header');
+  // A title has no columns; what has some was meant as the header.
+  const at = lines[0]?.includes(',') === true ? 1 : 2;
+  const shown = JSON.stringify((lines[at - 1] ?? '').slice(0, SHOWN_LENGTH_MAX));
+  throw unreadable(placeOf(path, at), `is not a Gem House header: ${shown}`);
+}
+
+/** True when the line that had no end is still the same, with its end or without. */
+export function standsAsRead(path: string, { offset, text }: OpenEnd): boolean {
+  const line = Buffer.from(text, 'latin1');
+  const file = openFile(path, path);
+  try {
+    const bytes = readBytes(path, file, offset, line.length + 2);
+    const rest = bytes.subarray(line.length).toString('latin1');
+    return bytes.subarray(0, line.length).equals(line) && (rest === '' || rest.startsWith('\n') || rest.startsWith('\r'));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** How a line of a file is named to people. */
+export function placeOf(path: string, line: number): string {
+  return `${path}, line ${line},`;
+}
+
+export function tooLong(place: string, bytesMax: number): OperatingError {
+  return unreadable(place, `is a line of more than ${bytesMax} bytes`);
 }
 
 /** Fields of a line, which may have quotes; undefined when a quote is not closed. */
@@ -193,16 +244,16 @@ function linesOf(chunk: Buffer): string[] {
   return lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
 }
 
-export function openFile(path: string): number {
+export function openFile(place: string, path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {
-    throw unreadable(path, 'can not be opened', cause);
+    throw inaccessible(place, 'can not be opened', cause);
   }
 }
 
 /** Up to `length` bytes, in a buffer that the next call overwrites. Fewer only at the end of the file. */
-export function readBytes(path: string, file: number, offset: number, length: number): Buffer {
+export function readBytes(place: string, file: number, offset: number, length: number): Buffer {
   if (buffer.length < length) buffer = Buffer.allocUnsafe(length);
   let filled = 0;
   try {
@@ -212,15 +263,27 @@ export function readBytes(path: string, file: number, offset: number, length: nu
       filled += count;
     }
   } catch (cause) {
-    throw unreadable(path, 'can not be read', cause);
+    throw inaccessible(place, 'can not be read', cause);
   }
   return buffer.subarray(0, filled);
 }
 
-export function unreadable(place: string, what: string, cause?: unknown): OperatingError {
+/** What is in the file is of no use. */
+export function unreadable(place: string, what: string): OperatingError {
   return new OperatingError('DATA_UNREADABLE', `${place} ${what}`, {
     retryable: false,
-    hint: 'its columns are date,timestamp,energy,power,power1,power2,power3 (data/README.md); mend it or take it out of the folder',
+    hint:
+      'its columns are date,timestamp,energy,power,power1,power2,power3 (data/README.md); mend it or take it out of the folder; ' +
+      'fogline import converts the original download',
+  });
+}
+
+/** The file itself can't be had. */
+export function inaccessible(place: string, what: string, cause: unknown): OperatingError {
+  const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new OperatingError('DATA_UNREADABLE', `${place} ${what} (${code})`, {
+    retryable: false,
+    hint: 'let this user read it, put it back if it is gone, or take it out of the folder',
     cause,
   });
 }

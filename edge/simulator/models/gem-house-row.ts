@@ -34,6 +34,11 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const ZERO = 48;
 const MINUS = 45;
 
+/** Whether a line is meant as the header, complete or not. A title names one thing at most. */
+export function isHeader(fields: readonly string[]): boolean {
+  return KNOWN_COLUMNS.filter((name) => fields.includes(name)).length >= 2;
+}
+
 /** @returns the columns, or what is wrong with the header */
 export function columnsOf(header: readonly string[]): Columns | string {
   const missing = KNOWN_COLUMNS.filter((name) => !header.includes(name));

@@ -4,7 +4,7 @@
  * by the same rule as the reader's, so the answer is exact.
  */
 import { closeSync, fstatSync } from 'node:fs';
-import { BYTE_ORDER_MARK, headerOf, openFile, readBytes, splitLine, unreadable } from './gem-house-csv.ts';
+import { BYTE_ORDER_MARK, headerOf, openFile, placeOf, readBytes, splitLine, tooLong } from './gem-house-csv.ts';
 import { acceptRow, type Columns } from './gem-house-row.ts';
 
 export interface FileScan {
@@ -32,7 +32,7 @@ interface Found {
 
 /** @throws OperatingError DATA_UNREADABLE when the file can't be read or has no Gem House header */
 export function scanFile(path: string): FileScan {
-  const file = openFile(path);
+  const file = openFile(path, path);
   try {
     const bytes = fstatSync(file).size;
     const found: Found = { minMs: Number.POSITIVE_INFINITY, maxMs: Number.NEGATIVE_INFINITY, firstLine: undefined };
@@ -42,7 +42,7 @@ export function scanFile(path: string): FileScan {
       const chunk = readBytes(path, file, offset, SCAN_BYTES);
       const atEnd = chunk.length < SCAN_BYTES;
       const whole = atEnd ? chunk.length : chunk.lastIndexOf(LF) + 1;
-      if (whole === 0 && !atEnd) throw unreadable(path, `has a line of more than ${SCAN_BYTES} bytes`);
+      if (whole === 0 && !atEnd) throw tooLong(placeOf(path, linesBefore(path, file, offset) + 1), SCAN_BYTES);
       let lines = chunk.subarray(0, whole);
       if (columns === undefined) {
         const header = headerOf(path, lines);
@@ -58,6 +58,15 @@ export function scanFile(path: string): FileScan {
   } finally {
     closeSync(file);
   }
+}
+
+function linesBefore(path: string, file: number, endOffset: number): number {
+  let lines = 0;
+  for (let offset = 0; offset < endOffset; offset += SCAN_BYTES) {
+    const chunk = readBytes(path, file, offset, Math.min(SCAN_BYTES, endOffset - offset));
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines++;
+  }
+  return lines;
 }
 
 function scanLines(lines: Buffer, columns: Columns, found: Found): void {

@@ -1,10 +1,11 @@
 /** A folder of household files: which households, what their readings span, and who their sources are. */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { yieldToEventLoop } from '../../../common/clock.ts';
 import { OperatingError } from '../../../common/errors.ts';
 import { isId } from '../../../common/ids.ts';
+import { GemHouseReader, inaccessible } from './gem-house-csv.ts';
 import { type FileScan, scanFile } from './gem-house-scan.ts';
 
 /** The one device of a Gem House household. */
@@ -29,6 +30,7 @@ export interface HouseholdFolder {
 }
 
 const MS_PER_SECOND = 1_000;
+const ENDING = '.csv';
 
 /**
  * Scans every household file of the folder.
@@ -36,10 +38,7 @@ const MS_PER_SECOND = 1_000;
  */
 export async function openHouseholdFolder(dir: string): Promise<HouseholdFolder> {
   const files: HouseholdFile[] = [];
-  for (const name of namesIn(dir)) {
-    const household = basename(name, '.csv');
-    const path = join(dir, name);
-    if (!isId(household)) throw refused(`${path} names no household`, 'rename it: letters, digits, _ and -, at most 128, then .csv');
+  for (const [household, path] of pathsIn(dir)) {
     files.push({ household, path, scan: scanFile(path) });
     await yieldToEventLoop();
   }
@@ -50,7 +49,7 @@ export async function openHouseholdFolder(dir: string): Promise<HouseholdFolder>
     minMs = Math.min(minMs, scan.readings?.minMs ?? minMs);
     maxMs = Math.max(maxMs, scan.readings?.maxMs ?? maxMs);
   }
-  if (maxMs < minMs) throw refused(`no file in ${dir} has a reading`, 'every row was rejected: compare one with data/README.md');
+  if (maxMs < minMs) throw refused(`no file in ${dir} has a reading${firstFaultIn(files)}`, 'compare a row with data/README.md');
   return { dir, files, minMs, maxMs, isSynthetic: existsSync(join(dir, SYNTHETIC_MARKER)) };
 }
 
@@ -69,6 +68,24 @@ export function sourceOf(household: string, device: string, firstLine: string, p
   return hash.digest('hex').slice(0, 8);
 }
 
+/** One file per household. What ends in .csv is meant as one: nothing of it is left out silently. */
+function pathsIn(dir: string): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const name of namesIn(dir)) {
+    const path = join(dir, name);
+    const household = name.slice(0, -ENDING.length);
+    const other = paths.get(household);
+    if (other !== undefined) throw refused(`${other} and ${path} are two files for one household`, 'keep one of them, named HOUSEHOLD.csv');
+    paths.set(household, path);
+  }
+  for (const [household, path] of paths) {
+    if (!path.endsWith(ENDING)) throw refused(`${path} does not end in ${ENDING}`, `rename it: ${household}${ENDING}`);
+    if (!isId(household)) throw refused(`${path} names no household`, 'rename it: letters, digits, _ and -, at most 128, then .csv');
+    if (!isFile(path)) throw refused(`${path} is a folder, a pipe or a device, not a file`, 'take it out of the folder');
+  }
+  return paths;
+}
+
 function namesIn(dir: string): string[] {
   let names: string[];
   try {
@@ -76,8 +93,24 @@ function namesIn(dir: string): string[] {
   } catch (cause) {
     throw refused(`${dir} can not be read`, 'name a folder that exists with --data DIR', cause);
   }
-  const isFile = (name: string) => statSync(join(dir, name), { throwIfNoEntry: false })?.isFile() === true;
-  return names.filter((name) => name.endsWith('.csv') && !name.startsWith('.') && isFile(name)).sort();
+  return names.filter((name) => name.toLowerCase().endsWith(ENDING) && !name.startsWith('.')).sort();
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (cause) {
+    throw inaccessible(path, 'can not be opened', cause);
+  }
+}
+
+/** Where to begin to look when every row was rejected. */
+function firstFaultIn(files: readonly HouseholdFile[]): string {
+  for (const { path } of files) {
+    const item = new GemHouseReader(path).read();
+    if (item?.kind === 'rejected') return `; ${path}, line ${item.line}: ${item.reason}`;
+  }
+  return '; no file has a row below its header';
 }
 
 function refused(message: string, hint: string, cause?: unknown): OperatingError {

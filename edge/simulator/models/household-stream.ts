@@ -4,7 +4,7 @@
  */
 import { OperatingError } from '../../../common/errors.ts';
 import type { Reading, SeqRange } from '../../../common/messages.ts';
-import { GemHouseReader, type GemHouseRow, type RejectedRow } from './gem-house-csv.ts';
+import { GemHouseReader, type GemHouseRow, type OpenEnd, type RejectedRow } from './gem-house-csv.ts';
 import { METER, sourceOf } from './household-folder.ts';
 
 export interface RunRange {
@@ -20,7 +20,7 @@ export interface RunRange {
 export interface HouseholdStreamOptions {
   household: string;
   path: string;
-  /** The first accepted line of the file; undefined when it has none. */
+  /** The first accepted line of the file; undefined when it has none: then only its rejected rows are told. */
   firstLine: string | undefined;
   range: RunRange;
   chunkBytes: number;
@@ -28,6 +28,8 @@ export interface HouseholdStreamOptions {
   firstPass: number;
   /** Told of each rejected row of the run; may throw BadRowError. */
   onRejected: (path: string, row: RejectedRow) => void;
+  /** Told at the end of a file whose last row had no line end. */
+  onOpenEnd: (household: string, end: OpenEnd) => void;
 }
 
 const MS_PER_SECOND = 1_000;
@@ -64,7 +66,6 @@ export class HouseholdStream {
 
   /** Reads up to the first reading of the run. */
   start(): void {
-    if (this.options.firstLine === undefined) return;
     this.nameSource();
     this.advance();
   }
@@ -109,6 +110,7 @@ export class HouseholdStream {
   private readOn(): boolean {
     const item = this.reader.read();
     if (item === undefined) {
+      if (this.reader.openEnd !== undefined && this.rejected.length === 0) this.options.onOpenEnd(this.household, this.reader.openEnd);
       this.tellRejected();
       return this.nextPass();
     }
@@ -116,6 +118,8 @@ export class HouseholdStream {
       this.rejected.push(item);
       return true;
     }
+    // A file that had no reading when the run was planned: its first one begins with the next start, which names the source.
+    if (this.options.firstLine === undefined) return false;
     const { startMs, endMs, passMs, t0Ms } = this.options.range;
     if (passMs !== undefined && item.reachedMs >= t0Ms + passMs) return this.nextPass();
     const shiftMs = passMs === undefined ? 0 : this.pass * passMs;
@@ -146,7 +150,8 @@ export class HouseholdStream {
   }
 
   private nameSource(): void {
-    this.src = sourceOf(this.household, METER, this.options.firstLine as string, this.pass);
+    const { firstLine } = this.options;
+    if (firstLine !== undefined) this.src = sourceOf(this.household, METER, firstLine, this.pass);
   }
 
   /** Rejected rows belong to the run when a row of it, or the end of the file, follows. A later pass does not tell them again. */

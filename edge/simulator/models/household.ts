@@ -9,7 +9,7 @@ import type { Reading, SeqRange } from '../../../common/messages.ts';
 import { Scheduler } from '../cosim/scheduler.ts';
 import type { CreatedEntity, OutputRequest, Outputs, Params, Simulator, SimulatorMeta } from '../cosim/simulator.ts';
 import { atTick } from '../cosim/tiered-time.ts';
-import { CHUNK_BYTES_MAX, type RejectedRow } from './gem-house-csv.ts';
+import { CHUNK_BYTES_MAX, type OpenEnd, type RejectedRow } from './gem-house-csv.ts';
 import { HouseholdStream, type RunRange } from './household-stream.ts';
 
 export interface HouseholdSimulatorOptions {
@@ -18,6 +18,8 @@ export interface HouseholdSimulatorOptions {
   households: number;
   firstPass: number;
   onRejected: (path: string, row: RejectedRow) => void;
+  /** The last row of a file has no line end: it may be cut. */
+  onOpenEnd: (household: string, end: OpenEnd) => void;
   /** A household whose file can't be read on is left out from here; the others go on. */
   onParked: (household: string, reason: string) => void;
 }
@@ -57,7 +59,7 @@ export class HouseholdSimulator implements Simulator {
   /** @param params file: path; household: id; firstLine: first accepted line, undefined when there is none */
   create(num: number, model: string, params: Params): CreatedEntity[] {
     if (num !== 1) return [];
-    const { range, households, firstPass, onRejected } = this.options;
+    const { range, households, firstPass, onRejected, onOpenEnd } = this.options;
     const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, Math.floor(CHUNK_BYTES_TOTAL / households)));
     const household = params['household'] as string;
     const options = {
@@ -68,6 +70,7 @@ export class HouseholdSimulator implements Simulator {
       chunkBytes,
       firstPass,
       onRejected,
+      onOpenEnd,
     };
     const entity = { stream: new HouseholdStream(options), last: undefined, readings: [], skipped: undefined };
     this.entities.push(entity);

@@ -125,9 +125,9 @@ export class PartitionProducer {
 
   private acknowledge(batch: readonly QueuedRecord[], endOffset: number): void {
     const { resume } = this.options;
-    for (const { meaning } of batch) {
-      if (meaning.kind === 'reading') resume.ackReading(meaning.source);
-      else if (meaning.kind === 'skip') resume.ackSkip(meaning.source);
+    for (const { meaning, tick } of batch) {
+      if (meaning.kind === 'reading') resume.ackReading(meaning.source, tick);
+      else if (meaning.kind === 'skip') resume.ackSkip(meaning.source, tick);
       else if (meaning.kind === 'mark') resume.ackMark(meaning.timeMs);
       else if (meaning.kind === 'end') resume.ackEnd(meaning.run);
     }

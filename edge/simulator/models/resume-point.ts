@@ -17,13 +17,18 @@ export interface AckedSource {
   seq: number;
 }
 
+interface KnownSource extends AckedSource {
+  /** Simulated second of the last acknowledged seq. */
+  tick: number;
+}
+
 interface ResumeState {
   version: 1;
   /** The log that acknowledged, and its end then: in another log nothing is published. */
   logId: string;
   endOffset: number;
-  /** Last acknowledged seq of each source, as [household, device, src, seq]. A skipped range counts as acknowledged. */
-  acked: [string, string, string, number][];
+  /** Last acknowledged seq of each source, as [household, device, src, seq, tick]. A skipped range counts as acknowledged. */
+  acked: [string, string, string, number, number][];
   /** Readings acknowledged. */
   published: number;
   /** Greatest simulated instant whose mark is acknowledged. */
@@ -39,9 +44,9 @@ const ENDED_MAX = 100;
 export class ResumePoint {
   private readonly path: string;
   private state: ResumeState;
-  private readonly acked = new Map<string, AckedSource>();
+  private readonly acked = new Map<string, KnownSource>();
   /** The source last asked for, by household: found without making a key. */
-  private readonly recent = new Map<string, AckedSource>();
+  private readonly recent = new Map<string, KnownSource>();
 
   constructor(stateFolder: string, partition: number) {
     this.path = join(stateFolder, `resume-${partition}.json`);
@@ -58,7 +63,8 @@ export class ResumePoint {
     this.state = fits ? saved : emptyState(log.logId);
     this.acked.clear();
     this.recent.clear();
-    for (const [household, device, src, seq] of this.state.acked) this.acked.set(keyOf(household, src), { household, device, src, seq });
+    for (const [household, device, src, seq, tick] of this.state.acked)
+      this.acked.set(keyOf(household, src), { household, device, src, seq, tick: tick ?? 0 });
     return fits;
   }
 
@@ -87,15 +93,27 @@ export class ResumePoint {
     return this.state.ended.includes(run);
   }
 
-  ackReading(source: AckedSource): void {
-    this.ackSkip(source);
+  ackReading(source: AckedSource, tick: number): void {
+    this.ackSkip(source, tick);
     this.state.published++;
   }
 
-  ackSkip({ household, device, src, seq }: AckedSource): void {
+  ackSkip({ household, device, src, seq }: AckedSource, tick: number): void {
     const known = this.find(household, src);
-    if (known === undefined) this.acked.set(keyOf(household, src), { household, device, src, seq });
-    else known.seq = Math.max(known.seq, seq);
+    if (known === undefined) this.acked.set(keyOf(household, src), { household, device, src, seq, tick });
+    else {
+      known.seq = Math.max(known.seq, seq);
+      known.tick = Math.max(known.tick, tick);
+    }
+  }
+
+  /** Sources whose last seq lies before the tick are not asked for again: a loop makes new ones for ever. */
+  forgetBefore(tick: number): void {
+    for (const [key, source] of this.acked) {
+      if (source.tick >= tick) continue;
+      this.acked.delete(key);
+      if (this.recent.get(source.household) === source) this.recent.delete(source.household);
+    }
   }
 
   ackMark(timeMs: number): void {
@@ -109,11 +127,11 @@ export class ResumePoint {
   save(endOffset: number, resumeTick: number): void {
     this.state.endOffset = endOffset;
     this.state.resumeTick = resumeTick;
-    this.state.acked = Array.from(this.acked.values(), ({ household, device, src, seq }) => [household, device, src, seq]);
+    this.state.acked = Array.from(this.acked.values(), ({ household, device, src, seq, tick }) => [household, device, src, seq, tick]);
     saveStateFile(this.path, this.state);
   }
 
-  private find(household: string, src: string): AckedSource | undefined {
+  private find(household: string, src: string): KnownSource | undefined {
     const recent = this.recent.get(household);
     if (recent?.src === src) return recent;
     const source = this.acked.get(keyOf(household, src));

@@ -32,6 +32,8 @@ export interface TopicWriterOptions {
   t0Ms: number;
   /** Ticks between marks. */
   markTicks: number;
+  /** Length of a pass of a looped data set; undefined without a loop. Each pass has sources of its own. */
+  passTicks: number | undefined;
   /** Records that may wait for the broker; beyond it a step waits. */
   bufferRecordsMax: number;
   clock: Clock;
@@ -51,6 +53,8 @@ export class TopicWriter implements Simulator {
   /** When the next mark is due; null while there is no reading since the last one. */
   private markTick: number | null = null;
   private roomWanted: (() => void) | undefined;
+  /** Passes before this one are forgotten. */
+  private firstKeptPass = 0;
 
   constructor(options: TopicWriterOptions) {
     this.options = options;
@@ -66,7 +70,10 @@ export class TopicWriter implements Simulator {
       const resume = new ResumePoint(stateFolder, partition);
       if (!resume.load(await broker.logState(POWER_TOPIC, partition))) logger.debug({ partition }, 'no resume point for this log');
       const retry = new RetrySchedule(RETRY_BASE_MS, RETRY_CAP_MS, random);
-      const onRoom = () => this.roomWanted?.();
+      const onRoom = () => {
+        this.forgetPasses();
+        this.roomWanted?.();
+      };
       this.partitions.push({ resume, producer: new PartitionProducer({ broker, partition, resume, clock, logger, retry, onRoom }) });
     }
   }
@@ -182,6 +189,19 @@ export class TopicWriter implements Simulator {
     const { producer } = this.partitions[partition] as Partition;
     producer.throwFailure();
     producer.add({ record: { key, value }, tick, meaning }, this.options.signal);
+  }
+
+  /**
+   * A restarted run begins with the pass of the resume tick. The one before it is kept too: an end mark names it for a household that
+   * has no reading in the newest one yet.
+   */
+  private forgetPasses(): void {
+    const { passTicks } = this.options;
+    if (passTicks === undefined) return;
+    const firstKept = Math.floor(this.resumeTick / passTicks) - 1;
+    if (firstKept <= this.firstKeptPass) return;
+    this.firstKeptPass = firstKept;
+    for (const { resume } of this.partitions) resume.forgetBefore(firstKept * passTicks);
   }
 
   private get isFull(): boolean {

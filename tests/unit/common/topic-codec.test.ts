@@ -135,6 +135,12 @@ test('what nobody can use is unreadable with the reason, never an exception', ()
     ['a skip with a spoilt id', { v: 1, skip: { ...skip, src: '' } }, /skip: household, device or src/],
     ['a skip backwards', { v: 1, skip: { ...skip, from: 3 } }, /not a range of seqs/],
     ['a skip from 0', { v: 1, skip: { ...skip, from: 0 } }, /not a range of seqs/],
+    ["somebody else's reading", { time: '2019-12-24T00:00:00Z', meterusage: 12 }, /version undefined/],
+    ["somebody else's event", { specversion: '1.0', type: 'meter.read', source: '/meters/7', data: { power: 249 } }, /version undefined/],
+    ["somebody else's reading that has our version", { v: 1, device_id: 'meter-7', power: 249 }, /household, device or src/],
+    ["somebody else's list of readings", [{ v: 1, household: 'h' }], /version undefined/],
+    ['lists in lists in lists', `${'['.repeat(200_000)}${']'.repeat(200_000)}`, /version undefined/],
+    ['objects in objects', `${'{"v":'.repeat(100_000)}1${'}'.repeat(100_000)}`, /version \[object Object\]/],
     ['a record that is too large', 'x'.repeat(RECORD_BYTES_MAX + 1), /900001 bytes, at most 900000/],
   ];
   for (const [what, body, reason] of table) {

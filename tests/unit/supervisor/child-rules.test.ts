@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChildExit, FAILED_STARTS_MAX, HEALTHY_AFTER_MS, judgeExit } from '../../../supervisor/child-rules.ts';
 
-const crashed: ChildExit = { code: 1, signal: null, readyForMs: null };
-const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10 };
+const crashed: ChildExit = { code: 1, signal: null, readyForMs: null, saidFinished: false };
+const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10, saidFinished: false };
 
 /** The waits between starts of a part that ends so again and again, until it gives up or `count` is reached. */
 function waits(exit: ChildExit, count: number): (number | string)[] {
@@ -36,13 +36,21 @@ test('a part that never gets ready is given up after some starts, one that was r
 
 test('usage and data errors are given up at once, with their own code', () => {
   for (const code of [2, 4]) {
-    const verdict = judgeExit({ code, signal: null, readyForMs: 60_000 }, 0, true);
+    const verdict = judgeExit({ code, signal: null, readyForMs: 60_000, saidFinished: false }, 0, true);
     assert.deepEqual(verdict, { kind: 'gave_up', exitCode: code });
   }
 });
 
 test('exit 0 is the end only for a part that may finish', () => {
-  const exit = { code: 0, signal: null, readyForMs: 5_000 };
+  const exit = { code: 0, signal: null, readyForMs: 5_000, saidFinished: false };
   assert.equal(judgeExit(exit, 0, true).kind, 'finished');
   assert.equal(judgeExit(exit, 0, false).kind, 'restart');
+});
+
+test('exit 1 is the end after a part has said that it is done: it has left something out; before that it is an accident', () => {
+  const exit = { code: 1, signal: null, readyForMs: 5_000, saidFinished: true };
+  assert.equal(judgeExit(exit, 0, true).kind, 'finished');
+  assert.equal(judgeExit({ ...exit, saidFinished: false }, 0, true).kind, 'restart');
+  assert.equal(judgeExit(exit, 0, false).kind, 'restart');
+  assert.equal(judgeExit({ ...exit, code: null, signal: 'SIGKILL' }, 0, true).kind, 'restart');
 });

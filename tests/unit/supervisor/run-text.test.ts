@@ -89,5 +89,14 @@ test('the status line goes from starting to finished and names what is wrong', (
 test('the summary for people names parked households', () => {
   const view = replaying('');
   const summary = { ...summaryOf(view, { readings: 5, seconds: 61, exitCode: 1 }), parked: [{ household: 'h1', reason: 'second source' }] };
-  assert.match(summaryText(summary), /^ended: 16 households.* 5 stored.* 61 s\n {2}parked: h1: second source$/);
+  assert.match(summaryText(summary), /^ended: 16 households.* 5 stored.* 61 s\n {2}parked: h1: second source\n.*parked list$/);
+});
+
+test('the summary for people says where to look for rows and records that were left out, and nothing of them without any', () => {
+  const clean = summaryOf(newView(), { readings: 5, seconds: 61, exitCode: 0 });
+  assert.match(summaryText(clean), /^replay finished: [^\n]*, 61 s$/);
+  const rows = summaryText({ ...clean, quarantined: 3 });
+  assert.match(rows, / 3 quarantined,.*\n {2}rows that are no readings: npx fogline quarantine list$/);
+  const records = summaryText({ ...clean, unreadable: 1 });
+  assert.match(records, / 1 record unreadable,.*\n {2}what is held back: npx fogline parked list$/);
 });

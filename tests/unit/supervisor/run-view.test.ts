@@ -66,10 +66,10 @@ test('a household parked by simulator and edge counts once and makes the exit co
 });
 
 test('the summary counts what is known, also of a run that never began', () => {
-  const view = finishedView({ queued: 3, sent: 2 });
+  const view = finishedView({ queued: 3, sent: 2, unreadable: 7 });
   view.restarts.edge = 2;
   const summary = summaryOf(view, { readings: 10, seconds: 1.25, exitCode: 0 });
-  assert.deepEqual([summary.published, summary.quarantined, summary.queued, summary.restarts], [10, 2, 5, 2]);
+  assert.deepEqual([summary.published, summary.quarantined, summary.unreadable, summary.queued, summary.restarts], [10, 2, 7, 5, 2]);
   assert.equal('error' in summary, false);
   const nothing = summaryOf(newView(), { readings: null, seconds: 0, exitCode: 2, error: 'no' });
   assert.deepEqual([nothing.run, nothing.published, nothing.queued, nothing.error], [null, 0, 0, 'no']);

@@ -41,6 +41,8 @@ describe('a payload that is of no use', () => {
     ['no JSON', Buffer.from('hello?'), /not JSON/],
     ['a list', json([1]), /not a JSON object/],
     ['null', json(null), /not a JSON object/],
+    ["somebody else's JSON", json({ time: '2019-12-24T00:00:00Z', meterusage: 12 }), /speaks version undefined/],
+    ["somebody else's JSON that has our version", json({ v: 1, device_id: 'meter-7', power: 249 }), /edge is not an id/],
     ['bytes that only look gzipped', Buffer.from([0x1f, 0x8b, 1, 2, 3]), /does not inflate/],
     ['a bomb', gzipSync(Buffer.alloc(LINK_PAYLOAD_BYTES_MAX + 1, 0x20)), /does not inflate/],
     ['too long', Buffer.alloc(LINK_PAYLOAD_BYTES_MAX + 1, 0x20), /at most 1048576/],

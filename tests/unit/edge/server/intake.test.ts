@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BATCH_RECORDS_MAX, type NewRecord, POWER_TOPIC } from '../../../../common/broker/broker.ts';
-import type { Reading } from '../../../../common/messages.ts';
+import { type Reading, RECORD_BYTES_MAX } from '../../../../common/messages.ts';
+import { listUnreadable, withOutbox } from '../../../../edge/server/parked-households.ts';
 import { encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
@@ -153,6 +154,47 @@ test('a reading with an absurd seq holds up nobody', { timeout: 20_000 }, async 
     // The reading is taken at its word; what lies behind it in the log was found when its hole was searched.
     assert.deepEqual(site.held('home').covered[0], [1, 6]);
     assert.deepEqual(site.held('home').declared, [{ from: 7, to: Number.MAX_SAFE_INTEGER - 1, reason: 'missing in the log' }]);
+  });
+});
+
+test('records that nobody can use are parked with their offset, and what is around them arrives', async () => {
+  const future = JSON.stringify({ ...JSON.parse(encodeReading(readingOf('home', 3)).toString()), v: 2 });
+  const bad: [string, RegExp][] = [
+    ['\u0000\u0001 no JSON', /not JSON/],
+    [JSON.stringify({ time: '2019-12-24', meterusage: 12 }), /version undefined, this edge reads 1/],
+    [JSON.stringify({ v: 1, device_id: 'meter-7', power: 249 }), /household, device or src is not an id/],
+    [`{"v":1,"note":"${'x'.repeat(RECORD_BYTES_MAX)}"}`, /record of \d+ bytes, at most 900000 are read/],
+    [future, /version 2, this edge reads 1/],
+    ['', /not JSON/],
+  ];
+  await withSite({}, async (site) => {
+    await site.start();
+    const offsets: number[] = [];
+    let offset = 0;
+    for (const [i, [value]] of bad.entries()) {
+      site.produce('home', i + 1, i + 1);
+      site.append([{ key: i % 2 === 0 ? 'home' : null, value: Buffer.from(value) }]);
+      offsets.push(offset + 1);
+      offset += 2;
+    }
+    site.append([MARK]);
+    await site.clock.advance(30_000);
+    assert.deepEqual(site.held('home').covered, [[1, bad.length]], 'nobody is held up');
+    assert.deepEqual(site.held('home').declared, [], 'and no record is missing');
+    assert.equal(site.edge.status()?.unreadable, bad.length);
+    const { count, last } = withOutbox(site.edge.stateFolder, (database) => listUnreadable(database, 100));
+    assert.equal(count, bad.length);
+    assert.deepEqual(
+      last.map(({ partition, offset: at }) => [partition, at]),
+      offsets.map((at) => [0, at]),
+    );
+    last.forEach(({ reason, record }, i) => {
+      const [value, why] = bad[i] as (typeof bad)[number];
+      assert.match(reason, why);
+      assert.equal(record, value.slice(0, 200));
+    });
+    const newest = withOutbox(site.edge.stateFolder, (database) => listUnreadable(database, 2));
+    assert.deepEqual(newest, { count, last: last.slice(-2) }, 'of many the last are told');
   });
 });
 

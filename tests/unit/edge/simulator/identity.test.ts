@@ -1,11 +1,13 @@
 /** What a state belongs to, and which run a command is. */
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { ConfigError, OperatingError } from '../../../../common/errors.ts';
-import { type Identity, IdentityFile, runIdOf } from '../../../../edge/simulator/identity.ts';
+import { type Identity, IdentityFile, readParked, runIdOf } from '../../../../edge/simulator/identity.ts';
+import { GemHouseReader, type OpenEnd } from '../../../../edge/simulator/models/gem-house-csv.ts';
 import { type HouseholdFolder, openHouseholdFolder } from '../../../../edge/simulator/models/household-folder.ts';
 import { DAY_MS, row, TestFolder } from './models/household-files.ts';
 
@@ -30,6 +32,10 @@ async function establish(startSeconds = 0, loop = false): Promise<{ identity: Id
 
 function refuses(attempt: Promise<unknown>, reason: RegExp): Promise<void> {
   return assert.rejects(attempt, (error) => error instanceof ConfigError && reason.test(error.message) && error.remedy.includes('--fresh'));
+}
+
+function makePipe(path: string): void {
+  assert.equal(spawnSync('mkfifo', [path]).status, 0);
 }
 
 describe('a state', () => {
@@ -70,14 +76,58 @@ describe('a state', () => {
 
   test('a parked household may be missing; when it is back, the run is another one', async () => {
     const first = await establish();
+    assert.deepEqual(readParked(state), []);
     new IdentityFile(state).park(first.identity, 'a', 'its file is gone');
+    assert.deepEqual(readParked(state), [{ household: 'a', reason: 'its file is gone' }]);
     rmSync(data.path('a.csv'));
     const without = await establish();
     assert.deepEqual(Object.keys(without.identity.parked), ['a']);
     data.write('a.csv', [row(1_500), row(3_000)]);
     const back = await establish();
     assert.deepEqual(back.identity.parked, {});
+    assert.deepEqual(readParked(state), []);
     assert.notEqual(back.run, first.run);
+  });
+});
+
+describe('a last row that was published without its line end', () => {
+  const cut = row(3_000).slice(0, -2);
+  const file = () => new IdentityFile(state);
+
+  /** What is parked at the next start, after the file ended with the cut row and has become this. */
+  async function parkedAfter(text: string): Promise<Record<string, string>> {
+    rmSync(join(state, 'identity.json'), { force: true });
+    const begin = readFileSync(data.path('a.csv'), 'utf8').split('\n').slice(0, 3).join('\n');
+    writeFileSync(data.path('a.csv'), `${begin}\n${cut}`);
+    const { identity } = await establish();
+    const reader = new GemHouseReader(data.path('a.csv'));
+    while (reader.read() !== undefined);
+    assert.deepEqual(reader.openEnd, { line: 4, offset: begin.length + 1, text: cut });
+    file().noteOpenEnd(identity, 'a', reader.openEnd as OpenEnd);
+    writeFileSync(data.path('a.csv'), `${begin}\n${text}`);
+    return (await establish()).identity.parked;
+  }
+
+  test('parks its household when it reads otherwise now, and no other one', async () => {
+    for (const text of [`${row(3_000)}\n`, `${cut}9`, cut.slice(0, -1), `${cut.slice(0, -1)}\n${row(4_000)}\n`, '']) {
+      const parked = await parkedAfter(text);
+      assert.deepEqual(Object.keys(parked), ['a'], JSON.stringify(text));
+      assert.match(parked['a'] ?? '', /a\.csv, line 4, had no line end when it was published, and reads otherwise now: .*--fresh/);
+    }
+  });
+
+  test('is no trouble when it got its end, or when more came after that', async () => {
+    for (const text of [cut, `${cut}\n`, `${cut}\r\n`, `${cut}\n${row(4_000)}\n`])
+      assert.deepEqual(await parkedAfter(text), {}, JSON.stringify(text));
+  });
+
+  test('stays parked at each start, as the same run, until the row is as it was', async () => {
+    await parkedAfter(row(3_000));
+    const [again, oncemore] = [await establish(), await establish()];
+    assert.deepEqual([Object.keys(again.identity.parked), again.run], [['a'], oncemore.run]);
+    const text = readFileSync(data.path('a.csv'), 'utf8');
+    writeFileSync(data.path('a.csv'), `${text.slice(0, -2)}\n`);
+    assert.deepEqual((await establish()).identity.parked, {});
   });
 });
 
@@ -96,16 +146,33 @@ describe('a folder', () => {
   const refused: [string, () => void, RegExp][] = [
     ['that is not there', () => data.remove(), /can not be read/],
     ['without a CSV file', () => ['a.csv', 'b.csv'].forEach((name) => rmSync(data.path(name))), /has no CSV file/],
-    ['without a reading', () => ['a.csv', 'b.csv'].forEach((name) => data.write(name, ['bad'])), /has a reading/],
+    [
+      'without a reading',
+      () => ['a.csv', 'b.csv'].forEach((name) => data.write(name, ['bad'])),
+      /no file in .* has a reading; .*a\.csv, line 3: 1 columns instead of 7/,
+    ],
+    ['without a row', () => ['a.csv', 'b.csv'].forEach((name) => data.write(name, [])), /has a reading; no file has a row/],
     ['with a name that is no id', () => data.write('my house.csv', [row(1)]), /my house\.csv names no household/],
-    ['with a file that is none', () => writeFileSync(data.path('a.csv'), ''), /a\.csv is empty/],
+    ['with an empty file', () => writeFileSync(data.path('a.csv'), ''), /a\.csv, line 1, is empty/],
+    ['with two files for one household', () => data.write('b.CSV', [row(1)]), /b\.CSV and .*b\.csv are two files for one household/],
+    ['with another ending', () => data.write('c.Csv', [row(1)]), /c\.Csv does not end in \.csv/],
+    ['with a folder that is named like a file', () => mkdirSync(data.path('c.csv')), /c\.csv is a folder, a pipe or a device/],
+    ['with a pipe, at which a reader would hang', () => makePipe(data.path('c.csv')), /c\.csv is a folder, a pipe or a device/],
+    ['with a link to nowhere', () => symlinkSync('nowhere', data.path('c.csv')), /c\.csv can not be opened \(ENOENT\)/],
+    ['with a link to itself', () => symlinkSync('c.csv', data.path('c.csv')), /c\.csv can not be opened \(ELOOP\)/],
   ];
+  if (process.platform === 'linux') {
+    // Also for root, whom no permission keeps out.
+    const spoil = () => symlinkSync('/proc/self/mem', data.path('c.csv'));
+    refused.push(['with a file that can not be read', spoil, /c\.csv can not be read \(EIO\)/]);
+  }
   for (const [name, spoil, message] of refused) {
     test(`${name} is refused with what to do`, async () => {
       spoil();
       await assert.rejects(openHouseholdFolder(data.dir), (error) => {
         assert.ok(error instanceof OperatingError && error.code === 'DATA_UNREADABLE' && error.hint.length > 10);
-        return message.test(error.message);
+        assert.match(error.message, message);
+        return true;
       });
     });
   }

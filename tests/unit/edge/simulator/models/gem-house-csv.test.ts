@@ -128,13 +128,23 @@ describe('rows', () => {
 });
 
 describe('files that are refused', () => {
-  const refused: [string, string, RegExp][] = [
-    ['empty', '', /is empty/],
-    ['only a byte order mark', '\uFEFF', /is empty/],
-    ['only a title', 'household\n', /line 2, is not a Gem House header/],
-    ['something else', 'time,meterusage\n2019-01-01 00:15,12\n', /line 2, is not a Gem House header/],
+  const refused: [string, string | Buffer, RegExp][] = [
+    ['empty', '', /line 1, is empty/],
+    ['only a byte order mark', '\uFEFF', /line 1, is empty/],
+    ['only a title', 'household\n', /line 2, is not a Gem House header: ""/],
+    ['something else', 'time,meterusage\n2019-01-01 00:15,12\n', /line 1, is not a Gem House header: "time,meterusage"/],
+    ['something else below a title', 'household\ntime,meterusage\n', /line 2, is not a Gem House header: "time,meterusage"/],
+    ['rows without a header', `${row(1)}\n${row(2)}\n`, /line 1, is not a Gem House header: "2019-12-24/],
     ['without a column', 'household\ndate,timestamp,energy,power,power1,power3\n', /line 2, has no column power2/],
-    ['a line without end', `${TITLE}\n${HEADER}\n${'x'.repeat(2_200_000)}`, /line of more than/],
+    ['without a column, no title', 'date,timestamp,energy,power1,power2\n', /line 1, has no column power, power3/],
+    ['without the times', 'household\ndate,energy,power,power1,power2,power3\n', /line 2, has no column timestamp/],
+    ['in UTF-16', Buffer.from(`\uFEFF${TITLE}\n${HEADER}\n`, 'utf16le'), /is not a Gem House header/],
+    ['a line without end', `${TITLE}\n${HEADER}\n${'x'.repeat(2_200_000)}`, /line 3, is a line of more than/],
+    [
+      'a line without end below many',
+      `${TITLE}\n${HEADER}\n${`${row(5)}\n`.repeat(30_000)}${'x'.repeat(2_200_000)}\n`,
+      /line 30003, is a line of more than/,
+    ],
   ];
   for (const [name, text, message] of refused) {
     test(name, () => {
@@ -147,7 +157,8 @@ describe('files that are refused', () => {
             error instanceof OperatingError &&
             error.code === 'DATA_UNREADABLE' &&
             error.message.startsWith(path) &&
-            message.test(error.message),
+            message.test(error.message) &&
+            error.hint.includes('take it out of the folder'),
         );
       }
     });
@@ -160,11 +171,16 @@ describe('files that are refused', () => {
       const reader = new GemHouseReader(path, 400);
       assert.equal(reader.read()?.kind, 'row');
       spoil(path);
+      let seen = 1;
       assert.throws(
         () => {
-          while (reader.read() !== undefined);
+          while (reader.read() !== undefined) seen++;
         },
-        (error) => error instanceof OperatingError && error.code === 'DATA_UNREADABLE',
+        (error) =>
+          error instanceof OperatingError &&
+          error.code === 'DATA_UNREADABLE' &&
+          error.message.startsWith(`${path}, line ${seen + 3}, `) &&
+          /can not be opened \(ENOENT\)|is gone: the file became shorter/.test(error.message),
       );
     }
   });

@@ -1,6 +1,6 @@
 /** Households in simulated time: which readings come in which second, and what a run's range leaves out. */
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../../../../common/clock.ts';
 import type { Reading, SeqRange } from '../../../../../common/messages.ts';
@@ -54,6 +54,7 @@ interface Heard {
   listener: Listener;
   rejected: string[];
   parked: string[];
+  openEnds: string[];
 }
 
 const SECONDS = 1_000;
@@ -66,6 +67,7 @@ async function listen(
 ): Promise<Heard> {
   const rejected: string[] = [];
   const parked: string[] = [];
+  const openEnds: string[] = [];
   const whole = { t0Ms: DAY_MS, startMs: DAY_MS, endMs: DAY_MS + 1_000 * SECONDS, passMs: undefined, ...range };
   const world = new World({ clock: systemClock });
   const households = await world.start(
@@ -75,6 +77,7 @@ async function listen(
       households: files.length,
       firstPass: 0,
       onRejected: (path, { line }) => rejected.push(`${path.split('/').at(-1)}:${line}`),
+      onOpenEnd: (household, { line, text }) => openEnds.push(`${household}:${line} ${text}`),
       onParked: (household) => parked.push(household),
       ...options,
     }),
@@ -87,7 +90,7 @@ async function listen(
     world.connect(home!, sink!, ['readings', 'skipped']);
   }
   await world.run({ until: 1_000 });
-  return { listener, rejected, parked };
+  return { listener, rejected, parked, openEnds };
 }
 
 describe('a second', () => {
@@ -171,6 +174,17 @@ describe('a loop', () => {
   });
 });
 
+test('a last row without a line end is told at the end of the file, unless it was rejected', async () => {
+  const header = 'date,timestamp,energy,power,power1,power2,power3';
+  writeFileSync(folder.path('q.csv'), `${header}\n${row(0)}\n${row(2_000)}`);
+  assert.deepEqual((await listen(['q'], {})).openEnds, [`q:3 ${row(2_000)}`]);
+  assert.deepEqual((await listen(['q'], { endMs: DAY_MS + 1_000 })).openEnds, [], 'it is not in this run');
+  writeFileSync(folder.path('q.csv'), `${header}\n${row(0)}\n2019-12-24 00:0`);
+  assert.deepEqual((await listen(['q'], {})).openEnds, []);
+  folder.write('q.csv', [row(0)]);
+  assert.deepEqual((await listen(['q'], {})).openEnds, []);
+});
+
 describe('trouble', () => {
   const many = Array.from({ length: 600 }, (_, i) => row(i * 1_000));
 
@@ -201,11 +215,25 @@ describe('trouble', () => {
     await assert.rejects(fail, (error) => error instanceof BadRowError && /k\.csv, line 4: 1 columns instead of 7/.test(error.message));
   });
 
-  test('a file without an accepted row is a household without readings', async () => {
+  test('a file without an accepted row is a household without readings; its rejected rows are told, in a loop once', async () => {
     writeFileSync(folder.path('l.csv'), 'household\ndate,timestamp,energy,power,power1,power2,power3\n');
     folder.write('m.csv', [row(0)]);
-    const { listener, parked } = await listen(['l', 'm'], {});
-    assert.deepEqual(listener.heard('m'), ['0 1@0']);
-    assert.deepEqual(parked, []);
+    folder.write('n.csv', ['bad', 'd,1577145600000,1,NaN,3,4,5']);
+    for (const range of [{}, { passMs: 60 * SECONDS, endMs: DAY_MS + 50 * SECONDS }]) {
+      const { listener, rejected, parked } = await listen(['l', 'm', 'n'], range);
+      assert.deepEqual(listener.heard('m'), ['0 1@0']);
+      for (const household of ['l', 'n']) assert.deepEqual(listener.heard(household), []);
+      assert.deepEqual(rejected, ['n.csv:3', 'n.csv:4']);
+      assert.deepEqual(parked, []);
+    }
+  });
+
+  test('a first reading that comes after the run was planned waits for the next start, which names its source', async () => {
+    folder.write('o.csv', ['bad']);
+    folder.write('p.csv', [row(0)]);
+    const onRejected = () => appendFileSync(folder.path('o.csv'), `${row(1_000)}\n`);
+    const { listener } = await listen(['o', 'p'], {}, { onRejected, households: 1_000_000 });
+    assert.deepEqual(listener.heard('o'), []);
+    assert.deepEqual((await listen(['o', 'p'], {})).listener.heard('o'), ['1 1@1000']);
   });
 });

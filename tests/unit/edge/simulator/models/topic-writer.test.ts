@@ -74,6 +74,8 @@ interface LifeOptions {
   fates?: BrokerFates;
   signal?: AbortSignal;
   bufferRecordsMax?: number;
+  /** Loops the data. */
+  passTicks?: number;
   without?: ReadonlySet<string>;
 }
 
@@ -107,6 +109,7 @@ async function live(options: LifeOptions): Promise<Life> {
     run,
     t0Ms: T0_MS,
     markTicks: 5,
+    passTicks: options.passTicks,
     bufferRecordsMax: options.bufferRecordsMax ?? 1_500,
     clock: systemClock,
     random: seededRandom(1),
@@ -121,10 +124,16 @@ async function live(options: LifeOptions): Promise<Life> {
     const summary = await runScenario({
       files,
       household: {
-        range: { t0Ms: T0_MS, startMs: T0_MS + startSeconds * SECONDS, endMs, passMs: undefined },
+        range: {
+          t0Ms: T0_MS,
+          startMs: T0_MS + startSeconds * SECONDS,
+          endMs,
+          passMs: options.passTicks === undefined ? undefined : options.passTicks * SECONDS,
+        },
         households: files.length,
-        firstPass: 0,
+        firstPass: options.passTicks === undefined ? 0 : Math.floor(resumedAt / options.passTicks),
         onRejected: () => {},
+        onOpenEnd: (household) => assert.fail(`${household} has an open end`),
         onParked: (household) => assert.fail(`${household} parked`),
       },
       writer,
@@ -315,6 +324,66 @@ describe('a whole run', () => {
       assert.equal(end!.timeMs, T0_MS + 100_000_000 * SECONDS);
       assert.ok(last!.timeMs <= T0_MS + 780 * SECONDS, `the last mark before the end is at ${last!.timeMs - T0_MS} ms`);
     }
+  });
+});
+
+describe('a loop', () => {
+  const PASS_TICKS = 780;
+
+  /** Sources in each resume file. */
+  function sourcesKept(state: string): number[] {
+    const files = readdirSync(state).filter((name) => name.startsWith('resume-'));
+    assert.equal(files.length, PARTITIONS);
+    return files.map((name) => (JSON.parse(readFileSync(join(state, name), 'utf8')) as { acked: unknown[] }).acked.length);
+  }
+
+  /** Each household's readings by source, in the order of the topic. */
+  function assertPasses(topics: VirtualTopics, passes: number): void {
+    const { readings } = contentOf(topics);
+    for (const household of HOUSEHOLDS) {
+      const rows = trueRows(data.path(`${household}.csv`));
+      const bySource = new Map<string, Reading[]>();
+      for (const reading of readings.get(household)!) bySource.set(reading.src, [...(bySource.get(reading.src) ?? []), reading]);
+      assert.equal(bySource.size, passes);
+      [...bySource.values()].forEach((its, pass) =>
+        assert.deepEqual(
+          its.map(({ seq, timeMs }) => [seq, timeMs]),
+          rows.map(({ timeMs }, i) => [i + 1, timeMs + pass * PASS_TICKS * SECONDS]),
+        ),
+      );
+    }
+  }
+
+  test('of many passes the resume points keep the last two, and the end mark names those', async () => {
+    const topics = new VirtualTopics();
+    const state = newState();
+    const life = await live({ state, topics, passTicks: PASS_TICKS, untilSeconds: 6 * PASS_TICKS });
+    assertPasses(topics, 6);
+    assert.equal(assertRepeats([life]), 0);
+    assert.deepEqual(
+      sourcesKept(state).reduce((sum, count) => sum + count),
+      2 * HOUSEHOLDS.length,
+    );
+    const named = contentOf(topics).marks.flatMap((marks) => marks.at(-1)!.last);
+    assert.equal(named.length, 2 * HOUSEHOLDS.length);
+    assert.deepEqual(new Set(named.map(({ household }) => household)), new Set(HOUSEHOLDS));
+  });
+
+  test('killed on the way again and again nothing acknowledged is published again', async () => {
+    const topics = new VirtualTopics();
+    const state = newState();
+    const lives: Life[] = [];
+    const untilSeconds = 5 * PASS_TICKS;
+    for (const nth of [40, 25, 20, 20]) {
+      const crash = { at: 'simulator_after_append_before_resume_save', nth } as const;
+      lives.push(await live({ state, topics, crash, passTicks: PASS_TICKS, untilSeconds, bufferRecordsMax: 1_000 }));
+      assert.equal(lives.at(-1)?.ended, 'crashed');
+    }
+    assert.ok(lives.at(-1)!.resumedAt > 2 * PASS_TICKS, `the crashes lie in later passes: ${lives.map((life) => life.resumedAt).join()}`);
+    lives.push(await live({ state, topics, passTicks: PASS_TICKS, untilSeconds }));
+    assertPasses(topics, 5);
+    assert.ok(assertRepeats(lives) > 0);
+    assert.ok(sourcesKept(state).reduce((sum, count) => sum + count) <= 2 * HOUSEHOLDS.length);
   });
 });
 
