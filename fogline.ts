@@ -72,6 +72,15 @@ const quarantine = program.command('quarantine').description('rows of the files 
 stateful(command('list', 'file, line, reason and text of each', {}, quarantine)).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/quarantine-main.ts')).list(options)),
 );
+command('import', 'make replay files of the original Gem House download')
+  .argument('<src>', 'its folder or zip file')
+  .argument('<dir>', 'folder for the replay files')
+  .option('--force', 'replace files that are there')
+  .action((source: string, target: string, flags: CommonFlags & { force?: boolean }) =>
+    perform(flags, async (options) =>
+      (await import('./edge/simulator/import-main.ts')).main({ ...options, source, target, force: flags.force === true }),
+    ),
+  );
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')
