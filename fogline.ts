@@ -53,6 +53,20 @@ stateful(command('cloud', 'the cloud server: stores what edges ship, serves page
 exported(stateful(command('export', 'write what the cloud holds as CSV or JSON lines'))).action((flags: ExportFlags) =>
   perform(flags, async (options) => (await import('./cloud/server/export-main.ts')).main(exportOptions(flags, options))),
 );
+stateful(command('audit', 'prove that what the cloud holds is what the files say, or name what is not'))
+  .option('--data <dir>', 'folder of the files that were replayed (default: the setting, else the synthetic households)')
+  .option('--url <url>', 'also compare what this cloud server shows (default: the run of --state, if it is running)')
+  .action((flags: ReplayFlags & { url?: string }) =>
+    perform(flags, async (options) => (await import('./audit/main.ts')).main({ ...options, url: flags.url })),
+  );
+stateful(command('why', "every stage's view of one window"))
+  .argument('<household>')
+  .argument('<time>', 'ISO-8601 with a zone, or ms UTC')
+  .option('--data <dir>', 'folder of the files that were replayed')
+  .option('--url <url>', 'also ask this cloud server')
+  .action((household: string, time: string, flags: ReplayFlags & { url?: string }) =>
+    perform(flags, async (options) => (await import('./audit/why-main.ts')).main({ ...options, url: flags.url, household, time })),
+  );
 stateful(command('sample', 'make the synthetic households', { hidden: true })).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/sample-main.ts')).main(options)),
 );

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 /** What the build reads, from the repository's top. */
 const BUILT_FROM = [
   'fogline.ts',
+  'audit',
   'common',
+  'doctor',
   'edge',
   'cloud',
   'supervisor',

@@ -59,6 +59,16 @@ const WALLS: readonly Wall[] = [
     mayImport: /^common\//,
     instead: 'the supervisor knows its children by their events: use common/child-events.ts',
   },
+  {
+    from: /^audit\//,
+    mayImport: /^common\//,
+    instead: 'the audit repeats no mistake of what it looks at: write the rule again, from the design',
+  },
+  {
+    from: /^doctor\//,
+    mayImport: /^common\//,
+    instead: 'the doctor looks at the machine, not at the parts: use what common offers',
+  },
   { from: /^(tests|scripts|benchmarks)\//, mayImport: /^/, instead: '' },
 ];
 
@@ -75,8 +85,10 @@ const TOOLS = /^(tests|scripts|benchmarks)\//;
 
 /** Where each package may be imported. Tests, scripts and benchmarks may use every package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  'better-sqlite3':
-    /^(common\/broker\/embedded-[a-z-]+|edge\/server\/(outbox|outbox-schema|.+-store|parked-households)|cloud\/server\/storage\/.+)\.ts$/,
+  'better-sqlite3': new RegExp(
+    '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-schema|.+-store|parked-households)|cloud/server/storage/.+|' +
+      'audit/(cloud|edge)-file)\\.ts$',
+  ),
   'better-sse': /^cloud\/server\/api\/live-sse\.ts$/,
   'chart.js': /^cloud\/web\/charts\.ts$/,
   'cli-progress': /^edge\/simulator\/report\.ts$/,
@@ -86,12 +98,13 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'german-postal-codes': /^cloud\/server\/postal-codes\.ts$/,
   helmet: /^cloud\/server\/api\/http-server\.ts$/,
   ini: /^common\/config-file\.ts$/,
-  ioredis: /^cloud\/server\/storage\/redis-latest\.ts$/,
+  ioredis: /^(cloud\/server\/storage\/redis-latest|doctor\/redis-checks)\.ts$/,
   kafkajs: /^common\/broker\/kafka-broker\.ts$/,
   nanomsg: /^common\/link\/nanomsg-link\.ts$/,
   pino: /^common\/logger\.ts$/,
   'prom-client': /^common\/metrics\.ts$/,
   vite: /^cloud\/web\/vite\.config\.ts$/,
+  yauzl: /^edge\/simulator\/zip-archive\.ts$/,
   zod: /^(common\/wire|cloud\/server\/(api\/.*|registry|edge-report))\.ts$/,
 };
 

@@ -5,6 +5,7 @@
  */
 import { deviceKey, sourceKey } from '../ids.ts';
 import type { Gap, Mark, Reading, SeqRange, ShippedRow } from '../messages.ts';
+import { addDigest, type Digest, digestFromHex } from './digest.ts';
 import { missingFromAll, SeqIntervals } from './seq-intervals.ts';
 import { addReading, belongsTo, closePart, cutIntoParts, type OpenPart, openPart } from './window.ts';
 
@@ -21,6 +22,10 @@ export interface SourceLedger {
   declared: SeqIntervals;
   /** In gap rows of the outbox that are not acknowledged. */
   gapped: SeqIntervals;
+  /** R7: what ever became part of a row of the outbox here, each reading once, however often it is cut anew; never shrinks. */
+  kept: SeqIntervals;
+  /** Sum of the hashes of `kept`: running totals for the audit. */
+  keptDigest: Digest;
 }
 
 /** Where the first reading of a part lies in the topic. */
@@ -81,7 +86,8 @@ export class EdgeLedger {
     if (source === undefined) {
       const { household, device, src } = range;
       const empty = () => new SeqIntervals();
-      source = { household, device, src, seen: empty(), covered: empty(), declared: empty(), gapped: empty() };
+      const sets = { seen: empty(), covered: empty(), declared: empty(), gapped: empty(), kept: empty() };
+      source = { household, device, src, ...sets, keptDigest: { high: 0, low: 0 } };
       this.sources.set(key, source);
     }
     this.changedSources.add(key);
@@ -111,7 +117,7 @@ export class EdgeLedger {
     const missing = this.missingBelow(source, seq);
     if (missing.length > 0) return { kind: 'search', holes: [{ source, missing }] };
     source.seen.add(seq, seq);
-    const rows = this.addToOpen(reading, position);
+    const rows = this.addToOpen(source, reading, position);
     return { kind: 'taken', rows, fresh: true };
   }
 
@@ -154,9 +160,13 @@ export class EdgeLedger {
     // By what was found: a hole below a damaged seq may be astronomical.
     const readings = [...found.values()].map(({ reading }) => reading).filter(({ seq }) => wanted.has(seq));
     readings.sort((a, b) => a.seq - b.seq);
-    for (const part of cutIntoParts(readings, this.windowMs)) {
+    // Cut also where what was kept before begins and ends, so that each part is counted whole or not at all.
+    const [again, first] = [readings.filter(({ seq }) => source.kept.has(seq)), readings.filter(({ seq }) => !source.kept.has(seq))];
+    const parts = [...cutIntoParts(again, this.windowMs), ...cutIntoParts(first, this.windowMs)];
+    for (const part of parts.sort((a, b) => a.fromSeq - b.fromSeq)) {
       const { partition, offset } = found.get(part.fromSeq) as FoundReading;
       source.seen.add(part.fromSeq, part.toSeq);
+      keep(source, part, digestFromHex(part.digest));
       rows.push({ kind: 'part', part, partition, offset });
     }
     for (const [from, to] of hole.missing) {
@@ -172,6 +182,7 @@ export class EdgeLedger {
   /** Closes the open part and takes it out of the ledger. */
   close(entry: OpenEntry): NewRow {
     this.forgetOpen(entry);
+    keep(this.source(entry.part), entry.part, entry.part.digest);
     return { kind: 'part', part: closePart(entry.part), partition: entry.partition, offset: entry.offset };
   }
 
@@ -188,12 +199,16 @@ export class EdgeLedger {
     return missingFromAll(1, seq - 1, knownOf(source));
   }
 
-  private addToOpen(reading: Reading, position: Position): NewRow[] {
+  private addToOpen(source: SourceLedger, reading: Reading, position: Position): NewRow[] {
     const key = deviceKey(reading.household, reading.device);
     const entries = this.openIn(position.partition);
     const entry = entries.get(key);
     this.changedOpen.set(key, position.partition);
-    if (entry !== undefined && belongsTo(entry.part, reading, this.windowMs)) {
+    if (
+      entry !== undefined &&
+      belongsTo(entry.part, reading, this.windowMs) &&
+      isKept(source, reading.seq) === isKept(source, entry.part.fromSeq)
+    ) {
       addReading(entry.part, reading);
       return [];
     }
@@ -208,6 +223,18 @@ export class EdgeLedger {
     const gap: Gap = { household, device, src, fromSeq, toSeq, reason };
     return { kind: 'gap', gap, ...position };
   }
+}
+
+/** Adds a part to the running totals; one that was kept before (cut anew for a cloud that lost it) is in them already. */
+function keep(source: SourceLedger, range: { fromSeq: number; toSeq: number }, digest: Digest): void {
+  if (isKept(source, range.fromSeq)) return;
+  source.kept.add(range.fromSeq, range.toSeq);
+  addDigest(source.keptDigest, digest.high, digest.low);
+}
+
+function isKept({ kept }: SourceLedger, seq: number): boolean {
+  // The usual reading is above all that was kept.
+  return seq <= kept.max && kept.has(seq);
 }
 
 function knownOf(source: SourceLedger): SeqIntervals[] {

@@ -48,6 +48,8 @@ export class LedgerStore {
       source.covered = intervals(row.covered);
       source.declared = intervals(row.declared);
       source.gapped = intervals(row.gapped);
+      source.kept = intervals(row.kept);
+      source.keptDigest = { high: row.digest_high, low: row.digest_low };
     }
     for (const row of this.statements.openParts.all() as { partition: number; offset: number; part: string }[]) {
       const entry: OpenEntry = { partition: row.partition, offset: row.offset, part: JSON.parse(row.part) };
@@ -76,8 +78,9 @@ export class LedgerStore {
     for (const key of ledger.changedSources) {
       const source = ledger.sources.get(key);
       if (source === undefined) continue;
-      const { household, device, src, seen, covered, declared, gapped } = source;
-      statements.saveSource.run(household, device, src, text(seen), text(covered), text(declared), text(gapped));
+      const { household, device, src, seen, covered, declared, gapped, kept, keptDigest } = source;
+      const sets = [text(seen), text(covered), text(declared), text(gapped), text(kept)];
+      statements.saveSource.run(household, device, src, ...sets, kept.size, keptDigest.high, keptDigest.low);
     }
     for (const [key, partition] of ledger.changedOpen) {
       const entry = ledger.openIn(partition).get(key);
@@ -163,6 +166,9 @@ interface SourceText {
   covered: string;
   declared: string;
   gapped: string;
+  kept: string;
+  digest_high: number;
+  digest_low: number;
 }
 
 interface HouseholdText {
@@ -182,11 +188,15 @@ function text(set: SeqIntervals): string {
 
 function prepare(database: Database.Database) {
   return {
-    sources: database.prepare('SELECT household, device, src, seen, covered, declared, gapped FROM sources ORDER BY id'),
+    sources: database.prepare(
+      'SELECT household, device, src, seen, covered, declared, gapped, kept, digest_high, digest_low FROM sources ORDER BY id',
+    ),
     saveSource: database.prepare(
-      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (household, device, src) DO UPDATE SET
-         seen = excluded.seen, covered = excluded.covered, declared = excluded.declared, gapped = excluded.gapped`,
+         seen = excluded.seen, covered = excluded.covered, declared = excluded.declared, gapped = excluded.gapped,
+         kept = excluded.kept, readings = excluded.readings, digest_high = excluded.digest_high, digest_low = excluded.digest_low`,
     ),
     openParts: database.prepare('SELECT partition, "offset", part FROM open_parts'),
     saveOpen: database.prepare(

@@ -22,13 +22,18 @@ export const RESERVE_PAGES = 256;
  */
 export const ROW_STATE = { queued: 2, sent: 3, acked: 4 } as const;
 
-/** `outbox` has some 40 bytes a row, so that an ack of 500 rows writes a few pages; what is shipped lies in `outbox_bodies`. */
+/**
+ * `outbox` has some 40 bytes a row, so that an ack of 500 rows writes a few pages; what is shipped lies in `outbox_bodies`.
+ * `kept`, `readings` and the digest of a source are running totals for the audit: of all that ever became a row, open parts not.
+ */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
    CREATE TABLE households (household TEXT PRIMARY KEY, generation INTEGER, postal_code TEXT, parked TEXT) WITHOUT ROWID;
    CREATE TABLE sources (
      id INTEGER PRIMARY KEY, household TEXT NOT NULL, device TEXT NOT NULL, src TEXT NOT NULL,
      seen TEXT NOT NULL, covered TEXT NOT NULL, declared TEXT NOT NULL, gapped TEXT NOT NULL,
+     kept TEXT NOT NULL DEFAULT '[]', readings INTEGER NOT NULL DEFAULT 0,
+     digest_high INTEGER NOT NULL DEFAULT 0, digest_low INTEGER NOT NULL DEFAULT 0,
      UNIQUE (household, device, src));
    CREATE TABLE open_parts (
      household TEXT NOT NULL, device TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, part TEXT NOT NULL,

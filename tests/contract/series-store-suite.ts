@@ -1,6 +1,7 @@
 /** What every series store must do, seen only through the contract. An implementation hands in how it is opened. */
 import { describe, it } from 'node:test';
 import type { StoreHarness } from './series-store-probes.ts';
+import { gapsAreMissingWindows, gapsTellTheirReason } from './series-store-suite-gaps.ts';
 import {
   daysAreGermanDays,
   deletionForgetsWindows,
@@ -71,6 +72,8 @@ export function seriesStoreSuite(name: string, open: () => Promise<StoreHarness>
     onEach('days are German days of 23, 24 and 25 hours', daysAreGermanDays);
     onEach('long answers come in pages and let the event loop turn', longAnswersComeInPages);
     onEach('queries select by household, field, time and place', queriesSelect);
+    onEach('gaps are where windows are missing, in pieces of any size', gapsAreMissingWindows);
+    onEach('gaps say whether readings were declared missing in them', gapsTellTheirReason);
     onEach('an append tells the newest windows whole', newestIsToldWhole);
     onEach('deletion forgets windows, not what is covered', deletionForgetsWindows);
   });

@@ -1,5 +1,14 @@
 /** A series store with a dial: it counts what is asked of the real one behind it, and can be told to fail or to hang. */
-import type { AppendResult, Bucket, HouseholdRow, PowerTotals, RangeQuery, SeriesStore } from '../../cloud/server/storage/series-store.ts';
+import type {
+  AppendResult,
+  Bucket,
+  GapQuery,
+  GapRow,
+  HouseholdRow,
+  PowerTotals,
+  RangeQuery,
+  SeriesStore,
+} from '../../cloud/server/storage/series-store.ts';
 import type { HelloHousehold, HelloRequest, PartsRequest } from '../../common/messages.ts';
 
 export class WatchedStore implements SeriesStore {
@@ -34,6 +43,10 @@ export class WatchedStore implements SeriesStore {
 
   append(request: PartsRequest): Promise<AppendResult> {
     return this.store.append(request);
+  }
+
+  gaps(query: GapQuery): AsyncIterable<GapRow> {
+    return this.store.gaps(query);
   }
 
   deleteBefore(timeMs: number): Promise<number> {

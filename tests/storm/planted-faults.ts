@@ -7,6 +7,8 @@ import Database from 'better-sqlite3';
 import type {
   AppendResult,
   Bucket,
+  GapQuery,
+  GapRow,
   HouseholdRow,
   PowerTotals,
   RangeQuery,
@@ -66,6 +68,10 @@ class WrongStore implements SeriesStore {
 
   range(query: RangeQuery): AsyncIterable<Bucket> {
     return this.store.range(query);
+  }
+
+  gaps(query: GapQuery): AsyncIterable<GapRow> {
+    return this.store.gaps(query);
   }
 
   deleteBefore(timeMs: number): Promise<number> {

@@ -3,7 +3,16 @@
  * stored, which as declared. From that alone it sees a double count, a part taken before an earlier one, and - compared
  * with the file when the cloud comes back - an answer that was given before the data was safe.
  */
-import type { AppendResult, Bucket, HouseholdRow, PowerTotals, RangeQuery, SeriesStore } from '../../cloud/server/storage/series-store.ts';
+import type {
+  AppendResult,
+  Bucket,
+  GapQuery,
+  GapRow,
+  HouseholdRow,
+  PowerTotals,
+  RangeQuery,
+  SeriesStore,
+} from '../../cloud/server/storage/series-store.ts';
 import { type HeldSource, seqsOf } from './cloud-file.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
 
@@ -130,6 +139,10 @@ class WitnessedStore implements SeriesStore {
 
   range(query: RangeQuery): AsyncIterable<Bucket> {
     return this.store.range(query);
+  }
+
+  gaps(query: GapQuery): AsyncIterable<GapRow> {
+    return this.store.gaps(query);
   }
 
   deleteBefore(timeMs: number): Promise<number> {

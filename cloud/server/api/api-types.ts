@@ -72,6 +72,31 @@ export interface WindowsReply {
   dataLabel: string;
 }
 
+/**
+ * One or more whole windows missing between two stored windows of a device. What is before its first or after its last window
+ * is no gap, and neither is a window with fewer readings than usual. Nothing is filled in: there are no windows in a gap, never zeros.
+ */
+export interface GapReply {
+  device: string;
+  /** End of the window before the gap. */
+  from: string;
+  /** Start of the window after it. */
+  to: string;
+  seconds: number;
+  /** `no readings`, or `declared: …` with the reason, when readings that lie in it were declared missing. */
+  reason: string;
+  /** Readings declared missing in it. */
+  declared: number;
+}
+
+/** GET /api/v1/households/:id/gaps?from&to&limit&cursor, in order of device, from; gaps that reach into from ≤ t < to. */
+export interface GapsReply {
+  gaps: GapReply[];
+  /** Give it back as `cursor` for the next page; null at the end. */
+  nextCursor: string | null;
+  dataLabel: string;
+}
+
 export interface EdgeReply {
   edge: string;
   /** silent: no heartbeat for longer than expected. */

@@ -11,6 +11,7 @@ import { LiveStream, STREAM_CLIENTS_MAX } from './live-sse.ts';
 import { Overview } from './overview.ts';
 import { answerProblems, noSuchPath, onlyGet } from './problem.ts';
 import { exportRoute } from './routes/export.ts';
+import { gapsRoute } from './routes/gaps.ts';
 import { householdsRoute } from './routes/households.ts';
 import { edgesRoute, livezRoute, metricsRoute, readyzRoute } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -88,6 +89,7 @@ function application(parts: ApiParts, live: LiveStream): Express {
   app.get('/api/v1/states', statesRoute(parts));
   app.get('/api/v1/households', householdsRoute(parts));
   app.get('/api/v1/households/:id/windows', windowsRoute(parts));
+  app.get('/api/v1/households/:id/gaps', gapsRoute(parts));
   app.get('/api/v1/edges', edgesRoute(parts));
   app.get('/api/v1/stream', (request, response) => live.serve(request, response));
   app.get('/api/v1/export', exportRoute(parts));

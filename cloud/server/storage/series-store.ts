@@ -33,6 +33,30 @@ export interface RangeQuery {
   after?: { household: string; device: string; field: string; startMs: number };
 }
 
+export interface GapQuery {
+  household: string;
+  /** Gaps that reach into fromMs ≤ t < toMs. */
+  fromMs?: number;
+  toMs?: number;
+  /** Only gaps after this one in the order of the answer. */
+  after?: { device: string; fromMs: number };
+}
+
+/**
+ * A gap: one or more whole windows missing between two stored windows of a device. What is before its first or after its last
+ * window is none, and neither is a window with fewer readings than usual.
+ */
+export interface GapRow {
+  device: string;
+  /** End of the window before, start of the window after. */
+  fromMs: number;
+  toMs: number;
+  /** `no readings`, or `declared: …` when seqs that lie in it were declared missing. */
+  reason: string;
+  /** Seqs declared missing in it. */
+  declared: number;
+}
+
 export interface HouseholdRow {
   household: string;
   postalCode: string;
@@ -98,6 +122,9 @@ export interface SeriesStore {
 
   /** In order of household, device, field, start. Never holds the whole answer in memory. */
   range(query: RangeQuery): AsyncIterable<Bucket>;
+
+  /** In order of device, start; none for a household that is not known. */
+  gaps(query: GapQuery): AsyncIterable<GapRow>;
 
   /** Forgets windows (and the ranges and digests in them) that start before; covered stays. Returns windows deleted. */
   deleteBefore(timeMs: number): Promise<number>;

@@ -7,12 +7,23 @@ import { reach } from '../../../common/failpoints.ts';
 import { randomId } from '../../../common/random.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../../common/messages.ts';
 import { claimHousehold, judgeRow, SECOND_SOURCE } from '../../../common/protocol/receiver-rules.ts';
+import { GapReader } from './gap-reader.ts';
 import { type KnownHousehold, KnownHouseholds } from './known-households.ts';
 import { explainDatabaseError, isBusy, openForReading, openForWriting, SERIES_FILE } from './open-database.ts';
 import { newestBuckets } from './newest-buckets.ts';
 import { PartWriter } from './part-writer.ts';
 import { SeriesReader } from './series-reader.ts';
-import type { AppendResult, Bucket, HouseholdRow, PowerTotals, RangeQuery, SeriesStore, StoredVerdict } from './series-store.ts';
+import type {
+  AppendResult,
+  Bucket,
+  GapQuery,
+  GapRow,
+  HouseholdRow,
+  PowerTotals,
+  RangeQuery,
+  SeriesStore,
+  StoredVerdict,
+} from './series-store.ts';
 
 /** Where a household gets its postal code when it is first seen (registry.ts). */
 export interface PostalCodes {
@@ -131,6 +142,10 @@ export class SqliteSeriesStore implements SeriesStore {
 
   range(query: RangeQuery): AsyncIterable<Bucket> {
     return this.reader().range(query);
+  }
+
+  gaps(query: GapQuery): AsyncIterable<GapRow> {
+    return new GapReader(this.started().readerDatabase, this.options.windowMs).gaps(query);
   }
 
   async deleteBefore(timeMs: number): Promise<number> {

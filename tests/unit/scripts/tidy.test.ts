@@ -112,6 +112,16 @@ test('walls: cosim knows nothing of energy, the supervisor only common', () => {
   onlyMessage({ ...supervisor, ...main }, 'supervisor/main.ts', /knows its children by their events/);
 });
 
+test('walls: the audit knows only common, and opens files by two doors', () => {
+  const start = { 'fogline.ts': `${CLEAN['fogline.ts']}await import('./audit/main.ts');\n` };
+  for (const room of ['edge/server', 'edge/simulator', 'cloud/server']) {
+    const main = { 'audit/main.ts': `import '../${room}/main.ts';\nimport '../common/units.ts';\nexport const audit = 1;\n` };
+    onlyMessage({ ...start, ...main }, 'audit/main.ts', /repeats no mistake/);
+  }
+  const database = { 'audit/main.ts': "import 'better-sqlite3';\nexport const audit = 1;\n" };
+  onlyMessage({ ...start, ...database }, 'audit/main.ts', /one dependency, one door/);
+});
+
 test('what production may import is allowed: the wall does not stand everywhere', () => {
   assert.deepEqual(
     messages(importer('edge/simulator/main.ts', "import { WATT } from '../../common/units.ts';\nexport { WATT as W };")),

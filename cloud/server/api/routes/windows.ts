@@ -47,7 +47,8 @@ export function windowsRoute(parts: ApiParts): RequestHandler<{ id: string }> {
   };
 }
 
-async function checkKnown({ overview }: ApiParts, household: string): Promise<void> {
+/** @throws Problem 404 */
+export async function checkKnown({ overview }: ApiParts, household: string): Promise<void> {
   if ((await overview.current()).households.has(household)) return;
   if ((await overview.recent(UNKNOWN_MAX_AGE_MS)).households.has(household)) return;
   throw new Problem(404, 'no-such-household', `no household ${shortened(household)} is known; /api/v1/households lists those that are`);

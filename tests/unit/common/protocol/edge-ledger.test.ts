@@ -12,6 +12,7 @@ import {
   type NewRow,
   NOT_IN_RUN,
 } from '../../../../common/protocol/edge-ledger.ts';
+import { addReadingDigest, type Digest, textDigest } from '../../../../common/protocol/digest.ts';
 import { SeqIntervals } from '../../../../common/protocol/seq-intervals.ts';
 
 const WINDOW_MS = 5;
@@ -295,7 +296,7 @@ test('every change names the source and the open part that it changed', () => {
     ['a reading that opens', (ledger) => take(ledger, reading(3, 12, 'e')), ['h/e/s'], [['h/e', 0]]],
     ['a reading that adds', (ledger) => take(ledger, reading(2, 1)), ['h/d/s'], [['h/d', 0]]],
     ['a reading that closes', (ledger) => take(ledger, reading(2, 9)), ['h/d/s'], [['h/d', 0]]],
-    ['a mark that closes', (ledger) => ledger.takeMark(mark(5), 0), [], [['h/d', 0]]],
+    ['a mark that closes', (ledger) => ledger.takeMark(mark(5), 0), ['h/d/s'], [['h/d', 0]]],
     ['a skip', (ledger) => ledger.takeSkip({ ...SOURCE, fromSeq: 2, toSeq: 2 }, { partition: 0, offset: 0 }), ['h/d/s'], []],
     ['an ack', (ledger) => applyAck(ledger, { kind: 'part', range: { ...SOURCE, fromSeq: 1, toSeq: 1 } }), ['h/d/s'], []],
   ];
@@ -358,4 +359,42 @@ test('whatever is missing or repeated in the log, each seq comes out once: in a 
     }),
     { numRuns: 300 },
   );
+});
+
+// ---- running totals ----------------------------------------------------------------------------------------
+
+function digestOf(...readings: Reading[]): Digest {
+  const sum = { high: 0, low: 0 };
+  const source = textDigest('h/d/s');
+  for (const { seq, timeMs, values } of readings) addReadingDigest(sum, source, seq, timeMs, values);
+  return sum;
+}
+
+const twelve = Array.from({ length: 12 }, (_, i) => reading(i + 1));
+
+test('what became a row is in the running totals, the open part is not', () => {
+  const ledger = newLedger();
+  take(ledger, ...twelve.slice(0, 7));
+  const source = ledger.source(SOURCE);
+  assert.deepEqual(source.kept.ranges(), [[1, 4]]);
+  assert.deepEqual(source.keptDigest, digestOf(...twelve.slice(0, 4)));
+});
+
+test('readings that are cut anew, in other pieces, are counted once', () => {
+  const ledger = newLedger();
+  take(ledger, ...twelve);
+  const source = ledger.source(SOURCE);
+  assert.deepEqual(source.kept.ranges(), [[1, 9]]);
+  // The cloud came back with seqs 1 to 6 only, and the open part was dropped.
+  for (const entry of [...ledger.openIn(0).values()]) ledger.forgetOpen(entry);
+  source.seen = SeqIntervals.of([[1, 6]]);
+  const rows = ledger.fillHole({ source, missing: [[7, 10]] }, found(...twelve), new SeqIntervals(), { partition: 0, offset: 0 });
+  assert.deepEqual(rows.map(textOf), ['part 7-9', 'part 10-10']);
+  assert.deepEqual(source.keptDigest, digestOf(...twelve.slice(0, 10)));
+  // Later readings are taken as always; a kept one that turns up again opens a part of its own.
+  source.seen = SeqIntervals.of([[1, 9]]);
+  rows.push(...take(ledger, ...twelve.slice(9), reading(13, 20)));
+  assert.deepEqual(rows.map(textOf).slice(2), ['part 10-10', 'part 11-12']);
+  assert.deepEqual(source.keptDigest, digestOf(...twelve));
+  assert.equal(source.kept.size, 12);
 });

@@ -1,0 +1,215 @@
+/**
+ * The cloud's series.db, opened read-only by the audit and read as one snapshot, whether a cloud server is writing or not. The layout of
+ * the statistics is decoded here once more (cloud/server/storage/stats-codec.ts documents it): per field a byte of flags, then
+ * first, last, sum, min, max as float64 little-endian, without those that a flag says are another one.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { OperatingError } from '../common/errors.ts';
+import type { Digest } from '../common/protocol/digest.ts';
+import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
+
+const BUSY_TIMEOUT_MS = 5_000;
+/** The newest schema whose tables are known here. */
+const SCHEMA_KNOWN = 1;
+
+export interface CloudSource {
+  id: number;
+  deviceId: number;
+  household: string;
+  device: string;
+  src: string;
+  covered: SeqIntervals;
+  readings: number;
+  digest: Digest;
+}
+
+export interface CloudGap {
+  fromSeq: number;
+  toSeq: number;
+  reason: string;
+}
+
+export interface CloudPart {
+  windowStartMs: number;
+  sourceId: number;
+  fromSeq: number;
+  toSeq: number;
+  firstMs: number;
+  lastMs: number;
+  digest: Digest;
+  /** By field. */
+  fields: Map<string, PartNumbers>;
+}
+
+export interface PartNumbers {
+  first: number;
+  last: number;
+  sum: number;
+  min: number;
+  max: number;
+}
+
+export interface CloudSeries {
+  id: number;
+  field: string;
+  count: number;
+  energy_ws: number;
+  window_count: number;
+}
+
+export interface CloudRollup {
+  count: number;
+  sum: number;
+  min: number;
+  max: number;
+  first: number;
+  first_ms: number;
+  last: number;
+  last_ms: number;
+  energy_ws: number;
+  window_count: number;
+}
+
+type RawPart = [number, number, number, number, number, number, number, number, number, Buffer];
+
+export class CloudFile {
+  readonly windowMs: number;
+  private readonly database: Database.Database;
+  private readonly fieldSets = new Map<number, string[]>();
+  private readonly rollupAt: Database.Statement;
+  private rollupCounts: Map<string, number> | undefined;
+
+  constructor(database: Database.Database) {
+    this.database = database;
+    this.windowMs = Number(database.prepare("SELECT value FROM meta WHERE key = 'window_ms'").pluck().get());
+    for (const [id, fields] of database.prepare('SELECT id, fields FROM field_sets').raw().all() as [number, string][])
+      this.fieldSets.set(id, JSON.parse(fields) as string[]);
+    this.rollupAt = database.prepare('SELECT * FROM rollups WHERE level_ms = ? AND start_ms = ? AND series_id = ?');
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  sources(): CloudSource[] {
+    const rows = this.database
+      .prepare(
+        `SELECT s.id, s.device_id AS deviceId, household, device, src, covered, readings, digest_high AS high, digest_low AS low
+         FROM sources s JOIN devices d ON d.id = s.device_id JOIN households h ON h.id = d.household_id ORDER BY s.id`,
+      )
+      .all() as (Omit<CloudSource, 'covered' | 'digest'> & { covered: string; high: number; low: number })[];
+    return rows.map(({ covered, high, low, ...row }) => ({
+      ...row,
+      covered: SeqIntervals.of(JSON.parse(covered) as [number, number][]),
+      digest: { high, low },
+    }));
+  }
+
+  gaps(sourceId: number): CloudGap[] {
+    const gaps = 'SELECT from_seq AS fromSeq, to_seq AS toSeq, reason FROM gaps WHERE source_id = ? ORDER BY from_seq';
+    return this.database.prepare(gaps).all(sourceId) as CloudGap[];
+  }
+
+  /** In order of window, source, seq. */
+  *parts(deviceId: number, fromMs = Number.MIN_SAFE_INTEGER, toMs = Number.MAX_SAFE_INTEGER): Generator<CloudPart> {
+    const rows = this.database
+      .prepare(
+        `SELECT window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, digest_high, digest_low, stats
+         FROM parts WHERE device_id = ? AND window_start_ms >= ? AND window_start_ms < ? ORDER BY window_start_ms, source_id, from_seq`,
+      )
+      .raw();
+    for (const row of rows.iterate(deviceId, fromMs, toMs) as IterableIterator<RawPart>) {
+      const [windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, fieldSetId, high, low, stats] = row;
+      const fields = decodeNumbers(stats, this.fieldSets.get(fieldSetId) ?? []);
+      yield { windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, digest: { high, low }, fields };
+    }
+  }
+
+  series(deviceId: number): CloudSeries[] {
+    const series = 'SELECT id, field, count, energy_ws, window_count FROM series WHERE device_id = ?';
+    return this.database.prepare(series).all(deviceId) as CloudSeries[];
+  }
+
+  rollup(levelMs: number, startMs: number, seriesId: number): CloudRollup | undefined {
+    return this.rollupAt.get(levelMs, startMs, seriesId) as CloudRollup | undefined;
+  }
+
+  /** How many buckets of the level the series has. */
+  rollupCount(levelMs: number, seriesId: number): number {
+    if (this.rollupCounts === undefined) {
+      const counts = this.database.prepare('SELECT level_ms, series_id, count(*) FROM rollups GROUP BY level_ms, series_id').raw();
+      this.rollupCounts = new Map((counts.all() as [number, number, number][]).map(([level, id, count]) => [`${level}/${id}`, count]));
+    }
+    return this.rollupCounts.get(`${levelMs}/${seriesId}`) ?? 0;
+  }
+
+  /** Parts and buckets that belong to no device or series: they would be looked at by nobody. */
+  strayRows(): { parts: number; rollups: number } {
+    const count = (sql: string) => this.database.prepare(sql).pluck().get() as number;
+    return {
+      parts: count('SELECT count(*) FROM parts WHERE device_id NOT IN (SELECT id FROM devices)'),
+      rollups: count(
+        'SELECT count(*) FROM rollups WHERE series_id NOT IN (SELECT id FROM series) OR level_ms NOT IN (60000, 900000, 3600000)',
+      ),
+    };
+  }
+}
+
+/**
+ * One snapshot, until close().
+ * @throws OperatingError DATA_UNREADABLE when there is no store, or one that this program can't read
+ */
+export function openCloudFile(stateDir: string): CloudFile {
+  return new CloudFile(openSnapshot(join(stateDir, 'cloud', 'series.db'), SCHEMA_KNOWN, 'store'));
+}
+
+/** A read-only connection that goes on seeing the file as it is now. */
+export function openSnapshot(path: string, schemaKnown: number, what: string): Database.Database {
+  if (!existsSync(path)) throw unreadable(`there is no ${what} at ${path}`, 'give --state the folder of a run: npm start makes one');
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    database.pragma('trusted_schema = OFF');
+    database.exec('BEGIN');
+    const version = database.pragma('user_version', { simple: true }) as number;
+    if (version !== schemaKnown)
+      throw unreadable(`${path} has schema ${version}, audit reads ${schemaKnown}`, 'use the Fogline that wrote it');
+    // The first read takes the snapshot.
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof OperatingError) throw error;
+    throw unreadable(`${path} can't be read: ${(error as Error).message}`, 'put a backup in its place, or start with --fresh', error);
+  }
+}
+
+function unreadable(message: string, hint: string, cause?: unknown): OperatingError {
+  return new OperatingError('DATA_UNREADABLE', message, { retryable: false, hint, cause });
+}
+
+/** Bits of a flag byte. */
+const SAME = { lastFirst: 1, sumBoth: 2, sumFirst: 4, minFirst: 8, minLast: 16, maxFirst: 32, maxLast: 64 } as const;
+
+function decodeNumbers(stats: Buffer, fields: readonly string[]): Map<string, PartNumbers> {
+  let at = fields.length;
+  const next = () => {
+    const value = stats.readDoubleLE(at);
+    at += 8;
+    return value;
+  };
+  const numbers = new Map<string, PartNumbers>();
+  fields.forEach((field, i) => {
+    const flags = stats[i] as number;
+    const has = (bit: number) => (flags & bit) !== 0;
+    const first = next();
+    const last = has(SAME.lastFirst) ? first : next();
+    const sum = has(SAME.sumFirst) ? first : has(SAME.sumBoth) ? first + last : next();
+    const min = has(SAME.minFirst) ? first : has(SAME.minLast) ? last : next();
+    const max = has(SAME.maxFirst) ? first : has(SAME.maxLast) ? last : next();
+    numbers.set(field, { first, last, sum, min, max });
+  });
+  return numbers;
+}

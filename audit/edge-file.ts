@@ -1,0 +1,170 @@
+/** The edge's outbox.db, opened read-only by the audit and read as one snapshot, whether an edge is running or not. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type Database from 'better-sqlite3';
+import { sourceKey } from '../common/ids.ts';
+import type { Mark } from '../common/messages.ts';
+import { type Digest, digestFromHex } from '../common/protocol/digest.ts';
+import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
+import { openSnapshot, type PartNumbers } from './cloud-file.ts';
+
+/** The newest schema whose tables are known here. */
+const SCHEMA_KNOWN = 1;
+/** States of a row in the file. */
+const STATE_NAMES: Readonly<Record<number, 'queued' | 'sent' | 'acked'>> = { 2: 'queued', 3: 'sent', 4: 'acked' };
+/** Order of a field's numbers in a part. */
+const NUMBERS = ['sum', 'min', 'max', 'first', 'last'] as const;
+
+export interface EdgeSource {
+  id: number;
+  household: string;
+  device: string;
+  src: string;
+  seen: SeqIntervals;
+  covered: SeqIntervals;
+  declared: SeqIntervals;
+  gapped: SeqIntervals;
+  /** What ever became a row, and the running totals of it. */
+  kept: SeqIntervals;
+  readings: number;
+  digest: Digest;
+}
+
+/** A part of the outbox, or the open part. */
+export interface EdgePart {
+  fromSeq: number;
+  toSeq: number;
+  windowStartMs: number;
+  firstMs: number;
+  lastMs: number;
+  digest: Digest;
+  fields: Map<string, PartNumbers>;
+}
+
+export interface EdgeRow {
+  id: number;
+  state: 'queued' | 'sent' | 'acked';
+  fromSeq: number;
+  toSeq: number;
+  /** Undefined for a declared gap. */
+  part: EdgePart | undefined;
+  reason: string | null;
+}
+
+interface SetsText {
+  seen: string;
+  covered: string;
+  declared: string;
+  gapped: string;
+  kept: string;
+}
+
+interface RowText {
+  id: number;
+  state: number;
+  fromSeq: number;
+  toSeq: number;
+  windowStartMs: number | null;
+  reason: string | null;
+  fields: string;
+  stats: string;
+  firstMs: number;
+  lastMs: number;
+  digest: string;
+}
+
+export class EdgeFile {
+  private readonly database: Database.Database;
+
+  constructor(database: Database.Database) {
+    this.database = database;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  sources(): EdgeSource[] {
+    const rows = this.database
+      .prepare(
+        `SELECT id, household, device, src, seen, covered, declared, gapped, kept, readings, digest_high AS high, digest_low AS low
+         FROM sources ORDER BY id`,
+      )
+      .all() as (SetsText & Omit<EdgeSource, keyof SetsText | 'digest'> & { high: number; low: number })[];
+    const set = (json: string) => SeqIntervals.of(JSON.parse(json) as [number, number][]);
+    return rows.map(({ id, household, device, src, readings, high, low, seen, covered, declared, gapped, kept }) => ({
+      ...{ id, household, device, src, readings, digest: { high, low } },
+      ...{ seen: set(seen), covered: set(covered), declared: set(declared), gapped: set(gapped), kept: set(kept) },
+    }));
+  }
+
+  /** In order of seq. */
+  *rows(sourceId: number): Generator<EdgeRow> {
+    const rows = this.database.prepare(
+      `SELECT o.id, state, from_seq AS fromSeq, to_seq AS toSeq, window_start_ms AS windowStartMs, reason, fields, stats,
+         first_ms AS firstMs, last_ms AS lastMs, digest
+       FROM outbox o LEFT JOIN outbox_bodies b ON b.id = o.id WHERE source_id = ? ORDER BY from_seq, o.id`,
+    );
+    for (const row of rows.iterate(sourceId) as IterableIterator<RowText>) {
+      const { id, fromSeq, toSeq, windowStartMs, reason } = row;
+      const part = windowStartMs === null || row.digest === null ? undefined : partOf({ ...row, windowStartMs });
+      yield { id, state: STATE_NAMES[row.state] ?? 'queued', fromSeq, toSeq, part, reason };
+    }
+  }
+
+  openPart(household: string, device: string, src: string): EdgePart | undefined {
+    const text = this.database.prepare('SELECT part FROM open_parts WHERE household = ? AND device = ?').pluck().get(household, device);
+    if (text === undefined) return undefined;
+    const open = JSON.parse(text as string) as Omit<EdgePart, 'fields'> & { src: string; fields: string[]; stats: number[] };
+    return open.src === src ? { ...open, fields: numbersOf(open.fields, open.stats) } : undefined;
+  }
+
+  /** Reason by household. */
+  parked(): Map<string, string> {
+    const rows = this.database.prepare('SELECT household, parked FROM households WHERE parked IS NOT NULL').raw().all();
+    return new Map(rows as [string, string][]);
+  }
+
+  /** Last seq by household/device/src, over the runs whose end mark was taken in from every partition; undefined without one. */
+  lastSeqs(): Map<string, number> | undefined {
+    const runs = this.database
+      .prepare('SELECT json_group_array(json(last)) FROM runs GROUP BY run HAVING count(*) = (SELECT count(*) FROM positions)')
+      .pluck()
+      .all() as string[];
+    if (runs.length === 0) return undefined;
+    const lastSeqs = new Map<string, number>();
+    for (const { household, device, src, seq } of runs.flatMap((text) => (JSON.parse(text) as Mark['last'][]).flat())) {
+      const key = sourceKey(household, device, src);
+      lastSeqs.set(key, Math.max(seq, lastSeqs.get(key) ?? 0));
+    }
+    return lastSeqs;
+  }
+
+  /** Offset of the next record to take, by partition, with the log that it is of. */
+  positions(): Map<number, { nextOffset: number; logId: string }> {
+    const rows = this.database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId FROM positions').all();
+    return new Map((rows as { partition: number; nextOffset: number; logId: string }[]).map((row) => [row.partition, row]));
+  }
+}
+
+/** One snapshot, until close(); undefined where no edge keeps its outbox here. */
+export function openEdgeFile(stateDir: string): EdgeFile | undefined {
+  const path = join(stateDir, 'edge', 'outbox.db');
+  return existsSync(path) ? new EdgeFile(openSnapshot(path, SCHEMA_KNOWN, 'outbox')) : undefined;
+}
+
+function partOf(row: RowText & { windowStartMs: number }): EdgePart {
+  const { fromSeq, toSeq, windowStartMs, firstMs, lastMs } = row;
+  const fields = numbersOf(JSON.parse(row.fields) as string[], JSON.parse(row.stats) as number[]);
+  return { fromSeq, toSeq, windowStartMs, firstMs, lastMs, digest: digestFromHex(row.digest), fields };
+}
+
+function numbersOf(fields: readonly string[], stats: readonly number[]): Map<string, PartNumbers> {
+  return new Map(
+    fields.map((field, i) => {
+      const numbers = {} as PartNumbers;
+      NUMBERS.forEach((name, at) => (numbers[name] = stats[i * NUMBERS.length + at] as number));
+      return [field, numbers];
+    }),
+  );
+}

@@ -1,0 +1,44 @@
+/** What a running cloud server shows as the newest power of each household: the last stage, after the store. */
+import { systemClock } from '../common/clock.ts';
+import { OperatingError } from '../common/errors.ts';
+
+/** For the whole list. A cloud server that takes longer is taken as none. */
+const DEADLINE_MS = 10_000;
+const PAGE_ROWS = 1_000;
+/** More pages are no list of households. */
+const PAGES_MAX = 10_000;
+
+interface Page {
+  households: { household: string; powerW: number | null }[];
+  nextCursor: string | null;
+}
+
+/** @throws OperatingError CLOUD_UNREACHABLE */
+export async function readLatest(url: string): Promise<Map<string, number | null>> {
+  const shown = new Map<string, number | null>();
+  let cursor: string | null = null;
+  const giveUp = new AbortController();
+  const timer = systemClock.timer('list of households', DEADLINE_MS, () => giveUp.abort());
+  try {
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const address = new URL('/api/v1/households', url);
+      address.searchParams.set('limit', String(PAGE_ROWS));
+      if (cursor !== null) address.searchParams.set('cursor', cursor);
+      const response = await fetch(address, { signal: giveUp.signal });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      const { households, nextCursor } = (await response.json()) as Page;
+      for (const { household, powerW } of households) shown.set(household, powerW);
+      if (nextCursor === null) break;
+      cursor = nextCursor;
+    }
+    return shown;
+  } catch (cause) {
+    throw new OperatingError('CLOUD_UNREACHABLE', `no list of households from ${url}: ${(cause as Error).message}`, {
+      retryable: true,
+      hint: 'is the cloud server running there? Without --url the store alone is compared',
+      cause,
+    });
+  } finally {
+    timer.cancel();
+  }
+}

@@ -1,0 +1,112 @@
+/** The answer of an audit, for people and for machines. */
+import type { EnergyCheck } from './energy-register.ts';
+import type { Declared, Findings, Refusal } from './findings.ts';
+import type { DeviceReport, HouseholdReport, StageTotals } from './household-audit.ts';
+
+export interface AuditReport {
+  agrees: boolean;
+  /** `ended`: the end mark of the run is in the topic. */
+  run: 'ended' | 'not ended';
+  stages: { name: 'topic' | 'edge' | 'cloud' | 'latest'; compared: boolean }[];
+  households: number;
+  devices: DeviceReport[];
+  windows: number;
+  buckets: number;
+  /** Readings that are not at the cloud yet: the comparison goes up to covered. */
+  waiting: number;
+  energy: (EnergyCheck & { household: string; cloudKwh: number })[];
+  declared: Declared[];
+  notices: string[];
+  refused: number;
+  refusals: Refusal[];
+}
+
+/** Resolves when all is handed to whoever reads stdout: the process may end at once. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
+}
+
+/** Refusals that people are shown; --json has more. */
+const SHOWN_MAX = 20;
+
+export function reportOf(parts: {
+  households: readonly HouseholdReport[];
+  findings: Findings;
+  ended: boolean;
+  compared: Record<'topic' | 'edge' | 'latest', boolean>;
+}): AuditReport {
+  const { households, findings, ended, compared } = parts;
+  const sum = (of: (report: HouseholdReport) => number) => households.reduce((total, report) => total + of(report), 0);
+  return {
+    agrees: findings.refused === 0,
+    run: ended ? 'ended' : 'not ended',
+    stages: [
+      { name: 'topic', compared: compared.topic },
+      { name: 'edge', compared: compared.edge },
+      { name: 'cloud', compared: true },
+      { name: 'latest', compared: compared.latest },
+    ],
+    households: households.length,
+    devices: households.flatMap(({ devices }) => devices),
+    windows: sum(({ windows }) => windows),
+    buckets: sum(({ buckets }) => buckets),
+    waiting: sum(({ devices }) => devices.reduce((total, { waiting }) => total + waiting, 0)),
+    energy: households.flatMap(({ energy }) => (energy === undefined ? [] : [energy])),
+    declared: findings.declared,
+    notices: findings.notices,
+    refused: findings.refused,
+    refusals: findings.refusals,
+  };
+}
+
+export function textOf(report: AuditReport): string {
+  const lines = [
+    ...report.devices.flatMap(deviceLines),
+    ...report.energy.map(energyLine),
+    ...report.declared.map(({ household, stage, reason, readings }) => `declared: ${household} ${stage}: ${readings} ${reason}`),
+    ...report.notices.map((notice) => `note: ${notice}`),
+    ...progressLines(report),
+    ...report.refusals.slice(0, SHOWN_MAX).flatMap(refusalLines),
+  ];
+  if (report.refused > SHOWN_MAX)
+    lines.push(`… and ${report.refused - SHOWN_MAX} more differences (--json shows up to 100 of each household and stage)`);
+  const { households, windows, buckets, refused } = report;
+  const compared = `${households} households, ${windows} windows, ${buckets} buckets`;
+  lines.push(report.agrees ? `audit: yes, all agree: ${compared}` : `audit: NO, ${refused} differences in ${compared}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function deviceLines(device: DeviceReport): string[] {
+  const { household, device: name, src, source, topic, edge, cloud, latest, declared } = device;
+  const stages = Object.entries({ source, topic, edge, cloud }).map(([stage, totals]) => `  ${stage.padEnd(6)} ${totalsText(totals)}`);
+  return [`${household} ${name} (${src}), declared missing ${declared}, latest ${latest}`, ...stages];
+}
+
+function totalsText(totals: StageTotals | null): string {
+  if (totals === null) return 'nothing';
+  const { readings, firstSeq, lastSeq, digest } = totals;
+  return `${readings} readings, seq ${firstSeq ?? '-'} to ${lastSeq ?? '-'}, digest ${digest}`;
+}
+
+function energyLine(energy: AuditReport['energy'][number]): string {
+  const { household, registerKwh, integralKwh, toleranceKwh, fedInKwh, gaps, registerInGapsKwh, cloudKwh } = energy;
+  const kwh = (value: number) => value.toFixed(5);
+  const fedIn = fedInKwh > 0 ? `; fed in ${kwh(fedInKwh)}, which the register does not count` : '';
+  const inGaps = gaps > 0 ? `; ${kwh(registerInGapsKwh)} counted in ${gaps} gaps, left out` : '';
+  return (
+    `energy: ${household} register ${kwh(registerKwh)} kWh, integral of power ${kwh(integralKwh)} ± ${kwh(toleranceKwh)}` +
+    `${fedIn}${inGaps}; windows of the cloud ${kwh(cloudKwh)} net`
+  );
+}
+
+function progressLines({ run, waiting, stages }: AuditReport): string[] {
+  const lines = stages.filter(({ compared }) => !compared).map(({ name }) => `note: ${name} is not here; it is not compared`);
+  if (run === 'not ended') lines.push('the run has not ended: compared up to what is covered at the cloud');
+  if (waiting > 0) lines.push(`${waiting} readings are not at the cloud yet: compared up to covered`);
+  return lines;
+}
+
+function refusalLines({ household, stage, window, what, remedy }: Refusal): string[] {
+  const where = window === null ? '' : `, window ${window}`;
+  return [`NO: household ${household}, ${stage}${where}: ${what}`, `    what to do: ${remedy}`];
+}

@@ -1,0 +1,193 @@
+/**
+ * `fogline why HOUSEHOLD TIME`: what each stage holds of the window that the time lies in, as it is, without judging.
+ */
+import type { CommandOptions } from '../common/command.ts';
+import { ConfigError, EXIT, OperatingError } from '../common/errors.ts';
+import { isoTime, parseTime, TIME_REMEDY } from '../common/iso-time.ts';
+import { digestToHex } from '../common/protocol/digest.ts';
+import { type CloudFile, openCloudFile, type PartNumbers } from './cloud-file.ts';
+import { type EdgeFile, openEdgeFile } from './edge-file.ts';
+import { readLatest } from './latest-stage.ts';
+import { dataFolder, openTopic } from './main.ts';
+import { print } from './report.ts';
+import { readQuarantine, readRunState, urlOfRun } from './run-state.ts';
+import { FIELDS, METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
+
+/** What a window has more of is counted, not shown. */
+const LINES_PER_STAGE_MAX = 100;
+
+export interface WhyOptions extends CommandOptions {
+  household: string;
+  /** As written. */
+  time: string;
+  url: string | undefined;
+}
+
+interface Window {
+  household: string;
+  fromMs: number;
+  toMs: number;
+}
+
+interface Answer {
+  household: string;
+  windowStart: string;
+  windowEnd: string;
+  /** Per stage what it holds, line by line. */
+  stages: { stage: string; holds: string[] }[];
+}
+
+/** @returns 0, also when no stage holds anything; 4 when there is nothing to look at */
+export async function main(options: WhyOptions): Promise<number> {
+  const answer = await look(options);
+  await print(options.json ? `${JSON.stringify(answer)}\n` : textOf(answer));
+  return EXIT.ok;
+}
+
+async function look(options: WhyOptions): Promise<Answer> {
+  const { config, stateDir, household } = options;
+  const timeMs = parseTime(options.time);
+  if (timeMs === undefined) throw new ConfigError(`${options.time} is not a time`, TIME_REMEDY);
+  const windowMs = config.edge.window_seconds * 1_000;
+  const fromMs = Math.floor(timeMs / windowMs) * windowMs;
+  const window = { household, fromMs, toMs: fromMs + windowMs };
+  const state = readRunState(stateDir);
+  const edge = openEdgeFile(stateDir);
+  try {
+    const stages = [
+      { stage: 'source', holds: sourceLines(options, window, state.loop ? state.passMs : undefined) },
+      { stage: 'topic', holds: await topicLines(options, window) },
+      { stage: 'edge', holds: edge === undefined ? ['no outbox here'] : edgeLines(edge, window) },
+      { stage: 'cloud', holds: cloudLines(stateDir, window) },
+      { stage: 'latest', holds: await latestLines(options) },
+    ];
+    return { household, windowStart: isoTime(fromMs), windowEnd: isoTime(window.toMs), stages };
+  } finally {
+    edge?.close();
+  }
+}
+
+function sourceLines({ config, stateDir, household }: WhyOptions, window: Window, passMs: number | undefined): string[] {
+  const file = sourceFiles(dataFolder(config, stateDir)).find((its) => its.household === household);
+  if (file === undefined)
+    throw new ConfigError(`there is no file of household ${household}`, 'name the folder that was replayed: --data DIR');
+  const rows = readSource(file);
+  const lines = rowLines(rows, window, 0, 0);
+  for (let pass = 1; passMs !== undefined && lines.length === 0 && pass * passMs < window.toMs; pass++) {
+    if (window.fromMs - pass * passMs < (rows.timesMs[0] ?? 0) - passMs) break;
+    lines.push(...rowLines(rows, window, pass, pass * passMs));
+  }
+  const setAside = readQuarantine(stateDir)?.get(`${household}.csv`)?.size ?? 0;
+  if (setAside > 0) lines.push(`${setAside} rows of the file are set aside (simulator/quarantine.jsonl)`);
+  return lines;
+}
+
+function rowLines(rows: SourceRows, { fromMs, toMs }: Window, pass: number, shiftMs: number): string[] {
+  const src = rows.firstLine === undefined ? '-' : srcOf(rows.household, rows.firstLine, pass);
+  const lines: string[] = [];
+  for (let i = 0; i < rows.count; i++) {
+    const timeMs = (rows.timesMs[i] as number) + shiftMs;
+    if (timeMs < fromMs || timeMs >= toMs) continue;
+    const values = FIELDS.map((field, at) => `${field} ${String(rows.values[at]?.[i])}`);
+    lines.push(`line ${rows.lines[i]}: ${METER} ${src} seq ${i + 1} at ${isoTime(timeMs)}: ${values.join(', ')}`);
+  }
+  return lines;
+}
+
+async function topicLines({ config, stateDir, household }: WhyOptions, { fromMs, toMs }: Window): Promise<string[]> {
+  const topic = await openTopic(config, stateDir);
+  if (topic === undefined) return ['no topic here'];
+  const lines: string[] = [];
+  try {
+    for await (const { reading, partition, offset } of topic.readingsOf(household)) {
+      const { device, src, seq, timeMs, values } = reading;
+      if (timeMs < fromMs || timeMs >= toMs) continue;
+      const shown = Object.entries(values).map(([field, value]) => `${field} ${value}`);
+      lines.push(`partition ${partition}, offset ${offset}: ${device} ${src} seq ${seq} at ${isoTime(timeMs)}: ${shown.join(', ')}`);
+    }
+  } finally {
+    await topic.broker.stop();
+  }
+  return lines;
+}
+
+function edgeLines(edge: EdgeFile, { household, fromMs, toMs }: Window): string[] {
+  const lines: string[] = [];
+  for (const source of edge.sources()) {
+    if (source.household !== household) continue;
+    for (const { id, state, part } of edge.rows(source.id)) {
+      if (part === undefined || part.windowStartMs < fromMs || part.windowStartMs >= toMs) continue;
+      lines.push(`outbox row ${id}, ${state}: ${source.device} ${source.src} ${partText(part)}`);
+    }
+    const open = edge.openPart(household, source.device, source.src);
+    if (open !== undefined && open.windowStartMs >= fromMs && open.windowStartMs < toMs)
+      lines.push(`open part: ${source.device} ${source.src} ${partText(open)}`);
+  }
+  const parked = edge.parked().get(household);
+  if (parked !== undefined) lines.push(`parked: ${parked}`);
+  return lines;
+}
+
+function cloudLines(stateDir: string, { household, fromMs, toMs }: Window): string[] {
+  let cloud: CloudFile;
+  try {
+    cloud = openCloudFile(stateDir);
+  } catch (error) {
+    if (error instanceof OperatingError && error.code === 'DATA_UNREADABLE') return [error.message];
+    throw error;
+  }
+  try {
+    const sources = cloud.sources().filter((source) => source.household === household);
+    const lines: string[] = [];
+    for (const deviceId of new Set(sources.map((source) => source.deviceId))) {
+      for (const part of cloud.parts(deviceId, fromMs, toMs)) {
+        const source = sources.find(({ id }) => id === part.sourceId);
+        lines.push(`part: ${source?.device ?? '?'} ${source?.src ?? '?'} ${partText(part)}`);
+      }
+    }
+    for (const source of sources) {
+      for (const { fromSeq, toSeq, reason } of cloud.gaps(source.id))
+        lines.push(`declared missing: seqs ${fromSeq} to ${toSeq}, ${reason}`);
+    }
+    return lines;
+  } finally {
+    cloud.close();
+  }
+}
+
+async function latestLines({ stateDir, url, household }: WhyOptions): Promise<string[]> {
+  const address = url ?? urlOfRun(stateDir);
+  if (address === undefined) return ['no cloud server was asked'];
+  try {
+    const powerW = (await readLatest(address)).get(household);
+    return powerW === undefined ? [] : [`newest power shown: ${String(powerW)} W`];
+  } catch (error) {
+    if (url !== undefined) throw error;
+    return [`no cloud server answers at ${address}`];
+  }
+}
+
+interface AnyPart {
+  fromSeq: number;
+  toSeq: number;
+  digest: { high: number; low: number };
+  fields: ReadonlyMap<string, PartNumbers>;
+}
+
+function partText({ fromSeq, toSeq, digest, fields }: AnyPart): string {
+  const count = toSeq - fromSeq + 1;
+  const shown = [...fields].map(
+    ([field, { sum, min, max, first, last }]) => `${field} mean ${sum / count} min ${min} max ${max} first ${first} last ${last}`,
+  );
+  return `seqs ${fromSeq} to ${toSeq}, digest ${digestToHex(digest)}: ${shown.join('; ')}`;
+}
+
+function textOf({ household, windowStart, windowEnd, stages }: Answer): string {
+  const lines = [`household ${household}, window ${windowStart} to ${windowEnd}`];
+  for (const { stage, holds } of stages) {
+    lines.push(`${stage}:`, ...holds.slice(0, LINES_PER_STAGE_MAX).map((line) => `  ${line}`));
+    if (holds.length === 0) lines.push('  nothing');
+    if (holds.length > LINES_PER_STAGE_MAX) lines.push(`  … and ${holds.length - LINES_PER_STAGE_MAX} more`);
+  }
+  return `${lines.join('\n')}\n`;
+}

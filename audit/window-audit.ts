@@ -1,0 +1,235 @@
+/**
+ * Every window that the cloud holds of a device against the audit's own, each part's digest against that of its readings, and the
+ * buckets of every level against the windows. One device at a time: nothing of another one is held.
+ */
+import { isoTime } from '../common/iso-time.ts';
+import type { CloudFile, CloudPart, CloudSeries, PartNumbers } from './cloud-file.ts';
+import type { Findings } from './findings.ts';
+import { FIELDS } from './source-rows.ts';
+import { SEQS_PER_SOURCE, type Stats, sameDigest, type TruthSource } from './truth.ts';
+import { addStats, differenceOf, type FieldStats, sumTolerance } from './window-stats.ts';
+
+const HOUR_MS = 3_600_000;
+const LEVELS_MS = [60_000, 900_000, HOUR_MS] as const;
+/** Fields in W: mean times length is an energy. */
+const POWER_FIELDS: ReadonlySet<string> = new Set(['power', 'power1', 'power2', 'power3']);
+
+export interface WindowsAudited {
+  windows: number;
+  buckets: number;
+  /** Σ mean × window length of `power`, as the windows of the cloud say. */
+  energyWs: number;
+  newest: { startMs: number; meanW: number } | undefined;
+  /** Mean of `power` by start, of the newest windows. */
+  recentMeansW: Map<number, number>;
+}
+
+interface Energy {
+  energyWs: number;
+  energyMagnitude: number;
+  windows: number;
+}
+
+/** A bucket as it must be. */
+interface Bucket extends Energy {
+  stats: FieldStats;
+}
+
+/** All hours of a series. */
+interface Totals extends Energy {
+  count: number;
+}
+
+/** Windows whose mean a running cloud may be showing. */
+const RECENT_MAX = 100_000;
+
+export interface DeviceToAudit {
+  household: string;
+  deviceId: number;
+  /** By the cloud's source id, with its place among the device's sources. */
+  sources: ReadonlyMap<number, { truth: TruthSource; rank: number }>;
+  /** The audit's own windows of what the cloud says it has stored. */
+  truth: ReadonlyMap<number, Stats>;
+}
+
+export class WindowAudit {
+  private readonly cloud: CloudFile;
+  private readonly findings: Findings;
+  private readonly device: DeviceToAudit;
+  /** By level, start of the bucket, field. */
+  private readonly levels = new Map(LEVELS_MS.map((levelMs) => [levelMs as number, new Map<number, Map<string, Bucket>>()]));
+  /** Starts of the windows that the cloud has. */
+  private readonly seen = new Set<number>();
+  private readonly result: WindowsAudited = { windows: 0, buckets: 0, energyWs: 0, newest: undefined, recentMeansW: new Map() };
+
+  constructor(cloud: CloudFile, findings: Findings, device: DeviceToAudit) {
+    this.cloud = cloud;
+    this.findings = findings;
+    this.device = device;
+  }
+
+  run(): WindowsAudited {
+    let open: { startMs: number; parts: CloudPart[] } | undefined;
+    for (const part of this.cloud.parts(this.device.deviceId)) {
+      if (open?.startMs === part.windowStartMs) {
+        open.parts.push(part);
+        continue;
+      }
+      if (open !== undefined) this.window(open.startMs, open.parts);
+      open = { startMs: part.windowStartMs, parts: [part] };
+    }
+    if (open !== undefined) this.window(open.startMs, open.parts);
+    for (const startMs of this.device.truth.keys()) if (!this.seen.has(startMs)) this.refuse(startMs, 'the window is missing');
+    this.compareBuckets();
+    return this.result;
+  }
+
+  private window(startMs: number, parts: readonly CloudPart[]): void {
+    this.seen.add(startMs);
+    this.result.windows++;
+    const held = this.add(startMs, parts);
+    const truth = this.device.truth.get(startMs);
+    if (truth === undefined) return this.refuse(startMs, 'the source has no reading in this window that is counted as stored');
+    for (const [i, field] of FIELDS.entries()) {
+      const stats = held.get(field);
+      const difference = stats === undefined ? 'is missing' : differenceOf(stats, truth[i] as FieldStats);
+      if (difference !== undefined) return this.refuse(startMs, `${field}: ${difference}`);
+    }
+    const extra = [...held.keys()].find((field) => !FIELDS.includes(field as (typeof FIELDS)[number]));
+    if (extra !== undefined) this.refuse(startMs, `the field ${extra} is not in the files`);
+  }
+
+  /** The window as the sum of its parts; also adds it to its buckets. */
+  private add(startMs: number, parts: readonly CloudPart[]): Map<string, FieldStats> {
+    const held = new Map<string, FieldStats>();
+    for (const part of parts) {
+      const source = this.device.sources.get(part.sourceId);
+      if (source === undefined) this.refuse(startMs, `a part of another source (${part.sourceId}) lies in it`);
+      else this.checkPart(startMs, part, source.truth);
+      const rank = (source?.rank ?? 0) * SEQS_PER_SOURCE;
+      for (const [field, numbers] of part.fields) {
+        const count = part.toSeq - part.fromSeq + 1;
+        const magnitude = count * Math.max(Math.abs(numbers.min), Math.abs(numbers.max));
+        const stats = statsOf(numbers, part, magnitude, rank);
+        const before = held.get(field);
+        if (before === undefined) held.set(field, stats);
+        else addStats(before, stats);
+      }
+    }
+    for (const [field, stats] of held) this.addToBuckets(startMs, field, stats);
+    const power = held.get('power');
+    if (power !== undefined) this.addPower(startMs, power.sum / power.count);
+    return held;
+  }
+
+  private addPower(startMs: number, meanW: number): void {
+    this.result.energyWs += (meanW * this.cloud.windowMs) / 1_000;
+    this.result.newest = { startMs, meanW };
+    this.result.recentMeansW.set(startMs, meanW);
+    if (this.result.recentMeansW.size > RECENT_MAX) this.result.recentMeansW.delete(this.result.recentMeansW.keys().next().value as number);
+  }
+
+  private checkPart(startMs: number, part: CloudPart, truth: TruthSource): void {
+    const { fromSeq, toSeq } = part;
+    if (toSeq > truth.rows.count) this.refuse(startMs, `seqs ${fromSeq} to ${toSeq}, the file ends with ${truth.rows.count}`);
+    else if (!sameDigest(part.digest, truth.digests.of([[fromSeq, toSeq]])))
+      this.refuse(startMs, `the digest of seqs ${fromSeq} to ${toSeq} is not that of the file's rows`);
+  }
+
+  private addToBuckets(startMs: number, field: string, stats: FieldStats): void {
+    const energyWs = POWER_FIELDS.has(field) ? (stats.sum / stats.count) * (this.cloud.windowMs / 1_000) : 0;
+    for (const levelMs of LEVELS_MS) {
+      const buckets = this.bucketsAt(levelMs, Math.floor(startMs / levelMs) * levelMs);
+      const bucket = buckets.get(field);
+      if (bucket === undefined) buckets.set(field, { stats: { ...stats }, energyWs, energyMagnitude: Math.abs(energyWs), windows: 1 });
+      else {
+        addStats(bucket.stats, stats);
+        bucket.energyWs += energyWs;
+        bucket.energyMagnitude += Math.abs(energyWs);
+        bucket.windows++;
+      }
+    }
+  }
+
+  private bucketsAt(levelMs: number, startMs: number): Map<string, Bucket> {
+    const level = this.levels.get(levelMs) as Map<number, Map<string, Bucket>>;
+    let buckets = level.get(startMs);
+    if (buckets === undefined) level.set(startMs, (buckets = new Map()));
+    return buckets;
+  }
+
+  private compareBuckets(): void {
+    const byField = new Map(this.cloud.series(this.device.deviceId).map((series) => [series.field, series]));
+    const counts = new Map<string, number>();
+    const totals = new Map<string, Totals>();
+    for (const [levelMs, level] of this.levels) {
+      for (const [startMs, buckets] of level) {
+        for (const [field, bucket] of buckets) {
+          const series = byField.get(field);
+          if (series === undefined) this.refuse(startMs, `the series ${field} is missing`);
+          else this.compareBucket(levelMs, startMs, series, bucket);
+          counts.set(`${levelMs}/${field}`, (counts.get(`${levelMs}/${field}`) ?? 0) + 1);
+          if (levelMs === HOUR_MS) addTotals(totals, field, bucket);
+          this.result.buckets++;
+        }
+      }
+    }
+    for (const series of byField.values()) {
+      for (const levelMs of LEVELS_MS) this.compareCount(levelMs, series, counts.get(`${levelMs}/${series.field}`) ?? 0);
+      this.compareTotals(series, totals.get(series.field) ?? { count: 0, energyWs: 0, energyMagnitude: 0, windows: 0 });
+    }
+  }
+
+  private compareBucket(levelMs: number, startMs: number, series: CloudSeries, bucket: Bucket): void {
+    const rollup = this.cloud.rollup(levelMs, startMs, series.id);
+    const name = `the ${levelMs / 60_000}-minute bucket of ${series.field} at ${isoTime(startMs)}`;
+    if (rollup === undefined) return this.refuse(startMs, `${name} is missing`);
+    const { first_ms: firstMs, last_ms: lastMs, ...numbers } = rollup;
+    const ends = { firstMs, lastMs, firstOrder: 0, lastOrder: 0 };
+    const difference = differenceOf({ ...numbers, ...ends, magnitude: bucket.stats.magnitude }, bucket.stats);
+    if (difference !== undefined) return this.refuse(startMs, `${name}: ${difference}`);
+    if (rollup.window_count !== bucket.windows)
+      return this.refuse(startMs, `${name}: ${rollup.window_count} windows, not ${bucket.windows}`);
+    if (!isNear(rollup.energy_ws, bucket)) this.refuse(startMs, `${name}: ${rollup.energy_ws} Ws instead of ${bucket.energyWs}`);
+  }
+
+  private compareCount(levelMs: number, series: CloudSeries, expected: number): void {
+    const count = this.cloud.rollupCount(levelMs, series.id);
+    if (count > expected)
+      this.refuse(undefined, `${series.field} has ${count} buckets of ${levelMs / 60_000} minutes, its windows make ${expected}`);
+  }
+
+  /** The totals that the states page is made of. */
+  private compareTotals(series: CloudSeries, total: Totals): void {
+    const held = `${series.count} readings in ${series.window_count} windows`;
+    if (series.count !== total.count || series.window_count !== total.windows)
+      this.refuse(undefined, `totals of ${series.field}: ${held}, not ${total.count} in ${total.windows}`);
+    else if (!isNear(series.energy_ws, total))
+      this.refuse(undefined, `totals of ${series.field}: ${series.energy_ws} Ws, not ${total.energyWs}`);
+  }
+
+  private refuse(startMs: number | undefined, what: string): void {
+    const windowMs = startMs === undefined ? undefined : Math.floor(startMs / this.cloud.windowMs) * this.cloud.windowMs;
+    this.findings.refuse(this.device.household, 'cloud', windowMs, what);
+  }
+}
+
+/** Each late part moves a bucket's energy by a difference of two means: at most four roundings a window more. */
+function isNear(energyWs: number, { energyWs: expected, energyMagnitude, windows }: Energy): boolean {
+  return Math.abs(energyWs - expected) <= sumTolerance(4 * (windows + 1), energyMagnitude);
+}
+
+function addTotals(totals: Map<string, Totals>, field: string, bucket: Bucket): void {
+  const total = totals.get(field) ?? { count: 0, energyWs: 0, energyMagnitude: 0, windows: 0 };
+  total.count += bucket.stats.count;
+  total.energyWs += bucket.energyWs;
+  total.energyMagnitude += bucket.energyMagnitude;
+  total.windows += bucket.windows;
+  totals.set(field, total);
+}
+
+function statsOf({ sum, min, max, first, last }: PartNumbers, part: CloudPart, magnitude: number, rank: number): FieldStats {
+  const { firstMs, lastMs, fromSeq, toSeq } = part;
+  const count = toSeq - fromSeq + 1;
+  return { count, sum, magnitude, min, max, first, firstMs, firstOrder: rank + fromSeq, last, lastMs, lastOrder: rank + toSeq };
+}
