@@ -177,6 +177,18 @@ export function rowFault(row: ShippedRow, windowMs: number): string | undefined 
   return typeof part.digest === 'string' && /^[0-9a-f]{16}$/.test(part.digest) ? undefined : 'digest';
 }
 
+/** As rowFault, for a row as it was saved. */
+export function savedFault(row: RowToShip, windowMs: number): string | undefined {
+  if (row.kind === 'gap') return rowFault(row, windowMs);
+  let stats: readonly number[];
+  try {
+    stats = JSON.parse(statsText(row)) as number[];
+  } catch {
+    return 'its statistics are not JSON';
+  }
+  return rowFault({ kind: 'part', part: { ...row.part, stats } }, windowMs);
+}
+
 function statsText(row: RowToShip): string {
   if (row.kind === 'gap') return '[]';
   const { stats } = row.part;

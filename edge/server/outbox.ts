@@ -324,7 +324,7 @@ export class Outbox implements HeldRows {
 
   private fieldSet(text: string): readonly string[] {
     let fields = this.fieldSets.get(text);
-    if (fields === undefined) this.fieldSets.set(text, (fields = JSON.parse(text) as string[]));
+    if (fields === undefined) this.fieldSets.set(text, (fields = parsedFields(text)));
     return fields;
   }
 
@@ -357,6 +357,15 @@ export interface SourceRow {
   household: string;
   device: string;
   src: string;
+}
+
+/** Damaged ones are none: the cloud refuses such a row, and its household parks. */
+function parsedFields(text: string): string[] {
+  try {
+    return JSON.parse(text) as string[];
+  } catch {
+    return [];
+  }
 }
 
 function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: Stored): HeldRow {

@@ -11,7 +11,7 @@ import { applyAck } from '../../common/protocol/edge-ledger.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
-import { decodeReply, encodeRequest } from '../../common/wire.ts';
+import { decodeReply, encodeRequest, savedFault } from '../../common/wire.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
 import { OutboxFull, type QueuedRow } from './outbox.ts';
@@ -241,10 +241,37 @@ export class Shipper {
     const { greeter, logger } = this.options;
     if (reply.kind === 'refused') {
       logger.error({ reason: reply.reason }, 'the cloud refused a request; it is kept and tried again');
-      return Promise.resolve('refused');
+      return this.parkDamaged(batch);
     }
     if (!greeter.isCurrent(reply.startId) || reply.kind !== 'parts') return Promise.resolve('again');
     return this.takeVerdicts(batch, reply);
+  }
+
+  /** A row that was damaged in the file makes the whole request unusable: its household parks, the others go on. */
+  private async parkDamaged(batch: readonly QueuedRow[]): Promise<Outcome> {
+    const { ledgerStore } = this.options.store;
+    const parked = new Map<string, string>();
+    for (const { id, row } of batch) {
+      const damage = savedFault(row, ledgerStore.ledger.windowMs);
+      if (damage !== undefined) parked.set(rangeOf(row).household, `outbox row ${id} is damaged: ${damage}`);
+    }
+    if (parked.size === 0 || !(await this.commitIfRoom(() => this.park(parked)))) return 'refused';
+    this.tellParked(parked);
+    return 'again';
+  }
+
+  /** Inside a commit. */
+  private park(parked: ReadonlyMap<string, string>): void {
+    const { ledgerStore } = this.options.store;
+    for (const [household, reason] of parked) {
+      ledgerStore.ledger.parked.set(household, reason);
+      ledgerStore.saveHousehold(household);
+    }
+  }
+
+  private tellParked(parked: ReadonlyMap<string, string>): void {
+    for (const [household, reason] of parked)
+      this.options.logger.error({ household, reason }, 'household parked: its rows are kept and not sent');
   }
 
   /** Undefined when no answer came. `sent` is for people, nothing depends on it: on a full disk the rows stay `queued`. */
@@ -281,7 +308,7 @@ export class Shipper {
 
   /** Acks in one transaction; what was refused stays queued or parks its household. */
   private async takeVerdicts(batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Promise<Outcome> {
-    const { store, clock, greeter, logger } = this.options;
+    const { store, clock, greeter } = this.options;
     const { outbox, ledgerStore } = store;
     const acked: QueuedRow[] = [];
     const parked = new Map<string, string>();
@@ -298,10 +325,7 @@ export class Shipper {
     const isWritten = await this.commitIfRoom(() => {
       outbox.acknowledge(acked, clock.nowMs());
       for (const { row } of acked) applyAck(ledgerStore.ledger, { kind: row.kind, range: rangeOf(row) });
-      for (const [household, reason] of parked) {
-        ledgerStore.ledger.parked.set(household, reason);
-        ledgerStore.saveHousehold(household);
-      }
+      this.park(parked);
       for (const [household, code] of Object.entries(reply.postalCodes)) {
         if (ledgerStore.postalCodes.get(household) === code) continue;
         ledgerStore.postalCodes.set(household, code);
@@ -311,7 +335,7 @@ export class Shipper {
     });
     if (!isWritten) return 'refused';
     reach('edge_after_ack_commit');
-    for (const [household, reason] of parked) logger.error({ household, reason }, 'household parked: its rows are kept and not sent');
+    this.tellParked(parked);
     return acked.length > 0 ? 'done' : 'refused';
   }
 
