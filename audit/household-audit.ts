@@ -280,14 +280,14 @@ export class HouseholdAudit {
     return new WindowAudit(this.stages.cloud.file, this.findings, device).run();
   }
 
-  /** The page shows the newest window: of a finished run just that, while it runs one of the newest. */
+  /** The page shows the newest window: of a finished run just that, while it runs one of the newest, as far as it had come. */
   private latest(windows: WindowsAudited | undefined, isFinished: boolean): DeviceReport['latest'] {
     const { latest } = this.stages;
     if (latest === undefined) return 'not asked';
     const shownW = latest.get(this.household) ?? null;
     const newest = windows?.newest;
     if (newest === undefined) return shownW === null ? 'agrees' : 'differs';
-    const candidates = isFinished && this.span.ended ? [newest.meanW] : [...(windows?.recentMeansW.values() ?? [])];
+    const candidates = isFinished && this.span.ended ? [newest.meanW] : [...(windows?.recentMeansW.values() ?? [])].flat();
     // A window of several parts may have been added up in another order.
     const fits = shownW !== null && candidates.some((meanW) => Math.abs(meanW - shownW) <= SHOWN_ROUNDING * Math.abs(meanW));
     if (!fits) this.refuse('latest', newest.startMs, `${String(shownW)} W is shown, the newest window has ${newest.meanW} W`);

@@ -20,8 +20,8 @@ export interface WindowsAudited {
   /** Σ mean × window length of `power`, as the windows of the cloud say. */
   energyWs: number;
   newest: { startMs: number; meanW: number } | undefined;
-  /** Mean of `power` by start, of the newest windows. */
-  recentMeansW: Map<number, number>;
+  /** Means of `power` by start, of the newest windows: after each part in turn, the last one of the whole window. */
+  recentMeansW: Map<number, readonly number[]>;
 }
 
 interface Energy {
@@ -102,6 +102,7 @@ export class WindowAudit {
   /** The window as the sum of its parts; also adds it to its buckets. */
   private add(startMs: number, parts: readonly CloudPart[]): Map<string, FieldStats> {
     const held = new Map<string, FieldStats>();
+    const meansW: number[] = [];
     for (const part of parts) {
       const source = this.device.sources.get(part.sourceId);
       if (source === undefined) this.refuse(startMs, `a part of another source (${part.sourceId}) lies in it`);
@@ -115,17 +116,20 @@ export class WindowAudit {
         if (before === undefined) held.set(field, stats);
         else addStats(before, stats);
       }
+      const power = held.get('power');
+      if (power !== undefined) meansW.push(power.sum / power.count);
     }
     for (const [field, stats] of held) this.addToBuckets(startMs, field, stats);
-    const power = held.get('power');
-    if (power !== undefined) this.addPower(startMs, power.sum / power.count);
+    this.addPower(startMs, meansW);
     return held;
   }
 
-  private addPower(startMs: number, meanW: number): void {
+  private addPower(startMs: number, meansW: readonly number[]): void {
+    const meanW = meansW.at(-1);
+    if (meanW === undefined) return;
     this.result.energyWs += (meanW * this.cloud.windowMs) / 1_000;
     this.result.newest = { startMs, meanW };
-    this.result.recentMeansW.set(startMs, meanW);
+    this.result.recentMeansW.set(startMs, meansW);
     if (this.result.recentMeansW.size > RECENT_MAX) this.result.recentMeansW.delete(this.result.recentMeansW.keys().next().value as number);
   }
 
