@@ -95,6 +95,9 @@ command('import', 'make replay files of the original Gem House download')
       (await import('./edge/simulator/import-main.ts')).main({ ...options, source, target, force: flags.force === true }),
     ),
   );
+stateful(command('doctor', 'what is missing on this machine, and how to mend it')).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./doctor/main.ts')).main(options)),
+);
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')

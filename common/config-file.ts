@@ -67,7 +67,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, Alias>>>> = {
     household_data_dir: { name: 'simulation.data_dir', fits: anyText, otherwise: '' },
   },
   Server: {
-    kafka_address: { fits: () => false, otherwise: 'Kafka is not built in yet, the embedded broker carries the topics' },
+    kafka_address: { name: 'broker.kafka_brokers', fits: anyText, otherwise: '' },
     gcp_node: { name: 'link.cloud_host', fits: anyText, otherwise: '' },
   },
 };

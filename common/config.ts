@@ -243,6 +243,7 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'FOGLINE_REQUIRE_ALL',
   'FOGLINE_PYTHON',
   'FOGLINE_CHROMIUM',
+  'FOGLINE_KAFKA_OUTAGE_SECONDS',
 ]);
 
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];

@@ -4,9 +4,15 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import type { Broker } from './broker.ts';
 import { EmbeddedBroker } from './embedded-broker.ts';
+import { KafkaBroker } from './kafka-broker.ts';
+import { kafkaOptions } from './kafka-options.ts';
 
-/** The broker that the settings name, not yet started. */
+/**
+ * The broker that the settings name, not yet started.
+ * @throws ConfigError for settings of Kafka that do not fit together
+ */
 export function openBroker(config: Config, stateDir: string, clock: Clock, logger: Logger): Broker {
+  if (config.broker.kind === 'kafka') return new KafkaBroker(kafkaOptions(config, clock, logger));
   const quotaBytes = config.broker.quota_mb * 2 ** 20;
   return new EmbeddedBroker({ folder: join(stateDir, 'broker'), quotaBytes, clock, logger });
 }

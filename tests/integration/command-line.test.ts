@@ -19,7 +19,8 @@ function fogline(args: readonly string[], env: Record<string, string> = {}) {
 test('--help names every subcommand for people, exit 0', () => {
   const { status, stdout } = fogline(['--help']);
   assert.equal(status, 0);
-  for (const name of ['run', 'simulate', 'edge', 'cloud', 'export', 'config']) assert.match(stdout, new RegExp(`^ {2}${name}\\b`, 'm'));
+  for (const name of ['run', 'simulate', 'edge', 'cloud', 'export', 'import', 'doctor', 'config'])
+    assert.match(stdout, new RegExp(`^ {2}${name}\\b`, 'm'));
   for (const name of ['run', 'export'])
     assert.match(fogline([name, '--help']).stdout, /--config <file>[\s\S]*--set <section\.key=value>[\s\S]*--json/);
 });

@@ -117,9 +117,10 @@ test('the old names [Sim] and [Server] are read with a notice', () => {
   assert.equal(config.simulation.until_seconds, 100);
   assert.equal(config.simulation.data_dir, join(folder, 'data/testing'));
   assert.equal(config.link.cloud_host, '10.0.0.7');
+  assert.equal(config.broker.kafka_brokers, 'localhost:9092');
   assert.equal(notices.length, 5);
   assert.match(notices.join('\n'), /\[Sim\] start = 2019-12-24 00:00:00 is ignored/);
-  assert.match(notices.join('\n'), /kafka_address.*Kafka is not built in yet/);
+  assert.match(notices.join('\n'), /kafka_address is an old name, read as broker\.kafka_brokers/);
   assert.match(notices.join('\n'), /\[Sim\] end is an old name, read as simulation\.until_seconds/);
   assert.equal(loadConfig({ file: iniFile('[Sim]\nstart = 30\n') }).config.simulation.start_seconds, 30);
 });

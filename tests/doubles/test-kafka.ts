@@ -1,0 +1,86 @@
+/** A real Kafka on a free loopback port, in a temporary folder, to be hurt by tests. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import type { SettingName } from '../../common/config.ts';
+import { RealKafka, type RealKafkaOptions } from '../../scripts/real-kafka.ts';
+
+export class TestKafka {
+  private readonly more: Partial<RealKafkaOptions>;
+  private folder: string | undefined;
+  private kafka: RealKafka | undefined;
+
+  constructor(more: Partial<RealKafkaOptions> = {}) {
+    this.more = more;
+  }
+
+  async start(): Promise<void> {
+    this.folder = mkdtempSync(join(tmpdir(), 'fogline-kafka-'));
+    const port = await freePortPair();
+    this.kafka = new RealKafka({ folder: this.folder, port, ...this.more });
+    await this.kafka.start();
+  }
+
+  get server(): RealKafka {
+    if (this.kafka === undefined) throw new Error('the Kafka was not started');
+    return this.kafka;
+  }
+
+  settings(prefix: string): Partial<Record<SettingName, string>> {
+    return { 'broker.kind': 'kafka', 'broker.kafka_brokers': this.server.address, 'broker.kafka_prefix': prefix };
+  }
+
+  /** As an administrator does it, past the broker. */
+  async deleteTopics(prefix: string): Promise<void> {
+    await this.administer(async (admin) => {
+      const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+      await admin.deleteTopics({ topics });
+    });
+  }
+
+  /** Those below the offset. */
+  async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
+    await this.administer(async (admin) => {
+      // Without it kafkajs does not know who leads the partition.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: `${offset}` }] });
+    });
+  }
+
+  async administer<T>(work: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
+    const admin = new Kafka({ brokers: [this.server.address], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    try {
+      return await work(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  async stop(): Promise<void> {
+    // What it holds goes away with its folder: it need not be tidy.
+    await this.kafka?.kill();
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The port and the one above it are free. */
+async function freePortPair(): Promise<number> {
+  for (;;) {
+    const port = await listenOnce(0);
+    if (port !== undefined && port < 65_535 && (await listenOnce(port + 1)) !== undefined) return port;
+  }
+}
+
+function listenOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
+    });
+  });
+}
