@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
+import { ANY_PORTS } from './any-ports.ts';
 
 const ENTRY = join(import.meta.dirname, '../../dist/fogline.js');
 
@@ -59,7 +60,7 @@ export function fogline(...args: string[]) {
 }
 
 export function run(state: string, data: string, ...more: string[]): void {
-  const result = fogline('run', '--data', data, '--state', state, '--speed', 'max', '--exit-when-done', '--json', ...more);
+  const result = fogline('run', '--data', data, '--state', state, '--speed', 'max', '--exit-when-done', '--json', ...ANY_PORTS, ...more);
   assert.equal(result.status, 0, `${result.stdout.slice(-2_000)}\n${result.stderr.slice(-4_000)}`);
 }
 

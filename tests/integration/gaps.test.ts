@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import type { GapReply, GapsReply, WindowsReply } from '../../cloud/server/api/api-types.ts';
 import { ensureBuilt } from '../crash/fleet.ts';
+import { ANY_PORTS } from '../doubles/any-ports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ENTRY = join(ROOT, 'dist/fogline.js');
@@ -33,7 +34,7 @@ before(async () => {
   mkdirSync(dataDir);
   for (const name of FILES) cpSync(join(REAL_DATA, name), join(dataDir, name));
   const state = join(folder, 'state');
-  const run = ['run', '--data', dataDir, '--state', state, '--speed', 'max', '--exit-when-done', '--json'];
+  const run = ['run', '--data', dataDir, '--state', state, '--speed', 'max', '--exit-when-done', '--json', ...ANY_PORTS];
   const done = spawnSync(process.execPath, [ENTRY, ...run], { encoding: 'utf8', cwd: folder, maxBuffer: 1 << 28 });
   assert.equal(done.status, 0, done.stderr.slice(-4_000));
   const ports = ['cloud.http_port=0', 'link.heartbeat_port=0', 'link.data_port=0'].flatMap((set) => ['--set', set]);

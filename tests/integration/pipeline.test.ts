@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { compareExport, describeComparison, isClean, type Range, trueWindows } from '../truth/truth.ts';
 import { writeTinyData } from '../truth/tiny-data.ts';
+import { ANY_PORTS } from '../doubles/any-ports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ENTRY = join(ROOT, 'dist/fogline.js');
@@ -32,7 +33,7 @@ function fogline(...args: string[]) {
 
 /** Runs to the end and returns the summary. */
 function run(state: string, dataDir: string, ...more: string[]): Record<string, number> {
-  const result = fogline('run', '--data', dataDir, '--state', state, '--speed', 'max', '--exit-when-done', '--json', ...more);
+  const result = fogline('run', '--data', dataDir, '--state', state, '--speed', 'max', '--exit-when-done', '--json', ...ANY_PORTS, ...more);
   assert.equal(result.status, 0, `${result.stdout.slice(-2_000)}\n${result.stderr.slice(-4_000)}`);
   return JSON.parse(result.stdout.trim().split('\n').at(-1) as string);
 }

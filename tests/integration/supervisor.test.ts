@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { isAlive } from '../../supervisor/process-identity.ts';
 import type { Summary } from '../../supervisor/run-view.ts';
 import type { LockContent } from '../../supervisor/state-dir.ts';
+import { ANY_PORTS } from '../doubles/any-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SCRIPTED_RUN = fileURLToPath(new URL('../doubles/scripted-run.ts', import.meta.url));
@@ -16,7 +17,6 @@ const folder = mkdtempSync(join(tmpdir(), 'fogline-run-'));
 const spawned: ChildProcess[] = [];
 let states = 0;
 const newState = () => join(folder, `state-${++states}`);
-const ANY_PORTS = ['cloud.http_port=0', 'link.heartbeat_port=0', 'link.data_port=0'].flatMap((set) => ['--set', set]);
 /** Generous: the machines are small and busy. */
 const DEADLINE_MS = 30_000;
 
