@@ -14,7 +14,7 @@ import { EXIT, OperatingError } from '../../common/errors.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { noKafka } from '../../scripts/real-kafka.ts';
 import { TestKafka } from '../doubles/test-kafka.ts';
-import { collect, newCounter, newGate, plain, startsAt, texts, TOPIC, waitFor } from './broker-probes.ts';
+import { collect, newCounter, newGate, plain, startsAt, texts, TOPIC, waitFor } from '../contract/broker-probes.ts';
 
 /** How long the server is down; a slow run asks for more. */
 const OUTAGE_SECONDS = Number(process.env['FOGLINE_KAFKA_OUTAGE_SECONDS'] ?? '20');

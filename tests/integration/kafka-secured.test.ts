@@ -12,7 +12,7 @@ import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { noKafka } from '../../scripts/real-kafka.ts';
 import { TestKafka } from '../doubles/test-kafka.ts';
-import { collect, startsAt, texts, TOPIC } from './broker-probes.ts';
+import { collect, startsAt, texts, TOPIC } from '../contract/broker-probes.ts';
 
 const PASSWORD = 'only for this test';
 const noOpenssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed, which makes the certificates';
