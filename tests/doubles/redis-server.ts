@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 
 const PATIENT_MS = 30_000;
+/** Of one command. */
+const ANSWER_MS = 10_000;
 
 /** False where the real one can run, else why the test is skipped. */
 export const noRedis: string | false =
@@ -30,7 +32,16 @@ export class RedisServer {
     const endMs = performance.now() + PATIENT_MS;
     for (;;) {
       assert.equal(child.exitCode, null, 'redis-server has ended');
-      const admin = new Redis({ ...this.address(), password: this.password, lazyConnect: true, retryStrategy: () => null });
+      const admin = new Redis({
+        ...this.address(),
+        password: this.password,
+        lazyConnect: true,
+        retryStrategy: () => null,
+        // As the product does: of the handshake with RESP3 the answer to the first ping once never came.
+        protocol: 2,
+        disableClientInfo: true,
+        commandTimeout: ANSWER_MS,
+      });
       admin.on('error', () => {});
       try {
         await admin.connect();
