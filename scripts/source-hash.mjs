@@ -19,8 +19,8 @@ const BUILT_FROM = [
   'tsconfig.build.json',
   'scripts/prepare.mjs',
 ];
-/** Generated, or for people only. */
-const LEFT_OUT = /^data\/sample(\/|$)|\.md$|(^|\/)\./;
+/** Generated, also while it is being made, or for people only. */
+const LEFT_OUT = /^data\/sample(\/|-|$)|\.md$|(^|\/)\./;
 
 export const HASH_FILE = join('dist', '.source-hash');
 

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
-import type { Clock } from '../../../common/clock.ts';
+import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Metrics } from '../../../common/metrics.ts';
@@ -170,6 +170,7 @@ async function connectRedis(
     // Also so that ioredis does not print it.
     client.on('error', lose);
     client.on('close', () => lose(new Error('the connection was closed')));
+    client.on('connecting', () => void hushLaterErrors(client));
   }
   subscriber.on('message', (_channel: string, text: string) => hear(text, options.processId, listener));
   const giveUp = new AbortController();
@@ -189,6 +190,15 @@ async function connectRedis(
     giveUp.abort();
     signal.removeEventListener('abort', stop);
   }
+}
+
+/**
+ * ioredis hears only the first error of a socket. A second one (a refused certificate, then the server's alert about it) would be heard by
+ * nobody and end the process. The socket is there one turn of the event loop after 'connecting', before it can have any.
+ */
+async function hushLaterErrors(client: Redis): Promise<void> {
+  await yieldToEventLoop();
+  (client.stream as Redis['stream'] | undefined)?.on('error', () => {});
 }
 
 interface KeyNames {
