@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util';
 import { csvParse } from './csv-parse.ts';
 import { firstBars } from './first-bars.ts';
 import { idle } from './idle.ts';
+import { kafkaDay } from './kafka-day.ts';
+import { latency } from './latency.ts';
 import { lostLink } from './lost-link.ts';
 import { memory } from './memory.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
@@ -15,7 +17,7 @@ import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { wholeDay } from './whole-day.ts';
 
-const QUESTIONS: readonly Question[] = [csvParse, sample, firstBars, lostLink, idle, wholeDay, memory];
+const QUESTIONS: readonly Question[] = [csvParse, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 process.exit(await main());

@@ -7,13 +7,15 @@ import { fiftyHomes, HOMES } from './fifty-homes.ts';
 import { cpuSecondsOf, rssMbMaxOf } from './process-table.ts';
 import type { Figure, Question } from './question.ts';
 
-const LOOK_EVERY_MS = 500;
+export const LOOK_EVERY_MS = 500;
 const PARTS: readonly PartName[] = ['simulate', 'edge', 'cloud'];
 
 interface Usage {
   cpuSeconds: number;
   rssMbMax: number;
 }
+
+export type UsageByPart = Map<PartName, Usage>;
 
 export const wholeDay: Question = {
   name: 'whole-day',
@@ -25,7 +27,7 @@ export const wholeDay: Question = {
       dataDir: fiftyHomes(folder),
       sets: ['link.heartbeat_seconds=3', 'link.heartbeat_deadline_seconds=1.2', 'link.data_deadline_seconds=10'],
     });
-    const usage = new Map<PartName, Usage>();
+    const usage: UsageByPart = new Map();
     const looking = setInterval(() => look(fleet, usage), LOOK_EVERY_MS);
     try {
       await fleet.open();
@@ -35,10 +37,7 @@ export const wholeDay: Question = {
       const seconds = (performance.now() - startMs) / 1_000;
       look(fleet, usage);
       say(`${status.acked} parts acknowledged`);
-      return [
-        { what: 'CSV to acknowledged', value: seconds, unit: 's', promise: { is: '≤', limit: 60 } },
-        ...PARTS.flatMap((part) => figuresOf(part, usage.get(part))),
-      ];
+      return [{ what: 'CSV to acknowledged', value: seconds, unit: 's', promise: { is: '≤', limit: 60 } }, ...partFigures(usage)];
     } finally {
       clearInterval(looking);
       await fleet.stop();
@@ -47,13 +46,17 @@ export const wholeDay: Question = {
   },
 };
 
-function look(fleet: Fleet, usage: Map<PartName, Usage>): void {
+export function look(fleet: Fleet, usage: UsageByPart): void {
   for (const part of PARTS) {
     if (!fleet.isRunning(part)) continue;
     const [cpuSeconds, rssMbMax] = [cpuSecondsOf(fleet.pidOf(part)), rssMbMaxOf(fleet.pidOf(part))];
     // One that ended between the question and the look keeps its last figures.
     if (cpuSeconds !== undefined && rssMbMax !== undefined) usage.set(part, { cpuSeconds, rssMbMax });
   }
+}
+
+export function partFigures(usage: UsageByPart): Figure[] {
+  return PARTS.flatMap((part) => figuresOf(part, usage.get(part)));
 }
 
 function figuresOf(part: PartName, usage: Usage | undefined): Figure[] {
