@@ -11,7 +11,7 @@ import { systemClock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { freePort, noRedis, RedisServer } from '../doubles/redis-server.ts';
-import { bucket, latestSuite, sorted } from './latest-suite.ts';
+import { bucket, latestSuite, sorted } from '../contract/latest-suite.ts';
 
 const PATIENT_MS = 30_000;
 const noOpenssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed, which makes the certificates';

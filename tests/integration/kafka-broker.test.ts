@@ -9,8 +9,8 @@ import { configWith } from '../../common/config.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { noKafka } from '../../scripts/real-kafka.ts';
 import { TestKafka } from '../doubles/test-kafka.ts';
-import type { BrokerHarness } from './broker-probes.ts';
-import { brokerSuite } from './broker-suite.ts';
+import type { BrokerHarness } from '../contract/broker-probes.ts';
+import { brokerSuite } from '../contract/broker-suite.ts';
 
 const kafka = new TestKafka();
 let opened = 0;
