@@ -1,12 +1,22 @@
 /** Finds ports for the parts, so that a second run on the machine, or a program in the way, does not stop this one. */
 import { createServer, type Server } from 'node:net';
 import { ConfigError } from '../common/errors.ts';
+import { type Random, randomId, seededRandom, seedOf } from '../common/random.ts';
+
+/**
+ * Where any port is looked for. From 32,768 up Linux, from 49,152 up other systems hand ports to outgoing connections: one of
+ * those could be somebody's while a part of ours that was told to use it starts again.
+ */
+const LOWEST_PORT = 20_000;
+const HIGHEST_PORT = 32_767;
+/** More taken ones in a row mean that nearly all are. */
+const ATTEMPTS = 100;
 
 export interface PortWish {
   /** The setting it is for, e.g. `cloud.http_port`. */
   name: string;
   host: string;
-  /** Taken when it is free; 0 is any free one. */
+  /** Chosen when it is free; 0 is any free one. */
   preferred: number;
 }
 
@@ -21,10 +31,11 @@ export interface ChosenPort extends PortWish {
  */
 export async function choosePorts(wishes: readonly PortWish[]): Promise<ChosenPort[]> {
   const held: Server[] = [];
+  const random = seededRandom(seedOf(randomId()));
   try {
     const chosen: ChosenPort[] = [];
     for (const wish of wishes) {
-      const server = (await listen(wish, wish.preferred)) ?? (await listen(wish, 0));
+      const server = (await listenOnPreferred(wish)) ?? (await listenOnAny(wish, random));
       if (server === undefined)
         throw new ConfigError(`no free port on ${wish.host} for ${wish.name}`, 'end a program that holds many ports');
       held.push(server);
@@ -35,6 +46,18 @@ export async function choosePorts(wishes: readonly PortWish[]): Promise<ChosenPo
   } finally {
     await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
   }
+}
+
+async function listenOnPreferred(wish: PortWish): Promise<Server | undefined> {
+  return wish.preferred === 0 ? undefined : listen(wish, wish.preferred);
+}
+
+async function listenOnAny(wish: PortWish, random: Random): Promise<Server | undefined> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const server = await listen(wish, LOWEST_PORT + random.below(HIGHEST_PORT - LOWEST_PORT + 1));
+    if (server !== undefined) return server;
+  }
+  return undefined;
 }
 
 /** Undefined when the port is taken. */

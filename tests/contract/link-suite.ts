@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../common/clock.ts';
 import type { LinkClient, LinkHandler, LinkServer } from '../../common/link/link.ts';
 import { type Random, seededRandom } from '../../common/random.ts';
 import { startFaultyProxy } from '../doubles/faulty-proxy.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 
 export interface LinkUnderTest {
@@ -144,7 +145,7 @@ function waitingTheirTurn(link: LinkUnderTest): void {
 
 function comingAndGoing(link: LinkUnderTest): void {
   test('a request made before the server is there is answered when it comes', async () => {
-    const port = await freePort(link);
+    const port = await freePort();
     const client = await link.openClient({ port, clock: systemClock, random: seededRandom(1) });
     await client.start();
     const reply = client.request(Buffer.from('early'), PATIENT_MS);
@@ -266,7 +267,7 @@ function ends(link: LinkUnderTest): void {
   });
 
   test('a client that never reached anybody stops', async () => {
-    const client = await link.openClient({ port: await freePort(link), clock: systemClock, random: seededRandom(1) });
+    const client = await link.openClient({ port: await freePort(), clock: systemClock, random: seededRandom(1) });
     await client.start();
     const waiting = client.request(Buffer.from('nobody'), PATIENT_MS);
     const refused = assert.rejects(waiting, { code: 'LINK_CLOSED' });
@@ -289,7 +290,7 @@ interface Run extends AsyncDisposable {
 }
 
 async function started(link: LinkUnderTest, handler: LinkHandler, options: { clock?: Clock } = {}): Promise<Run> {
-  const server = link.openServer({ port: 0 });
+  const server = link.openServer({ port: await freePort() });
   const port = await server.start(handler);
   const client = await link.openClient({ port, clock: options.clock ?? systemClock, random: seededRandom(5) });
   await client.start();
@@ -309,14 +310,6 @@ async function startedBehindProxy(link: LinkUnderTest, handler: LinkHandler) {
 
 async function stopAll(...parts: { stop(): Promise<void> }[]): Promise<void> {
   for (const part of parts) await part.stop();
-}
-
-/** A port on which nobody listens. */
-async function freePort(link: LinkUnderTest): Promise<number> {
-  const server = link.openServer({ port: 0 });
-  const port = await server.start(echo);
-  await server.stop();
-  return port;
 }
 
 export async function until(condition: () => boolean, what: string): Promise<void> {

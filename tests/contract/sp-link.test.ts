@@ -7,6 +7,7 @@ import type { ServerLimits } from '../../common/link/sp-connection.ts';
 import { SpLinkClient, SpLinkServer } from '../../common/link/sp-link.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { HOSTILE_CLIENTS, sendMutatedFrames, sendRandomBytes } from '../doubles/hostile-clients.ts';
 import { ANSWERS_TWICE, HOSTILE_SERVERS, startHostileServer } from '../doubles/hostile-servers.ts';
 import { linkSuite, many, until } from './link-suite.ts';
@@ -182,7 +183,7 @@ function spClient(port: number, at: Partial<ConstructorParameters<typeof SpLinkC
 
 /** A server with a client that has been answered once, unless its handler is silent. */
 async function honestPair(handler: LinkHandler, limits: Partial<ServerLimits>, options: { isSilent?: boolean } = {}) {
-  const server = new SpLinkServer({ host: '127.0.0.1', port: 0, clock: systemClock, logger: silentLogger, limits });
+  const server = new SpLinkServer({ host: '127.0.0.1', port: await freePort(), clock: systemClock, logger: silentLogger, limits });
   const port = await server.start(handler);
   const client = spClient(port);
   await client.start();

@@ -1,12 +1,12 @@
 /** Simulator, edge and cloud as real child processes from dist/, so that tests can kill each by itself. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ChildEvent } from '../../common/child-events.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { compareExport, describeComparison, isClean, type Range, trueWindows } from '../truth/truth.ts';
 
 export type PartName = 'cloud' | 'edge' | 'simulate';
@@ -20,15 +20,6 @@ const DONE_DEADLINE_MS = 240_000;
 export function ensureBuilt(): void {
   const result = spawnSync(process.execPath, [join(ROOT, 'scripts/prepare.mjs')], { cwd: ROOT, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`scripts/prepare.mjs failed:\n${result.stdout}${result.stderr}`);
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export interface FleetOptions {

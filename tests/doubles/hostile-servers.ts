@@ -1,6 +1,7 @@
 /** Peers of an SP dialler that mean no good, by name. Bytes written by hand. */
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../common/clock.ts';
+import { freePort } from './free-port.ts';
 
 export interface HostileServer {
   name: string;
@@ -75,9 +76,10 @@ export async function startHostileServer(kind: HostileServer) {
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     helloCount: () => hellos,
     stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,11 +1,11 @@
 /** A real Kafka on a free loopback port, in a temporary folder, to be hurt by tests. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import type { SettingName } from '../../common/config.ts';
 import { RealKafka, type RealKafkaOptions } from '../../scripts/real-kafka.ts';
+import { freePorts } from './free-port.ts';
 
 export class TestKafka {
   private readonly more: Partial<RealKafkaOptions>;
@@ -18,7 +18,8 @@ export class TestKafka {
 
   async start(): Promise<void> {
     this.folder = mkdtempSync(join(tmpdir(), 'fogline-kafka-'));
-    const port = await freePortPair();
+    // Its controller takes the port above it.
+    const port = (await freePorts(2))[0] as number;
     this.kafka = new RealKafka({ folder: this.folder, port, ...this.more });
     await this.kafka.start();
   }
@@ -64,23 +65,4 @@ export class TestKafka {
     await this.kafka?.kill();
     if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** The port and the one above it are free. */
-async function freePortPair(): Promise<number> {
-  for (;;) {
-    const port = await listenOnce(0);
-    if (port !== undefined && port < 65_535 && (await listenOnce(port + 1)) !== undefined) return port;
-  }
-}
-
-function listenOnce(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
-  });
 }

@@ -12,7 +12,8 @@ import { systemClock } from '../../common/clock.ts';
 import { configWith } from '../../common/config.ts';
 import { silentLogger } from '../../common/logger.ts';
 import type { Summary } from '../../supervisor/run-view.ts';
-import { ensureBuilt, freePort } from '../crash/fleet.ts';
+import { ensureBuilt } from '../crash/fleet.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { BAD_DATA_START_MS, BadDataFile, type QuarantineEntry, windowsOf } from '../truth/bad-data.ts';
 import { compareExport, describeComparison, isClean } from '../truth/truth.ts';
 

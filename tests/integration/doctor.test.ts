@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Check } from '../../doctor/check.ts';
-import { freePort, noRedis, RedisServer } from '../doubles/redis-server.ts';
+import { freePort } from '../doubles/free-port.ts';
+import { noRedis, RedisServer } from '../doubles/redis-server.ts';
 
 const ENTRY = fileURLToPath(new URL('../../fogline.ts', import.meta.url));
 const COMMAND = ['--import', import.meta.resolve('tsx'), ENTRY, 'doctor'];

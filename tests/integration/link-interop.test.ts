@@ -9,6 +9,7 @@ import { SpLinkClient, SpLinkServer } from '../../common/link/sp-link.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
 import { many, randomBytes, until } from '../contract/link-suite.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { PynngRep, PynngReq, pythonWithPynng } from '../doubles/pynng-peer.ts';
 
 const PATIENT_MS = 30_000;
@@ -215,11 +216,4 @@ function at(port: number) {
 async function startServer(handler: LinkHandler, port = 0) {
   const server = new SpLinkServer({ ...at(port) });
   return { port: await server.start(handler), counters: server.counters, stop: () => server.stop() };
-}
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = await startServer(answer);
-  await server.stop();
-  return server.port;
 }

@@ -10,7 +10,8 @@ import { RedisLatest, type RedisLatestOptions } from '../../cloud/server/storage
 import { systemClock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
-import { freePort, noRedis, RedisServer } from '../doubles/redis-server.ts';
+import { freePort } from '../doubles/free-port.ts';
+import { noRedis, RedisServer } from '../doubles/redis-server.ts';
 import { bucket, latestSuite, sorted } from '../contract/latest-suite.ts';
 
 const PATIENT_MS = 30_000;

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { freePort, noRedis } from '../../doubles/redis-server.ts';
+import { freePort } from '../../doubles/free-port.ts';
+import { noRedis } from '../../doubles/redis-server.ts';
 
 interface Service {
   image: string;

@@ -33,6 +33,12 @@ test('two wishes for one port get two, and all are free again afterwards', async
   for (const { port } of chosen) (await listening(port)).close();
 });
 
+test('any port is one that no outgoing connection is given', async () => {
+  const chosen = await choosePorts(Array.from({ length: 40 }, (_, i) => wish(`any ${i}`, 0)));
+  assert.equal(new Set(chosen.map(({ port }) => port)).size, 40);
+  for (const { port } of chosen) assert.ok(port >= 20_000 && port < 32_768, `${port}`);
+});
+
 test("an address that is not this machine's is the operator's mistake", async () => {
   await assert.rejects(choosePorts([{ name: 'cloud.http_port', host: '192.0.2.1', preferred: 0 }]), (error) => {
     assert(error instanceof ConfigError);
