@@ -1,7 +1,8 @@
 /**
  * The simulator `topic`: puts exactly the new readings into `power_topic`, keyed by household. Event-based: it steps when readings
- * arrive, and by itself to put a mark into every partition, at whole multiples of `markTicks` in event time, where windows end. Where
- * no reading came since the last mark there is none: a silent night, or an `until` far beyond the data, costs nothing.
+ * arrive, and by itself to put a mark into every partition, for whole multiples of `markTicks` in event time, where windows end: right
+ * after the readings of the second before it, so that nobody waits a second for a window that is whole. Where no reading came since
+ * the last mark there is none: a silent night, or an `until` far beyond the data, costs nothing.
  *
  * What does not happen: a step never waits for the broker unless the buffer is full; a reading is never appended unless its seq
  * is above its source's last acknowledged one; a mark never overtakes a reading before it.
@@ -50,8 +51,8 @@ interface Partition {
 export class TopicWriter implements Simulator {
   private readonly options: TopicWriterOptions;
   private partitions: Partition[] = [];
-  /** When the next mark is due; null while there is no reading since the last one. */
-  private markTick: number | null = null;
+  /** The last second before the next mark, which is put when its readings are; null while there is no reading since the last mark. */
+  private lastTickBeforeMark: number | null = null;
   private roomWanted: (() => void) | undefined;
   /** Passes before this one are forgotten. */
   private firstKeptPass = 0;
@@ -102,11 +103,11 @@ export class TopicWriter implements Simulator {
   }
 
   step(time: number, inputs: Inputs): MaybePromise<number | null> {
-    if (this.markTick !== null && this.markTick <= time) this.putMarks(this.markTick);
     const { readings = {}, skipped = {} } = inputs[EID] ?? {};
     for (const source in skipped) this.skip(skipped[source] as SeqRange, time);
     for (const source in readings) for (const reading of readings[source] as Reading[]) this.write(reading, time);
-    return this.isFull ? this.untilRoom().then(() => this.markTick) : this.markTick;
+    if (this.lastTickBeforeMark === time) this.putMarks(time + 1);
+    return this.isFull ? this.untilRoom().then(() => this.lastTickBeforeMark) : this.lastTickBeforeMark;
   }
 
   getData(): Outputs {
@@ -145,7 +146,7 @@ export class TopicWriter implements Simulator {
   private write(reading: Reading, tick: number): void {
     const { household, device, src, seq } = reading;
     // Also for readings that are acknowledged: a restarted run puts its marks where they were.
-    this.markTick ??= this.nextMarkTick(tick);
+    this.lastTickBeforeMark ??= this.nextMarkTick(tick) - 1;
     const partition = partitionOf(household, this.partitions.length);
     const { resume } = this.partitions[partition] as Partition;
     if (seq <= resume.ackedSeq(household, src)) return;
@@ -166,9 +167,9 @@ export class TopicWriter implements Simulator {
     return (Math.ceil((t0Ms + (tick + 1) * MS_PER_TICK) / markMs) * markMs - t0Ms) / MS_PER_TICK;
   }
 
-  /** Everything before the tick has been added. */
+  /** Everything before the tick is added. */
   private putMarks(tick: number): void {
-    this.markTick = null;
+    this.lastTickBeforeMark = null;
     const timeMs = this.options.t0Ms + tick * MS_PER_TICK;
     this.partitions.forEach(({ resume }, partition) => {
       if (timeMs > resume.markMs) this.addMark(partition, { timeMs, run: this.options.run, end: false, last: [] }, tick);

@@ -258,7 +258,7 @@ describe('a whole run', () => {
     for (const value of valuesOf(topics, partition)) {
       const message = decodeTopicMessage(Buffer.from(value));
       if (message.kind === 'mark') {
-        assert.ok(message.mark.timeMs > marked);
+        assert.ok(message.mark.end ? message.mark.timeMs >= marked : message.mark.timeMs > marked);
         assert.equal(message.mark.timeMs % 5_000, 0, 'marks lie where windows end');
         marked = message.mark.timeMs;
       } else if (message.kind === 'reading') {
@@ -314,6 +314,23 @@ describe('a whole run', () => {
       named.sort(),
       HOUSEHOLDS.filter((household) => household !== 'home-2'),
     );
+  });
+
+  test('a mark comes with the readings of the second before it, not a second later', async () => {
+    const topics = new VirtualTopics();
+    const untilSeconds = 302;
+    assert.equal((T0_MS + untilSeconds * SECONDS) % 5_000, 0, 'it ends where a window ends');
+    await live({ state: newState(), topics, untilSeconds });
+    for (const marks of assertContent(topics, 0, untilSeconds).marks) {
+      const endMs = T0_MS + untilSeconds * SECONDS;
+      assert.deepEqual(
+        marks.slice(-2).map(({ timeMs, end }) => ({ timeMs, end })),
+        [
+          { timeMs: endMs, end: false },
+          { timeMs: endMs, end: true },
+        ],
+      );
+    }
   });
 
   test('marks end with the readings: a run far beyond the data puts one, and its end', async () => {
