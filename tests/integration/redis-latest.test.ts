@@ -1,7 +1,9 @@
 /** `latest` over a real Redis server: the suite, and what several processes and the server see of each other. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -228,6 +230,30 @@ test('rediss: over TLS, with the authority of redis.ca_file; another one is refu
   await wary.stop();
   await secured.stop();
   rmSync(folder, { recursive: true });
+});
+
+test('a second error of a socket is heard too, and does not end the process', async (t) => {
+  const port = await freePort();
+  const met: Socket[] = [];
+  const silent = createServer((socket) => void met.push(socket)).listen(port, '127.0.0.1');
+  t.after(() => {
+    silent.close();
+    for (const socket of met) socket.destroy();
+  });
+  const made: Socket[] = [];
+  const onSocket = (message: unknown) => void made.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', onSocket);
+  const latest = open({ url: `redis://:p@127.0.0.1:${port}` });
+  await latest.start();
+  await eventually(async () => made.some((socket) => !socket.connecting));
+  unsubscribe('net.client.socket', onSocket);
+  const socket = made.find(({ connecting }) => !connecting)!;
+  socket.emit('error', new Error('certificate refused'));
+  // Nobody listening would make this one throw.
+  socket.emit('error', new Error('alert: certificate refused'));
+  await eventually(async () => latest.warnings.length === 1);
+  assert.match(latest.warnings[0]!, /redis is out.*certificate refused/);
+  await latest.stop();
 });
 
 test('plain text to another machine is said at the start', async () => {
