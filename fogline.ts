@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { CommandOptions, ExportOptions } from './common/command.ts';
 import { checkConfig, showConfig } from './common/config-report.ts';
 import { type LoadedConfig, processVariables } from './common/config.ts';
+import { type ErrorEvent, printEvent } from './common/child-events.ts';
 import { EXIT } from './common/errors.ts';
 import { type CommonFlags, DEFAULT_STATE_DIR, runCommand } from './common/run-command.ts';
 
@@ -203,15 +204,37 @@ async function start(): Promise<void> {
     await program.parseAsync();
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.excessArguments') process.stderr.write(strayHint(process.argv[2]));
-    process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+    if (error.code === 'commander.excessArguments')
+      process.stderr.write(`  what to do: ${strayHint(subcommandIn(process.argv.slice(2)))}\n`);
+    if (error.exitCode === 0) process.exit(EXIT.ok);
+    if (process.argv.includes('--json')) printEvent(usageEvent(error));
+    process.exit(EXIT.usage);
   }
 }
 
 /** `npm start --until 60` reaches us as `run 60`: npm keeps options for itself unless `--` stands before them. */
-function strayHint(subcommand = ''): string {
-  if (subcommand !== 'run') return `  what to do: name the option it belongs to: npx fogline ${subcommand} --help\n`;
-  return '  what to do: options need a name, and npm wants -- before them; write: npm start -- --until 60\n';
+function strayHint(subcommand: string): string {
+  if (subcommand !== 'run') return `name the option it belongs to: npx fogline ${subcommand} --help`;
+  return 'options need a name, and npm wants -- before them; write: npm start -- --until 60';
+}
+
+/** `config show` of `config show x` */
+function subcommandIn(words: readonly string[]): string {
+  const names: string[] = [];
+  let its: Command | undefined = program;
+  for (const word of words) {
+    its = its.commands.find((one) => one.name() === word);
+    if (its === undefined) break;
+    names.push(word);
+  }
+  return names.join(' ');
+}
+
+function usageEvent({ code, message }: CommanderError): ErrorEvent {
+  const isStray = code === 'commander.excessArguments';
+  const subcommand = subcommandIn(process.argv.slice(2));
+  const hint = isStray ? strayHint(subcommand) : `npx fogline ${subcommand === '' ? '' : `${subcommand} `}--help`;
+  return { event: 'error', code: 'USAGE', message: message.replace(/^error: /, ''), hint, exitCode: EXIT.usage };
 }
 
 /** dist/ may be older than the sources beside it. A part started by run was checked with it. */

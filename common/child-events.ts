@@ -24,6 +24,7 @@ export type ChildEvent =
       untilSeconds: number;
       speed: number;
       etaSeconds: number;
+      /** Readings put into the topic, all runs of this state. */
       published: number;
       quarantined: number;
     }
@@ -34,7 +35,19 @@ export type ChildEvent =
       published: number;
       quarantined: number;
       parked: { household: string; reason: string }[];
-    };
+    }
+  | ErrorEvent;
+
+/** Why a command ends: its last line. People read the same on stderr. */
+export interface ErrorEvent {
+  event: 'error';
+  /** CONFIG (a setting, a file or a folder), USAGE (the command line), INTERNAL (a bug), or the OperatingErrorCode. */
+  code: string;
+  message: string;
+  /** What to do; empty for a bug. */
+  hint: string;
+  exitCode: number;
+}
 
 export function printEvent(event: ChildEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);

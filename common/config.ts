@@ -78,8 +78,9 @@ export function loadSettings(table: SettingTable, sources: ConfigSources) {
   const cwd = sources.cwd ?? process.cwd();
   const notices: string[] = [];
   const given = new Map<string, ConfigEntry>();
+  const refusals: ConfigError[] = [];
   const take = (entries: readonly ConfigEntry[]) => {
-    for (const entry of entries) given.set(knownName(table, entry), entry);
+    for (const entry of entries) attempt(refusals, () => given.set(knownName(table, entry), entry));
   };
   if (sources.file !== undefined) take(readConfigFile(resolve(cwd, sources.file), notices));
   take(environmentEntries(table, sources.env ?? {}, cwd));
@@ -92,12 +93,30 @@ export function loadSettings(table: SettingTable, sources: ConfigSources) {
     for (const [key, setting] of Object.entries(keys)) {
       const name = `${section}.${key}`;
       const entry = given.get(name) ?? { name, text: setting.default, origin: 'default', base: cwd };
-      sectionValues[key] = parseValue(setting, entry);
+      attempt(refusals, () => (sectionValues[key] = parseValue(setting, entry)));
       origins.set(name, { origin: entry.origin, text: setting.kind === 'secret' && entry.text !== '' ? '(secret)' : entry.text });
     }
     values[section] = sectionValues;
   }
+  if (refusals.length > 0) throw allOf(refusals);
   return { values, origins, notices };
+}
+
+/** Goes on after a refusal, so that the operator is told of all at once. */
+function attempt(refusals: ConfigError[], read: () => unknown): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    refusals.push(error);
+  }
+}
+
+function allOf(refusals: readonly ConfigError[]): ConfigError {
+  const [first] = refusals;
+  if (first !== undefined && refusals.length === 1) return first;
+  const lines = refusals.map(({ message, remedy }) => `\n  ${message}: ${remedy}`);
+  return new ConfigError(`${refusals.length} settings are not allowed:${lines.join('')}`, 'mend each of them');
 }
 
 function knownName(table: SettingTable, entry: ConfigEntry): string {
@@ -215,7 +234,7 @@ function checkRelations(config: Config): void {
   if (simulation.until_seconds !== null && simulation.until_seconds <= simulation.start_seconds) {
     throw new ConfigError(
       `simulation.until_seconds = ${simulation.until_seconds} is not after simulation.start_seconds = ${simulation.start_seconds}`,
-      'both count from the earliest reading: make until the greater one',
+      'both count from the earliest reading: make until (--until) greater than start (--start)',
     );
   }
   if (link.heartbeat_deadline_seconds > link.heartbeat_seconds) {

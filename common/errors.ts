@@ -4,6 +4,8 @@
  * ConfigError: the operator must change a setting, a file or a command; `remedy` says what to write.
  * OperatingError: the world refused (disk, broker, peer); `retryable` says whether trying again can help.
  */
+import type { ErrorEvent } from './child-events.ts';
+
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly remedy: string;
@@ -13,7 +15,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The closed list of operating error codes; a new one is added here and in docs/operating.md. */
+/** The closed list of operating error codes. */
 export type OperatingErrorCode =
   | 'BROKER_UNREACHABLE'
   | 'BROKER_FULL'
@@ -50,6 +52,24 @@ export function exitCodeOf(error: unknown): number {
     if (error.code === 'BROKER_UNREACHABLE' || error.code === 'CLOUD_UNREACHABLE') return EXIT.unreachable;
   }
   return EXIT.failed;
+}
+
+/**
+ * The exit code of a command that was told to stop.
+ * @param signal name of the signal, or what else told it
+ * @param hasEnd its work would have ended by itself, and was cut short: nobody may take it for finished. Without, it is a server,
+ *   for which SIGTERM is the ordinary end.
+ */
+export function stoppedExitCode(signal: unknown, hasEnd: boolean): number {
+  return hasEnd || signal === 'SIGINT' ? EXIT.interrupted : EXIT.ok;
+}
+
+/** The same as `explain`, for programs. */
+export function errorEventOf(error: unknown): ErrorEvent {
+  const exitCode = exitCodeOf(error);
+  if (error instanceof ConfigError) return { event: 'error', code: 'CONFIG', message: error.message, hint: error.remedy, exitCode };
+  if (error instanceof OperatingError) return { event: 'error', code: error.code, message: error.message, hint: error.hint, exitCode };
+  return { event: 'error', code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: '', exitCode };
 }
 
 /** One line for people: what happened and what to do. */

@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import { systemClock } from './clock.ts';
 import type { CommandOptions } from './command.ts';
 import { type LoadedConfig, loadConfig, type ProcessEnvironment, processEnvironment, processVariables } from './config.ts';
-import { ConfigError, EXIT, exitCodeOf, explain } from './errors.ts';
+import { printEvent } from './child-events.ts';
+import { ConfigError, EXIT, errorEventOf, exitCodeOf, explain } from './errors.ts';
 import { armKill } from './failpoints.ts';
 
 export const DEFAULT_STATE_DIR = '.fogline/default';
@@ -24,7 +25,8 @@ export interface CommonFlags {
 
 /**
  * @param sets settings that other options stand for, as `section.key=value`; stronger than --set
- * @returns the exit code: that of the body, or the one that belongs to its error, which is printed on stderr
+ * @returns the exit code: that of the body, or the one that belongs to its error, which is printed on stderr,
+ *   and with --json as an event on stdout too
  */
 export async function runCommand(
   flags: CommonFlags,
@@ -45,6 +47,7 @@ export async function runCommand(
     return await body(options, loaded);
   } catch (error) {
     process.stderr.write(`fogline: ${explain(error)}\n`);
+    if (flags.json === true) printEvent(errorEventOf(error));
     return exitCodeOf(error);
   }
 }

@@ -11,6 +11,8 @@ export interface ChildExit {
   readyForMs: number | null;
   /** True when it had said that its work is done. */
   saidFinished: boolean;
+  /** Code of the error that it named; null when it named none. */
+  errorCode: string | null;
 }
 
 export const RESTART_FIRST_MS = 200;
@@ -19,17 +21,20 @@ export const RESTART_MAX_MS = 5_000;
 export const HEALTHY_AFTER_MS = 2_000;
 /** Starts in a row that never got ready, about 25 s: then something is missing that restarts don't bring. */
 export const FAILED_STARTS_MAX = 8;
+/** Errors that no restart mends, and that none may be tried on: somebody must look at the file first. */
+const FINAL_ERRORS: readonly string[] = ['STORE_DAMAGED'];
 
 export type Verdict = { kind: 'restart'; waitMs: number; failures: number } | { kind: 'finished' } | { kind: 'gave_up'; exitCode: number };
 
 /**
  * @param failures ends in a row without a healthy life, before this one
- * @param mayFinish exit 0 means that its work is done, not that it stopped by mistake; so does exit 1 after it has said so: then
- *   something was left out, which it has named
+ * @param mayFinish its work has an end: exit 0 after it has said that it is done; exit 1 too, then something was left out, which
+ *   it has named. Without having said so it was stopped before its end.
  */
 export function judgeExit(exit: ChildExit, failures: number, mayFinish: boolean): Verdict {
-  if (mayFinish && (exit.code === EXIT.ok || (exit.code === EXIT.failed && exit.saidFinished))) return { kind: 'finished' };
+  if (mayFinish && exit.saidFinished && (exit.code === EXIT.ok || exit.code === EXIT.failed)) return { kind: 'finished' };
   if (exit.code === EXIT.usage || exit.code === EXIT.data) return { kind: 'gave_up', exitCode: exit.code };
+  if (exit.errorCode !== null && FINAL_ERRORS.includes(exit.errorCode)) return { kind: 'gave_up', exitCode: exit.code ?? EXIT.failed };
   const healthy = exit.readyForMs !== null && exit.readyForMs >= HEALTHY_AFTER_MS;
   const inARow = healthy ? 1 : failures + 1;
   if (exit.readyForMs === null && inARow >= FAILED_STARTS_MAX) return { kind: 'gave_up', exitCode: EXIT.unreachable };

@@ -4,11 +4,12 @@
  * the child ends by it. Its logs go straight into a file, which needs nobody alive on our side.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, copyFileSync, fstatSync, mkdirSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ChildEvent } from '../common/child-events.ts';
 import type { Clock } from '../common/clock.ts';
+import { makeFolder } from '../common/folders.ts';
 import { type ChildExit, describeExit, judgeExit, type PartName } from './child-rules.ts';
 
 /** A part that does not stop for so long is ended. */
@@ -24,7 +25,7 @@ export interface ChildPlan {
   command: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   logFile: string;
-  /** True for a part whose exit 0 means that its work is done. */
+  /** True for a part whose work has an end. */
   mayFinish: boolean;
 }
 
@@ -47,6 +48,7 @@ export class Child {
   private readonly stopping = new AbortController();
   private readyAtMs: number | undefined;
   private saidFinished = false;
+  private errorCode: string | null = null;
   private ended: Promise<ChildEnd> = Promise.resolve({ kind: 'stopped' });
 
   constructor(plan: ChildPlan, clock: Clock, listener: ChildListener) {
@@ -57,7 +59,7 @@ export class Child {
 
   /** @returns how it ended for good; never rejects */
   start(): Promise<ChildEnd> {
-    mkdirSync(dirname(this.plan.logFile), { recursive: true });
+    makeFolder(dirname(this.plan.logFile));
     this.ended = this.keepRunning();
     return this.ended;
   }
@@ -102,7 +104,8 @@ export class Child {
     try {
       const { code, signal } = await this.spawnAndWait(log);
       const readyForMs = this.readyAtMs === undefined ? null : this.clock.monotonicMs() - this.readyAtMs;
-      return { exit: { code, signal, readyForMs, saidFinished: this.saidFinished }, message: lastWords(log, logBegin) };
+      const { saidFinished, errorCode } = this;
+      return { exit: { code, signal, readyForMs, saidFinished, errorCode }, message: lastWords(log, logBegin) };
     } finally {
       closeSync(log);
     }
@@ -112,6 +115,7 @@ export class Child {
     const [program = '', ...args] = this.plan.command;
     this.readyAtMs = undefined;
     this.saidFinished = false;
+    this.errorCode = null;
     return new Promise((resolve) => {
       const child = spawn(program, args, { detached: true, stdio: ['pipe', 'pipe', log], env: this.environment() });
       this.pid = child.pid;
@@ -144,6 +148,7 @@ export class Child {
     if (event === undefined) return;
     if (event.event === 'ready') this.readyAtMs = this.clock.monotonicMs();
     if (event.event === 'finished') this.saidFinished = true;
+    if (event.event === 'error') this.errorCode = event.code;
     this.listener.onEvent(event);
   }
 

@@ -5,7 +5,7 @@ import type { ChildEvent } from '../common/child-events.ts';
 import type { Clock } from '../common/clock.ts';
 import type { RunOptions } from '../common/command.ts';
 import { speedFactor } from '../common/config.ts';
-import { EXIT } from '../common/errors.ts';
+import { stoppedExitCode } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
 import { randomId } from '../common/random.ts';
 import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
@@ -182,6 +182,7 @@ export class ReplayRun {
     for (let look = 1; ; look++) {
       if (this.gaveUp !== undefined) return this.gaveUp;
       if (this.options.signal.aborted) return { kind: 'stopped' };
+      this.state.keep();
       await this.lookAtEdge();
       if (this.greeted && this.view.replay !== undefined) this.terminal.status(statusLine(this.view));
       // A finished state is done before its cloud listens; the page and the sum of readings need it.
@@ -248,7 +249,7 @@ export class ReplayRun {
   private exitCodeOf(outcome: Outcome): number {
     if (outcome.kind === 'gave_up') return outcome.exitCode;
     if (outcome.kind === 'done') return exitCodeWhenDone(this.view);
-    return this.options.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.ok;
+    return stoppedExitCode(this.options.signal.reason, this.options.exitWhenDone);
   }
 }
 

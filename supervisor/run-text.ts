@@ -1,4 +1,5 @@
 /** What `fogline run` says to people, as pure functions of what it knows. */
+import { countText, plural } from '../common/count-text.ts';
 import type { FinishedRun } from './state-dir.ts';
 import { isDone, parkedOf, type RunView, type Summary } from './run-view.ts';
 
@@ -19,13 +20,6 @@ export function clockText(seconds: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   return `${two(Math.floor(whole / 3_600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
-
-/** Thousands apart: `691,200`. */
-export function countText(count: number): string {
-  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-const plural = (count: number, one: string, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`;
 
 /** What is replayed, from where to where, and how long that takes. Before the simulator has said it, what is asked for. */
 export function replayLine(view: RunView, asked: { dataDir: string; speed: number; loop: boolean }): string {
@@ -88,7 +82,7 @@ export function finishedBeforeText(finished: FinishedRun): string {
 export function summaryText(summary: Summary): string {
   const head = summary.exitCode === 0 ? 'replay finished' : 'ended';
   const words = [plural(summary.households, 'household'), `${plural(summary.published, 'reading')} published`];
-  if (summary.readings !== null) words.push(`${countText(summary.readings)} stored`);
+  if (summary.readings !== null) words.push(`${countText(summary.readings)} stored (all runs of this state)`);
   if (summary.unreadable > 0) words.push(`${plural(summary.unreadable, 'record')} unreadable`);
   words.push(
     `${summary.quarantined} quarantined`,

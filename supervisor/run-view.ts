@@ -36,6 +36,7 @@ export function newView(): RunView {
 }
 
 export function hear(view: RunView, event: ChildEvent): void {
+  if (event.event === 'error') return;
   if (event.event === 'progress') view.progress = event;
   else if (event.event === 'finished') view.finished = event;
   else if (event.part === 'cloud') view.url = event.url;
@@ -66,6 +67,7 @@ export interface Summary {
   households: number;
   /** Readings that the cloud holds, all runs of this state; null when it can't be asked. */
   readings: number | null;
+  /** Readings put into the topic, all runs of this state. */
   published: number;
   /** Rows of the files that are no readings. */
   quarantined: number;

@@ -2,10 +2,11 @@
  * The state directory of a run: one live run at a time, kept aside by --fresh, and remembered when its replay has finished.
  * What data it belongs to is the simulator's knowledge, not ours.
  */
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../common/clock.ts';
 import { ConfigError } from '../common/errors.ts';
+import { makeFolder } from '../common/folders.ts';
 import { randomId } from '../common/random.ts';
 import { identityOf, isAlive, type ProcessIdentity } from './process-identity.ts';
 
@@ -16,6 +17,8 @@ const LEFTOVER_WAIT_MS = 7_000;
 const LEFTOVER_LOOK_MS = 100;
 /** Two runs that find the same dead lock take it one after the other; more attempts mean something else is wrong. */
 const LOCK_ATTEMPTS = 5;
+/** A live run writes its lock anew within a look (replay-run.ts) when somebody has damaged it: so long, and some more. */
+const DAMAGED_LOCK_WAIT_MS = 4_000;
 
 export interface LockContent {
   run: ProcessIdentity;
@@ -72,6 +75,29 @@ export class StateDir {
     }
   }
 
+  /**
+   * Writes the lock anew when it is gone or can't be read: called again and again while the run lives.
+   * @throws ConfigError when another run has taken the directory, or it is gone: this run must end
+   */
+  keep(): void {
+    if (!this.held) return;
+    const holder = readLock(this.file(LOCK_FILE));
+    if (holder === undefined) return this.noteAgain();
+    if (isSame(holder.run, this.content.run)) return;
+    this.held = false;
+    throw runningElsewhere(this.path, holder);
+  }
+
+  /** What fails while the directory is there is tried again at the next look. */
+  private noteAgain(): void {
+    try {
+      this.note({});
+    } catch (cause) {
+      if (existsSync(this.path)) return;
+      throw new ConfigError(`${this.path} was taken away while the run used it`, 'put it back, or begin anew', { cause });
+    }
+  }
+
   close(): void {
     if (this.held) rmSync(this.file(LOCK_FILE), { force: true });
     this.held = false;
@@ -85,22 +111,35 @@ export class StateDir {
 
   /** The replay that finished here last. A file that can't be read only costs this sentence. */
   finishedRun(): FinishedRun | undefined {
-    return readJson<FinishedRun>(this.file(FINISHED_FILE));
+    const finished = readJson(this.file(FINISHED_FILE)) as Partial<FinishedRun> | null | undefined;
+    const isWhole = typeof finished?.run === 'string' && typeof finished.finishedAt === 'string';
+    return isWhole ? (finished as FinishedRun) : undefined;
   }
 
   private async lock(): Promise<void> {
-    mkdirSync(this.path, { recursive: true });
+    makeFolder(this.path);
     for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
       if (this.tryLink()) {
         this.held = true;
         return;
       }
-      const holder = readJson<LockContent>(this.file(LOCK_FILE));
+      const holder = await this.holder();
       if (holder !== undefined && isAlive(holder.run)) throw runningElsewhere(this.path, holder);
       await this.endLeftovers(holder?.children ?? []);
       this.removeDeadLock(holder);
     }
     throw new ConfigError(`${this.path} is being taken by several runs`, 'start again, or name another folder with --state');
+  }
+
+  /** Who holds the lock; undefined when it says nothing, and went on to say nothing for longer than a live run leaves it so. */
+  private async holder(): Promise<LockContent | undefined> {
+    const file = this.file(LOCK_FILE);
+    const deadlineMs = this.clock.monotonicMs() + DAMAGED_LOCK_WAIT_MS;
+    for (;;) {
+      const holder = readLock(file);
+      if (holder !== undefined || !existsSync(file) || this.clock.monotonicMs() > deadlineMs) return holder;
+      await this.clock.sleep(LEFTOVER_LOOK_MS);
+    }
   }
 
   /** A link either makes the lock with its whole content, or fails because there is one. */
@@ -126,8 +165,8 @@ export class StateDir {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw error;
     }
-    const taken = readJson<LockContent>(grave);
-    if (JSON.stringify(taken) === JSON.stringify(dead)) rmSync(grave);
+    const taken = readLock(grave);
+    if (JSON.stringify(taken) === JSON.stringify(dead)) rmSync(grave, { recursive: true });
     else renameSync(grave, this.file(LOCK_FILE));
   }
 
@@ -155,9 +194,27 @@ function runningElsewhere(path: string, holder: LockContent): ConfigError {
   return new ConfigError(`already running ${where} (state ${path})`, 'open that page, end that run, or name another folder with --state');
 }
 
-function readJson<T>(path: string): T | undefined {
+/** Undefined when there is no lock, or none that names a process. */
+function readLock(path: string): LockContent | undefined {
+  const content = readJson(path) as Partial<LockContent> | null | undefined;
+  if (!isIdentity(content?.run)) return undefined;
+  const children = Array.isArray(content?.children) ? content.children.filter(isIdentity) : [];
+  return { run: content.run, url: typeof content.url === 'string' ? content.url : '', children };
+}
+
+/** A number that is no process of ours (0, -1) would mean many processes to `kill`. */
+function isIdentity(value: unknown): value is ProcessIdentity {
+  const { pid, startedAt } = (value ?? {}) as Partial<ProcessIdentity>;
+  return Number.isSafeInteger(pid) && (pid as number) > 1 && (startedAt === null || typeof startedAt === 'string');
+}
+
+function isSame(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startedAt === other.startedAt;
+}
+
+function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T;
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
     return undefined;
   }

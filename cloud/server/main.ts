@@ -4,7 +4,7 @@ import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { processEnvironment } from '../../common/config.ts';
-import { EXIT } from '../../common/errors.ts';
+import { stoppedExitCode } from '../../common/errors.ts';
 import { openLinkServer } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
@@ -86,7 +86,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     await latest.stop();
     await store.stop();
   }
-  return EXIT.ok;
+  return stoppedExitCode(signal.reason, false);
 }
 
 /** In this process's memory alone, or shared through Redis. */

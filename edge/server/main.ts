@@ -5,7 +5,8 @@ import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { processEnvironment } from '../../common/config.ts';
-import { EXIT } from '../../common/errors.ts';
+import { stoppedExitCode } from '../../common/errors.ts';
+import { makeFolder } from '../../common/folders.ts';
 import { openLinkClient } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
@@ -17,6 +18,7 @@ const BYTES_PER_MB = 1 << 20;
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('edge', processEnvironment().logLevel);
+  makeFolder(join(stateDir, 'edge'));
   const random = seededRandom(seedOf(randomId()));
   const { edge, link, broker } = config;
   const dial = (port: number) =>
@@ -61,5 +63,5 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     await status.stop();
     await server.stop();
   }
-  return EXIT.ok;
+  return stoppedExitCode(signal.reason, false);
 }

@@ -2,10 +2,10 @@
  * The edge's one database: opened, checked and migrated here. WAL with synchronous=FULL, read back: this build of SQLite
  * falls to NORMAL by itself when WAL is switched on, and NORMAL loses acknowledged rows at a power cut.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { makeFolder } from '../../common/folders.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
 /** A checkpoint adds some 100 kB of rows side by side: half as many pages cost half as much to write. */
@@ -69,8 +69,8 @@ const MIGRATIONS: readonly string[] = [
 export function openOutboxFile(folder: string, quotaBytes: number): Database.Database {
   const file = folder === ':memory:' ? folder : join(folder, OUTBOX_FILE);
   let database: Database.Database;
+  if (folder !== ':memory:') makeFolder(folder);
   try {
-    if (folder !== ':memory:') mkdirSync(folder, { recursive: true });
     database = new Database(file);
   } catch (error) {
     throw new ConfigError(
@@ -115,7 +115,7 @@ function expectPragma(database: Database.Database, name: string, value: string, 
 
 function checkAndMigrate(database: Database.Database, file: string): void {
   const verdict = database.pragma('quick_check(1)', { simple: true });
-  if (verdict !== 'ok') throw damaged(file, String(verdict));
+  if (verdict !== 'ok') throw damaged(file, oneLine(String(verdict)));
   const version = database.pragma('user_version', { simple: true }) as number;
   if (version > MIGRATIONS.length) throw damaged(file, `it has version ${version}, this program knows ${MIGRATIONS.length}`);
   for (let next = version; next < MIGRATIONS.length; next++) {
@@ -124,6 +124,11 @@ function checkAndMigrate(database: Database.Database, file: string): void {
       database.pragma(`user_version = ${next + 1}`);
     })();
   }
+}
+
+/** SQLite's findings begin with a heading of their own. */
+function oneLine(findings: string): string {
+  return findings.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ');
 }
 
 function damaged(file: string, what: string, cause?: unknown): OperatingError {

@@ -1,6 +1,7 @@
 /** `fogline parked list|resume`: what is held back and why, and the word to go on. The edge may be running or not. */
 import { join } from 'node:path';
 import type { CommandOptions } from '../../common/command.ts';
+import { plural } from '../../common/count-text.ts';
 import { ConfigError, EXIT } from '../../common/errors.ts';
 import {
   askToResume,
@@ -77,13 +78,15 @@ function told(resumed: readonly string[]): string {
 }
 
 function describe({ parked, parkedFiles, unreadable }: HeldBack): string {
-  const lines = parked.map(({ household, reason, rows }) => `${household}  ${rows} rows wait  ${reason}`);
+  const lines = parked.map(
+    ({ household, reason, rows }) => `${household}  ${plural(rows, 'row')} ${rows === 1 ? 'waits' : 'wait'}  ${reason}`,
+  );
   if (parked.length > 0) lines.push('mend the reason, then: fogline parked resume HOUSEHOLD');
   for (const { household, reason } of parkedFiles) lines.push(`${household}  by the simulator  ${reason}`);
   if (parkedFiles.length > 0) lines.push(FILE_REMEDY);
   if (lines.length === 0) lines.push('no household is parked');
   const { count } = unreadable;
-  if (count > 0) lines.push(`${count === 1 ? '1 record' : `${count} records`} of the topic unreadable and set aside, the last:`);
+  if (count > 0) lines.push(`${plural(count, 'record')} of the topic unreadable and set aside, the last:`);
   for (const { partition, offset, reason, record } of unreadable.last)
     lines.push(`  partition ${partition} offset ${offset}  ${reason}  ${JSON.stringify(record.slice(0, RECORD_LENGTH_SHOWN))}`);
   return `${lines.join('\n')}\n`;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
+import { plural } from '../../common/count-text.ts';
 import { ConfigError, EXIT, OperatingError } from '../../common/errors.ts';
 import { isId } from '../../common/ids.ts';
 import { isoTime } from '../../common/iso-time.ts';
@@ -168,10 +169,14 @@ interface Summary {
 
 function textOf(summary: Summary): string {
   const { dir, households, rows, quarantined, datesDiffer, late, from, to, empty, passedOver } = summary;
-  const lines = [`${households} households, ${rows} rows${from === null ? '' : `, ${from} to ${to}`}, in ${dir}`];
-  if (quarantined > 0) lines.push(`${quarantined} rows are no readings: ${join(dir, 'quarantine.jsonl')}`);
-  if (datesDiffer > 0) lines.push(`${datesDiffer} rows have a date that is not their timestamp in UTC: the timestamp was taken`);
-  if (late > 0) lines.push(`${late} rows are earlier than one before them in their file: they are late readings`);
+  const lines = [`${plural(households, 'household')}, ${plural(rows, 'row')}${from === null ? '' : `, ${from} to ${to}`}, in ${dir}`];
+  if (quarantined > 0)
+    lines.push(
+      `${plural(quarantined, 'row')} ${quarantined === 1 ? 'is no reading' : 'are no readings'}: ${join(dir, 'quarantine.jsonl')}`,
+    );
+  if (datesDiffer > 0)
+    lines.push(`${plural(datesDiffer, 'row')} with a date that is not the row's timestamp in UTC: the timestamp was taken`);
+  if (late > 0) lines.push(`${plural(late, 'row')} ${late === 1 ? 'is' : 'are'} earlier than one before in the same file: late readings`);
   if (empty.length > 0) lines.push(`no row is a reading, so there is no file for: ${shown(empty)}`);
   if (passedOver.length > 0) lines.push(`passed over: ${shown(passedOver.map(({ file, reason }) => `${file} (${reason})`))}`);
   if (households > 0) lines.push(`next: npm start -- --data ${dir}`);

@@ -1,5 +1,6 @@
 /** Tells how far an import is: one plain line now and then on stderr, in a terminal as in a log. */
 import type { Clock } from '../../common/clock.ts';
+import { plural } from '../../common/count-text.ts';
 
 /** Between two lines. */
 const LINE_EVERY_MS = 2_000;
@@ -46,7 +47,8 @@ export class ImportProgress {
     const share = Math.min(1, this.bytesTotal === 0 ? 1 : this.bytes / this.bytesTotal);
     const restSeconds = share === 0 ? 0 : Math.ceil(((nowMs - this.startedMs) / 1_000) * (1 / share - 1));
     const megabytes = `${mb(this.bytes)} of ${mb(this.bytesTotal)} MB (${Math.floor(share * 100)} %)`;
-    return `file ${this.filesDone + 1} of ${this.files}, ${megabytes}, ${rows} rows, ${quarantined} quarantined, ${restSeconds} s to go`;
+    const counts = `${plural(rows, 'row')}, ${quarantined} quarantined`;
+    return `file ${this.filesDone + 1} of ${this.files}, ${megabytes}, ${counts}, ${restSeconds} s to go`;
   }
 }
 

@@ -1,17 +1,19 @@
 /** `fogline simulate`: replays households into the topic, once, and ends; with exit code 1 when a household had to be parked. */
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { type Config, processEnvironment, speedFactor } from '../../common/config.ts';
-import { EXIT } from '../../common/errors.ts';
+import { ConfigError, EXIT, stoppedExitCode } from '../../common/errors.ts';
+import { makeFolder } from '../../common/folders.ts';
+import { isoTime } from '../../common/iso-time.ts';
 import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
 import { IdentityFile, parkedOf, runIdOf } from './identity.ts';
-import { openHouseholdFolder } from './models/household-folder.ts';
+import { earliestSecondMs, type HouseholdFolder, openHouseholdFolder } from './models/household-folder.ts';
 import { BadRowError } from './models/household-stream.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
@@ -25,7 +27,7 @@ export async function main(options: CommandOptions): Promise<number> {
   const { config, stateDir, json, signal } = options;
   const logger = openLogger('simulate', processEnvironment().logLevel);
   const stateFolder = join(stateDir, 'simulator');
-  mkdirSync(stateFolder, { recursive: true });
+  makeFolder(stateFolder);
   const identityFile = new IdentityFile(stateFolder);
   const plan = await planRun(config, stateDir, identityFile);
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
@@ -54,7 +56,10 @@ export async function main(options: CommandOptions): Promise<number> {
       quarantine.flush();
       reporter.progress(its);
     };
-    if (!writer.hasEnded && !(await replay(options, plan, writer, quarantine, identityFile, progress))) return EXIT.ok;
+    if (!writer.hasEnded && !(await replay(options, plan, writer, quarantine, identityFile, progress))) {
+      reporter.stopped();
+      return stoppedExitCode(signal.reason, plan.untilSeconds !== ENDLESS_TICKS);
+    }
     reporter.finished();
   } finally {
     reporter.close();
@@ -67,6 +72,8 @@ export async function main(options: CommandOptions): Promise<number> {
 async function planRun(config: Config, stateDir: string, identityFile: IdentityFile): Promise<Plan> {
   const { data_dir, start_seconds, until_seconds, loop, seed } = config.simulation;
   const folder = await openHouseholdFolder(data_dir === '' ? sampleFolder(stateDir, seed) : data_dir);
+  // Before the state is bound to it.
+  refuseLateStart(folder, start_seconds);
   const identity = identityFile.establish({ folder, startSeconds: start_seconds, loop });
   const { t0Ms, passMs } = identity;
   const dataSeconds = Math.floor((folder.maxMs - t0Ms) / MS_PER_SECOND) + 1;
@@ -78,6 +85,17 @@ async function planRun(config: Config, stateDir: string, identityFile: IdentityF
     passMs: loop ? passMs : undefined,
   };
   return { folder, identity, range, untilSeconds, run: runIdOf(identity, folder, range.endMs) };
+}
+
+/** In a loop too: all passes are the same, so each moment is in the first one. */
+function refuseLateStart(folder: HouseholdFolder, startSeconds: number): void {
+  const t0Ms = earliestSecondMs(folder);
+  if (t0Ms + startSeconds * MS_PER_SECOND <= folder.maxMs) return;
+  const end = `${(folder.maxMs - t0Ms) / MS_PER_SECOND} s after the earliest reading, at ${isoTime(folder.maxMs)}`;
+  throw new ConfigError(
+    `simulation.start_seconds = ${startSeconds} (--start) is after the data: the last reading is ${end}`,
+    'begin before that with --start SECONDS',
+  );
 }
 
 /** The pass of a loop in which the run goes on: those before it are published. */

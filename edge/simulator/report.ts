@@ -1,6 +1,7 @@
 /** What a replay tells: ChildEvent lines for programs; a bar on a terminal, plain lines elsewhere. The one door to cli-progress. */
 import cliProgress from 'cli-progress';
 import { printEvent } from '../../common/child-events.ts';
+import { plural } from '../../common/count-text.ts';
 import { isoTime } from '../../common/iso-time.ts';
 import type { Progress } from './cosim/progress.ts';
 import { type Identity, parkedOf } from './identity.ts';
@@ -27,6 +28,8 @@ export interface Reporter {
   ready(): void;
   progress: (progress: Progress) => void;
   finished(): void;
+  /** It was told to stop before its end. */
+  stopped(): void;
   close(): void;
 }
 
@@ -58,14 +61,15 @@ export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writ
       const parked = parkedOf(identity);
       printEvent({ event: 'finished', part: 'simulate', run, published: writer.published, quarantined: quarantine.count, parked });
     },
+    stopped: () => undefined,
     close: () => undefined,
   };
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
 export function textReporter({ folder, identity, untilSeconds }: Plan, quarantine: Quarantine): Reporter {
-  const kind = folder.isSynthetic ? 'synthetic ' : '';
-  const title = `${folder.files.length} ${kind}households from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
+  const households = plural(folder.files.length, folder.isSynthetic ? 'synthetic household' : 'household');
+  const title = `${households} from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
@@ -86,8 +90,12 @@ export function textReporter({ folder, identity, untilSeconds }: Plan, quarantin
       if (isTerminal) bar.update(untilSeconds);
       bar.stop();
       process.stdout.write('replay finished: everything is in the topic\n');
-      if (quarantine.count > 0) process.stdout.write(`${quarantine.count} rows quarantined: fogline quarantine list\n`);
+      if (quarantine.count > 0) process.stdout.write(`${plural(quarantine.count, 'row')} quarantined: fogline quarantine list\n`);
       for (const { household, reason } of parkedOf(identity)) process.stdout.write(`parked: ${household}: ${reason}\n`);
+    },
+    stopped: () => {
+      bar.stop();
+      process.stdout.write('stopped before its end; the same command goes on where it was\n');
     },
     close: () => bar.stop(),
   };

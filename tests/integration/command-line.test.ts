@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ANY_PORTS } from '../doubles/any-ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = import.meta.resolve('tsx');
@@ -72,4 +73,99 @@ test('config check: exit 0 for good settings, 2 for others', () => {
   const { status, stderr } = fogline(['config', 'check'], { FOGLINE_LOG_LEVEL: 'loud' });
   assert.equal(status, 2);
   assert.match(stderr, /FOGLINE_LOG_LEVEL = loud is not allowed/);
+});
+
+test('a stray word of a subcommand is answered with the help of that subcommand', () => {
+  for (const [words, help] of [
+    [['config', 'show', 'x'], 'npx fogline config show --help'],
+    [['quarantine', 'list', 'x'], 'npx fogline quarantine list --help'],
+    [['edge', 'x'], 'npx fogline edge --help'],
+  ] as const) {
+    const { status, stderr } = fogline(words);
+    assert.equal(status, 2);
+    assert(stderr.includes(help), stderr);
+  }
+});
+
+test('config check names everything that is wrong at once', () => {
+  const { status, stderr } = fogline(['config', 'check', '--set', 'edge.idd=1', '--set', 'cloud.prt=2', '--set', 'edge.window_seconds=x']);
+  assert.equal(status, 2);
+  for (const name of ['edge.idd', 'cloud.prt', 'edge.window_seconds = x']) assert(stderr.includes(name), stderr);
+});
+
+test('with --json a refusal is also one JSON line on stdout', () => {
+  writeFileSync(join(folder, 'a-file'), '');
+  const cases: [string[], string, RegExp][] = [
+    [['run', '--json', '--state', 'a-file'], 'CONFIG', /a-file/],
+    [['config', 'check', '--json', '--set', 'edge.idd=1'], 'CONFIG', /edge\.idd/],
+    [['edge', '--json', '--nonsense'], 'USAGE', /--nonsense/],
+  ];
+  for (const [args, code, message] of cases) {
+    const { status, stdout, stderr } = fogline(args);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, message);
+    const lines = stdout.trim().split('\n');
+    assert.equal(lines.length, 1, stdout);
+    const error = JSON.parse(lines[0]!);
+    assert.deepEqual([error.event, error.code, error.exitCode, typeof error.hint], ['error', code, 2, 'string']);
+    assert.match(error.message, message);
+  }
+  assert.equal(fogline(['run', '--state', 'a-file']).stdout, '');
+});
+
+test('a --state that is no folder is refused, exit 2 with what to do and without a stack', () => {
+  writeFileSync(join(folder, 'state-file'), 'kept');
+  const states = ['state-file', 'state-file/sub', ...(process.platform === 'linux' ? ['/proc/nope'] : [])];
+  for (const command of ['run', 'edge', 'cloud', 'simulate']) {
+    for (const state of states) {
+      const { status, signal, stderr } = fogline([command, '--state', state]);
+      assert.deepEqual([status, signal], [2, null], `${command} --state ${state}: ${stderr}`);
+      assert.match(stderr, /what to do: /);
+      assert.doesNotMatch(stderr, /^ +at /m);
+    }
+  }
+});
+
+/** Starts a part, sends the signal when it is ready, and gives its exit code. */
+async function stoppedBy(signal: NodeJS.Signals, args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const command = ['--import', TSX, join(ROOT, 'fogline.ts'), ...args, '--json', ...ANY_PORTS];
+  const child = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+  let output = '';
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  child.stdout.on('data', (chunk) => {
+    const wasReady = output.includes('"ready"');
+    output += String(chunk);
+    if (!wasReady && output.includes('"ready"')) child.kill(signal);
+  });
+  return { code: await ended, output };
+}
+
+test('Ctrl-C on a part alone is exit 130; SIGTERM is the ordinary end of a server, not of a replay', async () => {
+  for (const [part, onTerm] of [['cloud', 0] as const, ['edge', 0] as const, ['simulate', 130] as const]) {
+    for (const [signal, expected] of [['SIGINT', 130] as const, ['SIGTERM', onTerm] as const]) {
+      const { code, output } = await stoppedBy(signal, [part, '--state', `signals-${part}-${signal}`]);
+      assert.equal(code, expected, `${part} ${signal}: ${output}`);
+      assert(!output.includes('"finished"'));
+    }
+  }
+});
+
+test('a damaged store is refused with its file and what to do, and stays as it is', () => {
+  for (const [part, file] of [
+    ['edge', 'edge/outbox.db'] as const,
+    ['cloud', 'cloud/series.db'] as const,
+    ['edge', 'broker/broker.db'] as const,
+  ]) {
+    const state = join(folder, `damaged-${file.replace(/\W/g, '-')}`);
+    mkdirSync(join(state, file, '..'), { recursive: true });
+    const garbage = Buffer.alloc(32_768, 'garbage ');
+    writeFileSync(join(state, file), garbage);
+    const { status, stdout, stderr } = fogline([part, '--json', '--state', state, ...ANY_PORTS]);
+    assert.equal(status, 1, stderr);
+    const error = JSON.parse(stdout.trim());
+    assert.deepEqual([error.event, error.code, error.exitCode], ['error', 'STORE_DAMAGED', 1]);
+    assert(error.message.includes(join(state, file.replace('/broker.db', ''))), error.message);
+    assert.notEqual(error.hint, '');
+    assert(readFileSync(join(state, file)).equals(garbage));
+  }
 });

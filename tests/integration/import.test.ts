@@ -71,9 +71,9 @@ test('bad rows go to quarantine and are counted; sums of days are passed over; t
   put('mixed/home-2.csv', `${HEADER}\nnothing\n`);
   const { status, stdout, stderr } = run('mixed', 'mixed-replay');
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^1 households, 2 rows, 2019-12-24T00:00:01\.982Z to /);
+  assert.match(stdout, /^1 household, 2 rows, 2019-12-24T00:00:01\.982Z to /);
   assert.match(stdout, /^4 rows are no readings: .*quarantine\.jsonl$/m);
-  assert.match(stdout, /^1 rows have a date that is not their timestamp in UTC/m);
+  assert.match(stdout, /^1 row with a date that is not the row's timestamp in UTC/m);
   assert.match(stdout, /^passed over: daily\/home-1\.csv \(its rows have a day and no time/m);
   assert.match(stdout, /there is no file for: home-2$/m);
   const text = readFileSync(join(folder, 'mixed-replay/quarantine.jsonl'), 'utf8');

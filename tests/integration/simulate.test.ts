@@ -182,7 +182,7 @@ for (const failpoint of ['simulator_before_append', 'simulator_after_append_befo
   });
 }
 
-test('stopped by SIGTERM it ends well, and is gone on with', async () => {
+test('stopped by SIGTERM before its end it does not look finished, and is gone on with', async () => {
   const state = newState();
   const child: ChildProcess = spawn(process.execPath, argumentsOf(state, ['--data', data, '--speed', '200']), {
     cwd: folder,
@@ -200,7 +200,7 @@ test('stopped by SIGTERM it ends well, and is gone on with', async () => {
     child.once('exit', () => resolve());
   });
   child.kill('SIGTERM');
-  assert.deepEqual(await exited, [0, null], heard);
+  assert.deepEqual(await exited, [130, null], heard);
   assert.ok(!heard.includes('"finished"'), 'it was stopped on the way');
   const there = (await topicOf(state)).flat().length;
   assert.ok(there > 0);
@@ -218,6 +218,14 @@ test('what can not be replayed is refused with what to do', () => {
   mkdirSync(foreign);
   writeFileSync(join(foreign, 'meter.csv'), 'time,meterusage\n2019-01-01 00:15,12\n');
   const refusals: [string, Ended, number, RegExp][] = [
+    [
+      'a start after the data',
+      replay(newState(), '--start', '5000'),
+      2,
+      /--start[\s\S]*\d+ s after the earliest reading, at 2\d{3}-[\dT:.-]+Z/,
+    ],
+    ['a start after a pass', replay(newState(), '--loop', '--start', '5000'), 2, /--start/],
+    ['an end at the start', replay(newState(), '--start', '60', '--until', '60'), 2, /--until[\s\S]*--start/],
     ['another start on the same state', replay(used, '--start', '10'), 2, /starts at 0 s, not at 10 s[\s\S]*--fresh/],
     ['a folder without a file', simulate(newState(), ['--data', empty]), 4, /has no CSV file/],
     ['a folder that is not there', simulate(newState(), ['--data', join(folder, 'nowhere')]), 4, /can not be read/],

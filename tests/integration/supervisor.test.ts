@@ -100,7 +100,7 @@ test('for people: address, what is replayed, how long, what next, and the end', 
   assert.match(stdout, /^Fogline {3}http:\/\/127\.0\.0\.1:\d+$/m);
   assert.match(stdout, /replays {3}2 synthetic households from 2019-12-24T00:00:00Z, 00:00:00 to 00:01:00, at 60× speed: about 1 s/);
   assert.match(stdout, /next {6}npx fogline export --state /);
-  assert.match(stdout, /replay finished: 2 households, 42 readings published, 42 stored/);
+  assert.match(stdout, /replay finished: 2 households, 42 readings published, 42 stored \(all runs of this state\)/);
 });
 
 test('a part that is killed starts again, is counted, and its failpoint does not kill it again', async () => {
@@ -122,6 +122,29 @@ test('a part that refuses its configuration ends the run with its exit code, mes
   assert.match(summaryIn(stdout).error ?? '', /another data set/);
   assert.equal((await run(newState(), { simulate: 'no_data' })).code, 4);
   assert.equal((await run(newState(), { sample: 'refuses' })).code, 2);
+});
+
+test('a part with a damaged store ends the run at once, with exit code 1, its file and what to do', async () => {
+  for (const part of ['cloud', 'edge', 'simulate']) {
+    const state = newState();
+    const { code, stdout, stderr } = await run(state, { [part]: 'damaged' }, '--json');
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(`${part}: ${part}\\.db is damaged \\[STORE_DAMAGED\\]\\n {2}what to do: look at it`));
+    assert.equal(summaryIn(stdout).restarts, 0);
+    assert.equal(
+      readFileSync(join(state, `${part}-starts`), 'utf8')
+        .trim()
+        .split('\n').length,
+      1,
+    );
+  }
+});
+
+test('a run that was to end by itself and is stopped before does not look finished', async () => {
+  const started = start(newState(), { simulate: 'goes_on' }, '--exit-when-done');
+  await until('the run has begun', () => started.output().stdout.includes('replays'));
+  started.child.kill('SIGTERM');
+  assert.equal((await started.ended).code, 130);
 });
 
 test('a parked household is named and makes the exit code 1', async () => {

@@ -1,8 +1,9 @@
 /** Opening series.db, and what the database's errors mean. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
+import { makeFolder } from '../../../common/folders.ts';
 import { migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 
 /** Folder and file of the store inside a state directory. */
@@ -27,7 +28,7 @@ export function openForWriting(path: string): Database.Database {
   const isNew = !existsSync(path);
   let database: Database.Database | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
     refuseNewerSchema(database, path);
     // Before the first table, or it has no effect.
@@ -97,7 +98,7 @@ function makeDurable(database: Database.Database): void {
 function refuseDamage(database: Database.Database, path: string): void {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
   if (findings.length === 1 && findings[0]?.quick_check === 'ok') return;
-  throw damaged(path, findings.map((finding) => finding.quick_check).join('; '));
+  throw damaged(path, findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; '));
 }
 
 /** A file's name is durable only with its folder. */

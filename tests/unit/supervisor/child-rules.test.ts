@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChildExit, FAILED_STARTS_MAX, HEALTHY_AFTER_MS, judgeExit } from '../../../supervisor/child-rules.ts';
 
-const crashed: ChildExit = { code: 1, signal: null, readyForMs: null, saidFinished: false };
-const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10, saidFinished: false };
+const crashed: ChildExit = { code: 1, signal: null, readyForMs: null, saidFinished: false, errorCode: null };
+const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10, saidFinished: false, errorCode: null };
 
 /** The waits between starts of a part that ends so again and again, until it gives up or `count` is reached. */
 function waits(exit: ChildExit, count: number): (number | string)[] {
@@ -36,21 +36,35 @@ test('a part that never gets ready is given up after some starts, one that was r
 
 test('usage and data errors are given up at once, with their own code', () => {
   for (const code of [2, 4]) {
-    const verdict = judgeExit({ code, signal: null, readyForMs: 60_000, saidFinished: false }, 0, true);
+    const verdict = judgeExit({ code, signal: null, readyForMs: 60_000, saidFinished: false, errorCode: null }, 0, true);
     assert.deepEqual(verdict, { kind: 'gave_up', exitCode: code });
   }
 });
 
-test('exit 0 is the end only for a part that may finish', () => {
-  const exit = { code: 0, signal: null, readyForMs: 5_000, saidFinished: false };
+test('exit 0 is the end only for a part that may finish and has said that it is done', () => {
+  const exit = { code: 0, signal: null, readyForMs: 5_000, saidFinished: true, errorCode: null };
+  assert.equal(judgeExit({ ...exit, saidFinished: false }, 0, true).kind, 'restart');
   assert.equal(judgeExit(exit, 0, true).kind, 'finished');
   assert.equal(judgeExit(exit, 0, false).kind, 'restart');
 });
 
 test('exit 1 is the end after a part has said that it is done: it has left something out; before that it is an accident', () => {
-  const exit = { code: 1, signal: null, readyForMs: 5_000, saidFinished: true };
+  const exit = { code: 1, signal: null, readyForMs: 5_000, saidFinished: true, errorCode: null };
   assert.equal(judgeExit(exit, 0, true).kind, 'finished');
   assert.equal(judgeExit({ ...exit, saidFinished: false }, 0, true).kind, 'restart');
   assert.equal(judgeExit(exit, 0, false).kind, 'restart');
   assert.equal(judgeExit({ ...exit, code: null, signal: 'SIGKILL' }, 0, true).kind, 'restart');
+});
+
+test('a part that somebody stopped before its end starts again', () => {
+  const exit = { code: 130, signal: null, readyForMs: 5_000, saidFinished: false, errorCode: null };
+  for (const mayFinish of [true, false]) assert.equal(judgeExit(exit, 0, mayFinish).kind, 'restart');
+});
+
+test('a damaged store is given up at once, with exit code 1: no restart mends it', () => {
+  for (const readyForMs of [null, 10, 60_000]) {
+    const exit = { code: 1, signal: null, readyForMs, saidFinished: false, errorCode: 'STORE_DAMAGED' };
+    for (const mayFinish of [true, false]) assert.deepEqual(judgeExit(exit, 0, mayFinish), { kind: 'gave_up', exitCode: 1 });
+    assert.equal(judgeExit({ ...exit, errorCode: 'DISK_FULL' }, 0, true).kind, 'restart');
+  }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clockText, countText, durationText, replayLine, statusLine, summaryText } from '../../../supervisor/run-text.ts';
+import { countText } from '../../../common/count-text.ts';
+import { clockText, durationText, replayLine, statusLine, summaryText } from '../../../supervisor/run-text.ts';
 import { hear, newView, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
 
 test('durations, clock times and counts as people write them', () => {
@@ -89,7 +90,10 @@ test('the status line goes from starting to finished and names what is wrong', (
 test('the summary for people names parked households', () => {
   const view = replaying('');
   const summary = { ...summaryOf(view, { readings: 5, seconds: 61, exitCode: 1 }), parked: [{ household: 'h1', reason: 'second source' }] };
-  assert.match(summaryText(summary), /^ended: 16 households.* 5 stored.* 61 s\n {2}parked: h1: second source\n.*parked list$/);
+  assert.match(
+    summaryText(summary),
+    /^ended: 16 households.* 5 stored \(all runs of this state\).* 61 s\n {2}parked: h1: second source\n.*parked list$/,
+  );
 });
 
 test('the summary for people says where to look for rows and records that were left out, and nothing of them without any', () => {

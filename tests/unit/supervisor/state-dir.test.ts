@@ -68,7 +68,15 @@ test('a part that does not end by itself is ended', async () => {
 });
 
 test('a lock that holds no run is taken over; a pid used again by another process too', async () => {
-  for (const content of ['', '{"run"', JSON.stringify({ run: { pid: process.pid, startedAt: '1' }, url: '', children: [] })]) {
+  for (const content of [
+    '',
+    '{"run"',
+    'null',
+    '{}',
+    '[]',
+    '{"run":{"pid":-1},"url":"","children":[]}',
+    JSON.stringify({ run: { pid: process.pid, startedAt: '1' }, url: '', children: [] }),
+  ]) {
     const path = newPath();
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'run.lock'), content);
@@ -110,5 +118,70 @@ test('a finished run is remembered', async () => {
   const finished = { run: 'r1', finishedAt: '2019-12-24T00:00:00.000Z' };
   state.rememberFinished(finished);
   assert.deepEqual(state.finishedRun(), finished);
+  state.close();
+});
+
+test('what can not be the folder of a state is refused with what to do', async () => {
+  const file = join(folder, 'a-file');
+  writeFileSync(file, 'kept');
+  for (const path of [file, join(file, 'sub')]) {
+    for (const fresh of [false, true]) await assert.rejects(new StateDir(path, systemClock).open(fresh), ConfigError);
+  }
+  assert.equal(readFileSync(file, 'utf8'), 'kept');
+});
+
+test('a lock that is a folder is put away', async () => {
+  const path = newPath();
+  mkdirSync(join(path, 'run.lock', 'deep'), { recursive: true });
+  const state = new StateDir(path, systemClock);
+  await state.open(false);
+  state.close();
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test('a live run writes its damaged lock anew, and so long another one waits: never are there two', async () => {
+  const path = newPath();
+  const first = new StateDir(path, systemClock);
+  await first.open(false);
+  writeFileSync(join(path, 'run.lock'), 'garbage');
+  const second = new StateDir(path, systemClock).open(false);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  first.keep();
+  await assert.rejects(second, /already running as process/);
+  rmSync(join(path, 'run.lock'));
+  first.keep();
+  await assert.rejects(new StateDir(path, systemClock).open(false), /already running as process/);
+  first.close();
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test('a run whose state another one has taken ends, and leaves the lock of the other', async () => {
+  const path = newPath();
+  const first = new StateDir(path, systemClock);
+  await first.open(false);
+  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  const content = JSON.stringify({ run: identityOf(other.pid!), url: '', children: [] });
+  writeFileSync(join(path, 'run.lock'), content);
+  assert.throws(() => first.keep(), /already running as process/);
+  first.close();
+  other.kill('SIGKILL');
+  assert.equal(readFileSync(join(path, 'run.lock'), 'utf8'), content);
+});
+
+test('a damaged finished.json is as none', async () => {
+  const state = new StateDir(newPath(), systemClock);
+  await state.open(false);
+  for (const content of ['', 'null', '7', '{}', '{"run":"r1"}', '{"run":1,"finishedAt":"2019-12-24T00:00:00.000Z"}']) {
+    writeFileSync(join(state.path, 'finished.json'), content);
+    assert.equal(state.finishedRun(), undefined, content);
+  }
+  state.close();
+});
+
+test('a run whose directory is taken away is told so', async () => {
+  const state = new StateDir(newPath(), systemClock);
+  await state.open(false);
+  rmSync(state.path, { recursive: true });
+  assert.throws(() => state.keep(), ConfigError);
   state.close();
 });

@@ -1,0 +1,47 @@
+/** Makes folders, and refuses what can't be one. */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ConfigError, OperatingError } from './errors.ts';
+
+/**
+ * Makes the folder and those above it, where they are missing. It is writable afterwards.
+ *
+ * Not by one recursive call: that one tries for ever where the system says "no such file" of a folder that is there (/proc).
+ * @throws ConfigError when it can't be made or written; OperatingError DISK_FULL
+ */
+export function makeFolder(path: string): void {
+  try {
+    make(path);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') throw diskFull(path, cause);
+    const message = `${path} can't be used as a folder: ${(cause as Error).message}`;
+    throw new ConfigError(message, 'give --state a folder that this user may write, or one that can be made', { cause });
+  }
+}
+
+function make(path: string): void {
+  if (isFolder(path)) return;
+  const above = dirname(path);
+  if (above !== path) make(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been first.
+    if (!isFolder(path)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function diskFull(path: string, cause: unknown): OperatingError {
+  const hint = 'make room on the disk, or name another folder with --state';
+  return new OperatingError('DISK_FULL', `no space for the folder ${path}`, { retryable: true, hint, cause });
+}
