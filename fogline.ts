@@ -52,7 +52,7 @@ stateful(command('cloud', 'the cloud server: stores what edges ship, serves page
   perform(flags, async (options) => (await import('./cloud/server/main.ts')).main(options)),
 );
 exported(stateful(command('export', 'write what the cloud holds as CSV or JSON lines'))).action((flags: ExportFlags) =>
-  perform(flags, async (options) => (await import('./cloud/server/export-main.ts')).main(exportOptions(flags, options))),
+  perform(flags, async (options) => (await import('./cloud/server/export-main.ts')).main(await exportOptions(flags, options))),
 );
 stateful(command('audit', 'prove that what the cloud holds is what the files say, or name what is not'))
   .option('--data <dir>', 'folder of the files that were replayed (default: the setting, else the synthetic households)')
@@ -148,8 +148,8 @@ function exported(its: Command): Command {
     .option('--url <url>', 'ask a running cloud server instead of reading --state')
     .option('--household <id>', 'only this household')
     .option('--field <name>', 'only this field, e.g. power')
-    .option('--from <time>', 'from this time on: ISO-8601, or ms UTC')
-    .option('--to <time>', 'up to before this time')
+    .option('--from <time>', 'from this time on: ISO-8601, ms UTC, or seconds of the recording as with run --start')
+    .option('--to <time>', 'up to before this time, written likewise')
     .addOption(new Option('--resolution <step>', 'length of a row').choices(['raw', '1m', '15m', '1h', '1d']).default('raw'))
     .addOption(new Option('--format <format>', 'how rows are written').choices(['csv', 'ndjson']).default('csv'))
     .option('--output <file>', 'write into this file instead of stdout', notEmpty);
@@ -184,9 +184,11 @@ function runOptions(flags: RunFlags, options: CommandOptions, { origins }: Loade
   };
 }
 
-function exportOptions(flags: ExportFlags, options: CommandOptions): ExportOptions {
+async function exportOptions(flags: ExportFlags, options: CommandOptions): Promise<ExportOptions> {
   const { url, household, field, from, to, resolution, format, output } = flags;
-  return { ...options, url, household, field, from, to, resolution, format, output };
+  const { readOriginMs } = await import('./edge/simulator/identity.ts');
+  const originMs = () => readOriginMs(join(options.stateDir, 'simulator'));
+  return { ...options, url, household, field, from, to, resolution, format, output, originMs };
 }
 
 async function perform(flags: ReplayFlags, body: (options: CommandOptions, loaded: LoadedConfig) => Promise<number>): Promise<void> {

@@ -1,4 +1,5 @@
 /** The answer of an audit, for people and for machines. */
+import { plural } from '../common/count-text.ts';
 import type { EnergyCheck } from './energy-register.ts';
 import type { Declared, Findings, Refusal } from './findings.ts';
 import type { DeviceReport, HouseholdReport, StageTotals } from './household-audit.ts';
@@ -71,8 +72,8 @@ export function textOf(report: AuditReport): string {
   if (report.refused > SHOWN_MAX)
     lines.push(`… and ${report.refused - SHOWN_MAX} more differences (--json shows up to 100 of each household and stage)`);
   const { households, windows, buckets, refused } = report;
-  const compared = `${households} households, ${windows} windows, ${buckets} buckets`;
-  lines.push(report.agrees ? `audit: yes, all agree: ${compared}` : `audit: NO, ${refused} differences in ${compared}`);
+  const compared = `${plural(households, 'household')}, ${plural(windows, 'window')}, ${plural(buckets, 'bucket')}`;
+  lines.push(report.agrees ? `audit: yes, all agree: ${compared}` : `audit: NO, ${plural(refused, 'difference')} in ${compared}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -17,13 +17,15 @@ export interface ExportOptions extends CommandOptions {
   url: string | undefined;
   household: string | undefined;
   field: string | undefined;
-  /** As written: seconds after the earliest reading (not with `url`), ISO-8601 with a zone, or milliseconds since 1970. */
+  /** As written: seconds of the recording (not with `url`), ISO-8601 with a zone, or milliseconds since 1970. */
   from: string | undefined;
   to: string | undefined;
   resolution: 'raw' | '1m' | '15m' | '1h' | '1d';
   format: 'csv' | 'ndjson';
   /** A file to write; undefined is stdout. */
   output: string | undefined;
+  /** Event time at which the recording's seconds begin (as with `run --start`); undefined when the state has none. */
+  originMs: () => number | undefined;
 }
 
 /** Options of `fogline run` beyond CommandOptions. */

@@ -18,6 +18,13 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length]!;
 }
 
+/** The known word that `word` may be a slip of: a third of its letters wrong at most, and two at least may be. */
+export function likelyWord(word: string, known: Iterable<string>): string | undefined {
+  const nearest = nearestWord(word, known);
+  if (nearest === undefined) return undefined;
+  return editDistance(word, nearest) <= Math.max(2, Math.floor(nearest.length / 3)) ? nearest : undefined;
+}
+
 /** The known word with the smallest distance; the first of several. Undefined only when nothing is known. */
 export function nearestWord(word: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;

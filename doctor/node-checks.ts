@@ -6,7 +6,7 @@ import { silentLogger } from '../common/logger.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 import { isInstalled } from './program-checks.ts';
 
-/** As in package.json. */
+/** The floor of package.json's engines; releases between the even ones are not looked for. */
 export const NODE_MIN = '20.19.0';
 const SQLITE_PAGES = 100;
 

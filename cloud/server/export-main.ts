@@ -1,40 +1,46 @@
 /** `fogline export`: what the cloud holds, as rows on stdout or in a file. Reads the file beside a running cloud, or asks one. */
 import { once } from 'node:events';
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { ExportOptions } from '../../common/command.ts';
 import { ConfigError, EXIT, OperatingError } from '../../common/errors.ts';
-import { parseTime, TIME_REMEDY } from '../../common/iso-time.ts';
+import { isoTime, parseTime, TIME_REMEDY } from '../../common/iso-time.ts';
+import { likelyWord } from '../../common/nearest-word.ts';
 import { formatRows } from './export-rows.ts';
 import { SERIES_FILE } from './storage/open-database.ts';
 import { openReadOnlyStore } from './storage/read-only-store.ts';
-import type { RangeQuery } from './storage/series-store.ts';
+import type { Bucket, RangeQuery } from './storage/series-store.ts';
 
-/** Fewer digits than any time of use has in milliseconds since 1970: seconds after the earliest reading. */
+/** Fewer digits than any time of use has in milliseconds since 1970: seconds of the recording. */
 const SECONDS = /^\d{1,9}(\.\d+)?$/;
 const EXPORT_PATH = '/api/v1/export';
+/** Names that a refusal lists. */
+const NAMES_SHOWN_MAX = 20;
 /** Characters of a refusal that are shown. */
 const REFUSAL_LENGTH_MAX = 2_000;
 
 /** @returns 0; 130 when interrupted. Whoever reads stdout may go away early (`| head`): that is no failure. */
 export async function main(options: ExportOptions): Promise<number> {
-  const query = queryOf(options, () => earliestMs(options));
+  const query = queryOf(options, () => originMs(options));
+  if (options.output !== undefined && isFolder(options.output))
+    throw new ConfigError(`${options.output} is a folder`, 'give --output the name of a file');
+  if (options.url === undefined) await refuseUnknown(options);
   if (options.output === undefined) return copyTo(process.stdout, piecesOf(options, query), options.signal);
   return writeFile(options.output, options, query);
 }
 
 /**
- * @param earliest event time from which seconds count; asked for only when they are used
+ * @param origin event time from which seconds count; asked for only when they are used
  * @throws ConfigError for a time that can't be read
  */
 export function queryOf(
   options: Pick<ExportOptions, 'household' | 'field' | 'from' | 'to' | 'resolution'>,
-  earliest: () => number,
+  origin: () => number,
 ): RangeQuery {
   const { household, field, resolution } = options;
-  const fromMs = timeOf('--from', options.from, earliest);
-  const toMs = timeOf('--to', options.to, earliest);
+  const fromMs = timeOf('--from', options.from, origin);
+  const toMs = timeOf('--to', options.to, origin);
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs)
     throw new ConfigError('--from is not before --to', '--to is the first instant left out');
   return {
@@ -46,24 +52,45 @@ export function queryOf(
   };
 }
 
-function timeOf(option: string, text: string | undefined, earliest: () => number): number | undefined {
+function timeOf(option: string, text: string | undefined, origin: () => number): number | undefined {
   if (text === undefined) return undefined;
-  if (SECONDS.test(text)) return earliest() + Number(text) * 1_000;
+  if (SECONDS.test(text)) return origin() + Number(text) * 1_000;
   const timeMs = parseTime(text);
-  if (timeMs === undefined)
-    throw new ConfigError(`${option} ${text} is not a time`, `${TIME_REMEDY}, or seconds after the earliest reading`);
+  if (timeMs === undefined) throw new ConfigError(`${option} ${text} is not a time`, `${TIME_REMEDY}, or seconds of the recording`);
   return timeMs;
 }
 
-/** The earliest reading of all households, rounded down to a second: where `run --start 0` begins. */
-function earliestMs(options: ExportOptions): number {
-  if (options.url !== undefined) throw new ConfigError('seconds count from the earliest reading, which --url does not tell', TIME_REMEDY);
-  const store = openReadOnlyStore(join(options.stateDir, SERIES_FILE));
+/** Where the seconds of `run --start` and `--until` count from. */
+function originMs({ url, originMs: ofState, stateDir }: ExportOptions): number {
+  if (url !== undefined) throw new ConfigError('seconds count from the beginning of the recording, which --url does not tell', TIME_REMEDY);
+  const its = ofState();
+  if (its === undefined)
+    throw new ConfigError(`seconds count from the beginning of the recording, and nothing was replayed in ${stateDir}`, TIME_REMEDY);
+  return its;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** A household or field that is not stored would give a table of nothing. @throws ConfigError naming what there is */
+async function refuseUnknown({ household, field, stateDir }: ExportOptions): Promise<void> {
+  if (household === undefined && field === undefined) return;
+  const store = openReadOnlyStore(join(stateDir, SERIES_FILE));
   try {
-    return Math.floor((store.earliestMs() ?? 0) / 1_000) * 1_000;
+    refuseOther('household', household, household === undefined ? [] : await store.households());
+    refuseOther('field', field, field === undefined ? [] : store.fields());
   } finally {
     store.close();
   }
+}
+
+function refuseOther(kind: string, name: string | undefined, known: readonly string[]): void {
+  if (name === undefined || known.includes(name)) return;
+  const meant = likelyWord(name, known);
+  const shown = known.slice(0, NAMES_SHOWN_MAX).join(', ') + (known.length > NAMES_SHOWN_MAX ? ', …' : '');
+  const remedy = known.length === 0 ? 'nothing is stored yet' : `there are ${shown}`;
+  throw new ConfigError(`no ${kind} ${name} is stored`, meant === undefined ? remedy : `did you mean ${meant}? Otherwise ${remedy}`);
 }
 
 function piecesOf(options: ExportOptions, query: RangeQuery): AsyncIterable<string | Uint8Array> {
@@ -73,10 +100,24 @@ function piecesOf(options: ExportOptions, query: RangeQuery): AsyncIterable<stri
 async function* localPieces(options: ExportOptions, query: RangeQuery): AsyncGenerator<string> {
   const store = openReadOnlyStore(join(options.stateDir, SERIES_FILE));
   try {
-    yield* formatRows(store.range(query), options.format);
+    const rows = { count: 0 };
+    yield* formatRows(counted(store.range(query), rows), options.format);
+    if (rows.count === 0) tellNothing(store.span(query.household));
   } finally {
     store.close();
   }
+}
+
+async function* counted(buckets: AsyncIterable<Bucket>, rows: { count: number }): AsyncGenerator<Bucket> {
+  for await (const bucket of buckets) {
+    rows.count++;
+    yield bucket;
+  }
+}
+
+function tellNothing(span: { firstMs: number; lastMs: number } | undefined): void {
+  const where = span === undefined ? 'nothing is stored yet' : `the readings are from ${isoTime(span.firstMs)} to ${isoTime(span.lastMs)}`;
+  process.stderr.write(`fogline: no rows in this range: ${where}\n`);
 }
 
 async function* remotePieces(url: string, options: ExportOptions, query: RangeQuery): AsyncGenerator<Uint8Array> {

@@ -125,6 +125,11 @@ export function parkedOf(identity: Pick<Identity, 'parked'>): { household: strin
   return Object.entries(identity.parked).map(([household, reason]) => ({ household, reason }));
 }
 
+/** Simulated time 0 of a state, from outside of the simulator; undefined where there is no identity. */
+export function readOriginMs(stateFolder: string): number | undefined {
+  return (readStateFile(join(stateFolder, IDENTITY_FILE)) as unknown as Identity | undefined)?.t0Ms;
+}
+
 /** Those of a state, from outside of the simulator; none where there is no identity. */
 export function readParked(stateFolder: string): { household: string; reason: string }[] {
   const saved = readStateFile(join(stateFolder, IDENTITY_FILE)) as unknown as Identity | undefined;

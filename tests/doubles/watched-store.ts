@@ -63,6 +63,14 @@ export class WatchedStore implements SeriesStore {
     return this.store.edges();
   }
 
+  fields(): Promise<string[]> {
+    return this.store.fields();
+  }
+
+  postalCodeOf(household: string): Promise<string | undefined> {
+    return this.store.postalCodeOf(household);
+  }
+
   async powerTotals(): Promise<PowerTotals[]> {
     this.asked.powerTotals++;
     await this.gate();

@@ -58,6 +58,14 @@ class WrongStore implements SeriesStore {
     return this.store.edges();
   }
 
+  fields(): Promise<string[]> {
+    return this.store.fields();
+  }
+
+  postalCodeOf(household: string): Promise<string | undefined> {
+    return this.store.postalCodeOf(household);
+  }
+
   powerTotals(): Promise<PowerTotals[]> {
     return this.store.powerTotals();
   }

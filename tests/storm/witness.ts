@@ -129,6 +129,14 @@ class WitnessedStore implements SeriesStore {
     return this.store.edges();
   }
 
+  fields(): Promise<string[]> {
+    return this.store.fields();
+  }
+
+  postalCodeOf(household: string): Promise<string | undefined> {
+    return this.store.postalCodeOf(household);
+  }
+
   powerTotals(): Promise<PowerTotals[]> {
     return this.store.powerTotals();
   }

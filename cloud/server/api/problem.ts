@@ -12,6 +12,7 @@ export type ProblemKind =
   | 'busy'
   | 'internal'
   | 'method-not-allowed'
+  | 'no-such-field'
   | 'no-such-household'
   | 'not-found'
   | 'store-unavailable';

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../common/ids.ts';
 import { parseTime, TIME_REMEDY } from '../../../common/iso-time.ts';
-import { nearestWord } from '../../../common/nearest-word.ts';
+import { likelyWord } from '../../../common/nearest-word.ts';
 import type { RangeQuery, Resolution } from '../storage/series-store.ts';
 import { Problem, shortened } from './problem.ts';
 
@@ -27,7 +27,7 @@ export const resolution = oneOf(RESOLUTIONS);
 
 export const limit = z
   .string()
-  .regex(/^\d{1,9}$/, `is not a number: write 1 to ${LIMIT_MAX}`)
+  .regex(/^\d{1,9}$/, `must be a whole number, 1 to ${LIMIT_MAX}`)
   .transform(Number)
   .refine((rows) => rows >= 1 && rows <= LIMIT_MAX, `must be 1 to ${LIMIT_MAX}; take more with the cursor of each answer`);
 
@@ -86,9 +86,10 @@ function badParameters(errors: { parameter: string; detail: string }[]): Problem
 }
 
 function unknownDetail(parameter: string, known: readonly string[]): string {
-  const nearest = nearestWord(parameter.slice(0, 40), known);
-  if (nearest === undefined) return 'is not known: this path takes no parameters';
-  return `is not known: did you mean ${nearest}? (${known.join(', ')})`;
+  if (known.length === 0) return 'is not known: this path takes no parameters';
+  const meant = likelyWord(parameter.slice(0, 40), known);
+  if (meant === undefined) return `is not known: this path takes ${known.join(', ')}`;
+  return `is not known: did you mean ${meant}? (${known.join(', ')})`;
 }
 
 /** The store's query; parameters that were not given stay out. */

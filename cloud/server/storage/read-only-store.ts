@@ -5,8 +5,10 @@ import type { Bucket, RangeQuery } from './series-store.ts';
 
 export interface ReadOnlyStore {
   readonly windowMs: number;
-  /** Event time of the earliest reading stored. */
-  earliestMs(): number | undefined;
+  households(): Promise<readonly string[]>;
+  fields(): readonly string[];
+  /** Event times of the first and the last reading, of one household or of all; undefined without any. */
+  span(household: string | undefined): { firstMs: number; lastMs: number } | undefined;
   range(query: RangeQuery): AsyncIterable<Bucket>;
   close(): void;
 }
@@ -17,10 +19,11 @@ export function openReadOnlyStore(path: string): ReadOnlyStore {
   try {
     const windowMs = Number(database.prepare("SELECT value FROM meta WHERE key = 'window_ms'").pluck().get());
     const reader = new SeriesReader(database, windowMs);
-    const earliest = database.prepare('SELECT min(first_ms) FROM sources').pluck();
     return {
       windowMs,
-      earliestMs: () => (earliest.get() as number | null) ?? undefined,
+      households: async () => (await reader.households()).map(({ household }) => household),
+      fields: () => reader.fields(),
+      span: (household) => reader.span(household),
       range: (query) => reader.range(query),
       close: () => database.close(),
     };

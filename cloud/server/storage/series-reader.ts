@@ -71,6 +71,21 @@ export class SeriesReader {
     return this.statements.edges.all() as string[];
   }
 
+  fields(): string[] {
+    const sets = this.statements.fieldSets.all() as string[];
+    return [...new Set(sets.flatMap((fields) => JSON.parse(fields) as string[]))].sort();
+  }
+
+  postalCodeOf(household: string): string | undefined {
+    return this.statements.postalCode.get(household) as string | undefined;
+  }
+
+  /** Event times of the first and the last reading, of one household or of all; undefined without any. */
+  span(household: string | undefined): { firstMs: number; lastMs: number } | undefined {
+    const span = this.statements.span.get(household ?? null) as { firstMs: number | null; lastMs: number | null };
+    return span.firstMs === null || span.lastMs === null ? undefined : { firstMs: span.firstMs, lastMs: span.lastMs };
+  }
+
   async households(): Promise<HouseholdRow[]> {
     const all: HouseholdRow[] = [];
     for (;;) {
@@ -258,6 +273,13 @@ interface PowerTotalsRow {
 function prepare(database: Database.Database) {
   return {
     edges: database.prepare("SELECT DISTINCT edge FROM households WHERE edge <> '' ORDER BY edge").pluck(),
+    fieldSets: database.prepare('SELECT fields FROM field_sets').pluck(),
+    postalCode: database.prepare('SELECT postal_code FROM households WHERE household = ?').pluck(),
+    span: database.prepare(
+      `SELECT min(s.first_ms) AS firstMs, max(s.greatest_ms) AS lastMs
+       FROM sources s JOIN devices d ON d.id = s.device_id JOIN households h ON h.id = d.household_id
+       WHERE ?1 IS NULL OR h.household = ?1`,
+    ),
     households: database.prepare(
       `SELECT household, postal_code AS postalCode, state, postal_code_from AS postalCodeFrom,
          (SELECT min(s.first_ms) FROM devices d JOIN sources s ON s.device_id = d.id WHERE d.household_id = h.id) AS firstMs,

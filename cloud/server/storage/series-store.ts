@@ -116,6 +116,10 @@ export interface SeriesStore {
   households(): Promise<HouseholdRow[]>;
   /** Ids of the edges that own a household now. */
   edges(): Promise<string[]>;
+  /** Names of all fields stored, sorted. */
+  fields(): Promise<string[]>;
+  /** The code that the household was given when it was first seen; undefined before. */
+  postalCodeOf(household: string): Promise<string | undefined>;
   powerTotals(): Promise<PowerTotals[]>;
   /** Newest window of each series, to fill `latest` after a start. */
   newest(): Promise<Bucket[]>;

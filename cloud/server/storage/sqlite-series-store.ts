@@ -132,6 +132,14 @@ export class SqliteSeriesStore implements SeriesStore {
     return Promise.resolve(this.reader().edges());
   }
 
+  fields(): Promise<string[]> {
+    return Promise.resolve(this.reader().fields());
+  }
+
+  postalCodeOf(household: string): Promise<string | undefined> {
+    return Promise.resolve(this.reader().postalCodeOf(household));
+  }
+
   powerTotals(): Promise<PowerTotals[]> {
     return this.reader().powerTotals();
   }

@@ -7,6 +7,7 @@ import type { Bucket } from '../../storage/series-store.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { Problem } from '../problem.ts';
 import { checkRange, id, oneOf, rangeQuery, readQuery, resolution, time } from '../query.ts';
+import { checkField, checkKnown } from './windows.ts';
 
 /** Exports at once. Each reads the store for as long as its client takes the rows. */
 export const EXPORTS_MAX = 4;
@@ -23,11 +24,14 @@ const QUERY = z.object({
   format: oneOf(FORMATS).optional(),
 });
 
-export function exportRoute({ store, formatRows }: ApiParts): RequestHandler {
+export function exportRoute(parts: ApiParts): RequestHandler {
+  const { store, formatRows } = parts;
   let exporting = 0;
   return async (request, response) => {
     const query = readQuery(request, QUERY);
     checkRange(query);
+    if (query.household !== undefined) await checkKnown(parts, query.household);
+    await checkField(parts, query.field);
     if (exporting >= EXPORTS_MAX) {
       throw new Problem(503, 'busy', `${EXPORTS_MAX} exports are running, which is all there may be; ask again when one is done`, {
         headers: { 'Retry-After': '10' },

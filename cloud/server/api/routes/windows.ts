@@ -29,6 +29,7 @@ export function windowsRoute(parts: ApiParts): RequestHandler<{ id: string }> {
     const query = readQuery(request, QUERY);
     checkRange(query);
     await checkKnown(parts, household);
+    await checkField(parts, query.field);
     const { limit: rowsMax = LIMIT_DEFAULT, cursor } = query;
     const range = { ...rangeQuery({ ...query, household }), ...(cursor === undefined ? {} : { after: positionAfter(household, cursor) }) };
     const rows: Bucket[] = [];
@@ -52,6 +53,15 @@ export async function checkKnown({ overview }: ApiParts, household: string): Pro
   if ((await overview.current()).households.has(household)) return;
   if ((await overview.recent(UNKNOWN_MAX_AGE_MS)).households.has(household)) return;
   throw new Problem(404, 'no-such-household', `no household ${shortened(household)} is known; /api/v1/households lists those that are`);
+}
+
+/** A field that nobody has sent: an empty answer would hide the slip. @throws Problem 404 */
+export async function checkField({ store }: ApiParts, field: string | undefined): Promise<void> {
+  if (field === undefined) return;
+  const fields = await store.fields();
+  if (fields.includes(field)) return;
+  const known = fields.length === 0 ? 'nothing is stored yet' : `there are ${fields.join(', ')}`;
+  throw new Problem(404, 'no-such-field', `no field ${shortened(field)} is stored; ${known}`);
 }
 
 function positionAfter(household: string, [device, field, startMs]: z.output<typeof POSITION>) {

@@ -47,7 +47,7 @@ after(async () => {
 
 function options(changes: Partial<ExportOptions> = {}): ExportOptions {
   const given = { household: undefined, field: undefined, from: undefined, to: undefined, url: undefined, output: undefined };
-  const command = { config: configWith({}), stateDir, json: false, signal: new AbortController().signal };
+  const command = { config: configWith({}), stateDir, json: false, signal: new AbortController().signal, originMs: () => T0_MS };
   return { ...command, ...given, resolution: 'raw', format: 'csv', ...changes };
 }
 
@@ -57,7 +57,7 @@ function spawnExport(changes: Record<string, unknown> = {}) {
     const { main } = await import(${JSON.stringify(OPTIONS_FILE)});
     const { configWith } = await import(${JSON.stringify(CONFIG_FILE)});
     const given = ${JSON.stringify({ stateDir, json: false, resolution: 'raw', format: 'csv', ...changes })};
-    process.exitCode = await main({ ...given, config: configWith({}), signal: new AbortController().signal });`;
+    process.exitCode = await main({ ...given, originMs: () => ${T0_MS - 10_000}, config: configWith({}), signal: new AbortController().signal });`;
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
@@ -129,7 +129,7 @@ it('says what to do about a folder without a store and a file that can not be wr
   assert.ok(!existsSync(join(folder, 'x.csv.partial')));
 });
 
-it('reads times as ISO-8601, milliseconds, or seconds after the earliest reading', () => {
+it('reads times as ISO-8601, milliseconds, or seconds of the recording', () => {
   const query = (from: string, to?: string) => queryOf({ ...options(), from, to }, () => T0_MS);
   assert.deepEqual(query('1800', '3600.5'), { resolution: 'raw', fromMs: T0_MS + 1_800_000, toMs: T0_MS + 3_600_500 });
   assert.deepEqual(query('2019-12-24T01:00:00+01:00'), { resolution: 'raw', fromMs: T0_MS });
@@ -138,9 +138,47 @@ it('reads times as ISO-8601, milliseconds, or seconds after the earliest reading
     assert.throws(() => query(from, to), ConfigError, from);
   }
   assert.deepEqual(
-    queryOf({ ...options(), from: undefined, to: undefined, household: 'h' }, () => assert.fail('asked for the earliest reading')),
+    queryOf({ ...options(), from: undefined, to: undefined, household: 'h' }, () => assert.fail('asked for the beginning')),
     { resolution: 'raw', household: 'h' },
   );
+});
+
+it('seconds count from the beginning of the recording, not from what is stored', async () => {
+  const output = join(folder, 'late.csv');
+  // As after run --start 10: the first reading stored is 10 s and more into the recording.
+  await main(options({ output, from: '10', to: '20', originMs: () => T0_MS - 10_000 }));
+  assert.equal(readFileSync(output, 'utf8').split('\n')[1]?.split(',')[3], '2019-12-24T00:00:00.000Z');
+  const nowhere = main(options({ output, from: '10', originMs: () => undefined }));
+  await assert.rejects(nowhere, (error) => error instanceof ConfigError && /nothing was replayed/.test(error.message));
+});
+
+it('refuses a household and a field that are not stored, naming those that are', async () => {
+  const refused = (changes: Partial<ExportOptions>, message: RegExp, remedy: RegExp) =>
+    assert.rejects(
+      main(options({ output: join(folder, 'x.csv'), ...changes })),
+      (error) => error instanceof ConfigError && message.test(error.message) && remedy.test(error.remedy),
+    );
+  await refused({ household: 'home-b' }, /no household home-b/, /did you mean home-a\?/);
+  await refused({ household: 'Utrecht' }, /no household Utrecht/, /^there are home-a$/);
+  await refused({ field: 'pwoer' }, /no field pwoer/, /did you mean power\?/);
+  assert.ok(!existsSync(join(folder, 'x.csv')));
+});
+
+it('a range without rows says where there are some', async () => {
+  const child = spawnExport({ household: 'home-a', from: '2020-01-01T00:00:00Z' });
+  const errors: Buffer[] = [];
+  const pieces: Buffer[] = [];
+  child.stderr.on('data', (piece: Buffer) => errors.push(piece));
+  child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
+  const [code] = await once(child, 'close');
+  assert.equal(code, EXIT.ok);
+  assert.equal(Buffer.concat(pieces).toString(), CSV_TITLE);
+  assert.match(Buffer.concat(errors).toString(), /no rows in this range: the readings are from 2019-12-24T00:00:00\.700Z to 2019-12-24T/);
+});
+
+it('a folder is no output, and that is said before anything is read', async () => {
+  await assert.rejects(main(options({ output: folder })), (error) => error instanceof ConfigError && /is a folder/.test(error.message));
+  assert.ok(!existsSync(`${folder}.partial`));
 });
 
 async function serve(test: TestContext, answer: RequestListener): Promise<string> {

@@ -49,7 +49,7 @@ export interface Cloud {
 
 export async function startCloud(
   t: TestContext,
-  options: { startId?: string; site?: string; stateDir?: string; legacy?: boolean } = {},
+  options: { startId?: string; site?: string; stateDir?: string; legacy?: boolean; postalCodeOf?: (household: string) => string } = {},
 ): Promise<Cloud> {
   const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;
   const clock = new VirtualClock();
@@ -76,7 +76,7 @@ export async function startCloud(
     spreadMs: SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
-    postalCodeOf: (household) => registry.assign(household).postalCode,
+    postalCodeOf: options.postalCodeOf ?? ((household) => registry.assign(household).postalCode),
   });
   const ask = async (request: LinkRequest | Buffer) =>
     decodeReply(await receiver.handle(Buffer.isBuffer(request) ? request : encodeRequest(request), PEER));

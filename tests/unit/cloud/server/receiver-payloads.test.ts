@@ -116,6 +116,14 @@ describe('peers of older systems', () => {
     assert.deepEqual(await cloud.store.households(), []);
   });
 
+  test('a household keeps the code that the store has given it, also when the file says another one now', async (t) => {
+    const cloud = await startCloud(t, { postalCodeOf: () => '99999' });
+    await new Edge(cloud).hello();
+    const household = (await cloud.store.households())[0]!;
+    assert.equal(await say(cloud, JSON.stringify({ id: 1, node_id: household.household })), `PLZ for id: 1 - PLZ: ${household.postalCode}`);
+    assert.equal(await say(cloud, JSON.stringify({ id: 1, node_id: 'nobody-yet' })), 'PLZ for id: 1 - PLZ: 99999');
+  });
+
   test('what only looks like a tuple is refused like anything else', async (t) => {
     const cloud = await startCloud(t);
     for (const text of [

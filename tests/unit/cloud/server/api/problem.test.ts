@@ -57,6 +57,15 @@ test('an unknown household is a 404', async () => {
   const problem = await problemAt('/api/v1/households/nobody/windows');
   assert.equal(problem.status, 404);
   assert.match(problem.detail, /no household nobody is known; \/api\/v1\/households/);
+  assert.equal((await problemAt('/api/v1/export?household=nobody')).status, 404);
+});
+
+test('a field that nobody has sent is a 404 that names the stored ones', async () => {
+  for (const path of ['/api/v1/households/a/windows?field=pwoer', '/api/v1/export?field=pwoer']) {
+    const problem = await problemAt(path);
+    assert.equal(problem.status, 404, path);
+    assert.match(problem.detail, /no field pwoer is stored; there are .*power/, path);
+  }
 });
 
 test('a bad parameter is a 400 that names it and says how to mend it', async () => {
@@ -64,13 +73,14 @@ test('a bad parameter is a 400 that names it and says how to mend it', async () 
   const table: [path: string, parameter: string, detail: RegExp][] = [
     ['/api/v1/states?state=DE-BB', 'state', /takes no parameters/],
     [`${windows}?form=1`, 'form', /did you mean from\?/],
+    [`${windows}?colour=1`, 'colour', /is not known: this path takes field, from/],
     [`${windows}?from=2019-12-24T06:00:00`, 'from', /with its zone, e\.g\. 2019-12-24T06:00:00Z/],
     [`${windows}?from=yesterday`, 'from', /is not a time/],
     [`${windows}?from=2&to=1`, 'from', /after to: swap/],
     [`${windows}?from=1&from=2`, 'from', /more than once/],
     [`${windows}?limit=0`, 'limit', /1 to 10000/],
     [`${windows}?limit=10001`, 'limit', /1 to 10000/],
-    [`${windows}?limit=-1`, 'limit', /1 to 10000/],
+    [`${windows}?limit=-1`, 'limit', /must be a whole number, 1 to 10000/],
     [`${windows}?limit=1e3`, 'limit', /1 to 10000/],
     [`${windows}?resolution=5m`, 'resolution', /one of raw, 1m, 15m, 1h, 1d/],
     [`${windows}?cursor=xyz`, 'cursor', /give back nextCursor/],
