@@ -46,7 +46,7 @@ export class Receiver {
   }
 
   readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
-    const legacy = this.options.legacy ? await this.answerLegacy(payload) : undefined;
+    const legacy = this.options.legacy ? this.answerLegacy(payload) : undefined;
     if (legacy !== undefined) return legacy;
     const answering = this.answer(payload, peer);
     this.answering.add(answering);
@@ -125,12 +125,12 @@ export class Receiver {
    * Older peers: `heartbeat` is answered `ack`, a tuple {"id","node_id","average"} with the household's postal code. The tuple's value
    * is not stored, because it has no event time and no seq.
    */
-  private async answerLegacy(payload: Buffer): Promise<Buffer | undefined> {
+  private answerLegacy(payload: Buffer): Promise<Buffer> | undefined {
     if (payload.length > LEGACY_BYTES_MAX || payload[0] === 0x1f) return undefined;
     const text = payload.toString('utf8');
     if (text === LEGACY_HEARTBEAT) {
       this.counters.legacy++;
-      return Buffer.from('ack');
+      return Promise.resolve(Buffer.from('ack'));
     }
     if (!text.startsWith('{') || !text.includes('"node_id"')) return undefined;
     let tuple: { v?: unknown; id?: unknown; node_id?: unknown };
@@ -143,6 +143,10 @@ export class Receiver {
     this.counters.legacy++;
     const id = typeof tuple.id === 'number' || typeof tuple.id === 'string' ? String(tuple.id).slice(0, 40) : 'Unknown';
     const household = tuple.node_id.startsWith(LEGACY_PREFIX) ? tuple.node_id.slice(LEGACY_PREFIX.length) : tuple.node_id;
+    return this.postalCodeText(id, household);
+  }
+
+  private async postalCodeText(id: string, household: string): Promise<Buffer> {
     const postalCode = (await this.options.store.postalCodeOf(household)) ?? this.options.postalCodeOf(household);
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${postalCode}`);
   }

@@ -82,7 +82,7 @@ export class SeriesReader {
 
   /** Event times of the first and the last reading, of one household or of all; undefined without any. */
   span(household: string | undefined): { firstMs: number; lastMs: number } | undefined {
-    const span = this.statements.span.get(household ?? null) as { firstMs: number | null; lastMs: number | null };
+    const span = this.statements.span.get({ household: household ?? null }) as { firstMs: number | null; lastMs: number | null };
     return span.firstMs === null || span.lastMs === null ? undefined : { firstMs: span.firstMs, lastMs: span.lastMs };
   }
 
@@ -278,7 +278,7 @@ function prepare(database: Database.Database) {
     span: database.prepare(
       `SELECT min(s.first_ms) AS firstMs, max(s.greatest_ms) AS lastMs
        FROM sources s JOIN devices d ON d.id = s.device_id JOIN households h ON h.id = d.household_id
-       WHERE ?1 IS NULL OR h.household = ?1`,
+       WHERE @household IS NULL OR h.household = @household`,
     ),
     households: database.prepare(
       `SELECT household, postal_code AS postalCode, state, postal_code_from AS postalCodeFrom,

@@ -171,7 +171,7 @@ it('a range without rows says where there are some', async () => {
   child.stderr.on('data', (piece: Buffer) => errors.push(piece));
   child.stdout.on('data', (piece: Buffer) => pieces.push(piece));
   const [code] = await once(child, 'close');
-  assert.equal(code, EXIT.ok);
+  assert.equal(code, EXIT.ok, Buffer.concat(errors).toString());
   assert.equal(Buffer.concat(pieces).toString(), CSV_TITLE);
   assert.match(Buffer.concat(errors).toString(), /no rows in this range: the readings are from 2019-12-24T00:00:00\.700Z to 2019-12-24T/);
 });
