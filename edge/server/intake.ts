@@ -263,7 +263,7 @@ export class Intake {
   private writeDraft(draft: Draft, position: TopicPosition): void {
     const { ledgerStore } = this.options.store;
     this.insertRows(draft.rows);
-    for (const { offset, reason, record } of draft.unreadable) ledgerStore.saveUnreadable(position.partition, offset, reason, record);
+    for (const its of draft.unreadable) ledgerStore.saveUnreadable(position.logId, { partition: position.partition, ...its });
     for (const mark of draft.runs) ledgerStore.saveRun(mark.run, position.partition, mark.last);
     ledgerStore.savePosition(position);
     reach('edge_inside_checkpoint');

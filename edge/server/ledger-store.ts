@@ -17,6 +17,14 @@ export interface TopicPosition {
   recordHash: string;
 }
 
+export interface UnreadableTopicRecord {
+  partition: number;
+  offset: number;
+  reason: string;
+  /** Its beginning. */
+  record: Buffer;
+}
+
 type LastSeqs = Mark['last'];
 
 /** Unreadable records kept, at most 4 kB each: a broken producer must not fill the outbox. */
@@ -109,10 +117,13 @@ export class LedgerStore {
     this.statements.saveRun.run(run, partition, JSON.stringify(last));
   }
 
-  /** Counts the record; the first UNREADABLE_KEPT_MAX of them are kept for study. */
-  saveUnreadable(partition: number, offset: number, reason: string, record: Buffer): void {
-    if (this.unreadableKept() < UNREADABLE_KEPT_MAX && this.statements.saveUnreadable.run(partition, offset, reason, record).changes === 0)
-      return;
+  /**
+   * Counts the record; the first UNREADABLE_KEPT_MAX of them are kept for study.
+   * @param logId of the log that the offset is in: a topic made anew counts its offsets from 0 again
+   */
+  saveUnreadable(logId: string, { partition, offset, reason, record }: UnreadableTopicRecord): void {
+    const { saveUnreadable } = this.statements;
+    if (this.unreadableKept() < UNREADABLE_KEPT_MAX && saveUnreadable.run(logId, partition, offset, reason, record).changes === 0) return;
     this.setMeta(UNREADABLE_COUNT, String(this.unreadableCount() + 1));
   }
 
@@ -219,7 +230,9 @@ function prepare(database: Database.Database) {
     removePosition: database.prepare('DELETE FROM positions WHERE partition = ?'),
     runs: database.prepare('SELECT run, partition, last FROM runs'),
     saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last) VALUES (?, ?, ?)'),
-    saveUnreadable: database.prepare('INSERT OR IGNORE INTO unreadable (partition, "offset", reason, record) VALUES (?, ?, ?, ?)'),
+    saveUnreadable: database.prepare(
+      'INSERT OR IGNORE INTO unreadable (log_id, partition, "offset", reason, record) VALUES (?, ?, ?, ?, ?)',
+    ),
     unreadableKept: database.prepare('SELECT count(*) FROM unreadable'),
     meta: database.prepare('SELECT value FROM meta WHERE key = ?'),
     setMeta: database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),

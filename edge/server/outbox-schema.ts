@@ -43,8 +43,8 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE resume_requests (household TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE runs (run TEXT NOT NULL, partition INTEGER NOT NULL, last TEXT NOT NULL, PRIMARY KEY (run, partition)) WITHOUT ROWID;
    CREATE TABLE unreadable (
-     partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, reason TEXT NOT NULL, record BLOB NOT NULL,
-     PRIMARY KEY (partition, "offset")) WITHOUT ROWID;
+     log_id TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, reason TEXT NOT NULL, record BLOB NOT NULL,
+     PRIMARY KEY (log_id, partition, "offset")) WITHOUT ROWID;
    CREATE TABLE outbox (
      id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
      source_id INTEGER NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, window_start_ms INTEGER,

@@ -131,6 +131,23 @@ test('a replaced log is read from its beginning, also when another change fails 
   });
 });
 
+test('an unreadable record of a replaced log is kept and counted too, at the offset of one of the old log', async () => {
+  await withSite({}, async (site) => {
+    await site.start();
+    site.append([{ key: null, value: Buffer.from('garbage of the old log') }]);
+    await site.clock.advance(10_000);
+    site.topics.replace(POWER_TOPIC);
+    site.append([{ key: null, value: Buffer.from('garbage of the new log') }]);
+    await site.clock.advance(30_000);
+    const { count, last } = withOutbox(site.edge.stateFolder, (database) => listUnreadable(database, 10));
+    assert.equal(count, 2);
+    assert.deepEqual(last.map(({ offset, record }) => `${offset} ${record}`).sort(), [
+      '0 garbage of the new log',
+      '0 garbage of the old log',
+    ]);
+  });
+});
+
 test('a backlog that closes more parts than the quota holds is taken in pieces', async () => {
   await withSite({ quotaBytes: 20 * 8_192 }, async (site) => {
     site.produce('home', 1, 900);

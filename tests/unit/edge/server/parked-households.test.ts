@@ -101,7 +101,7 @@ test('what is held back is told to people and to programs, what the simulator ha
       store.commit(false, () => {
         store.ledgerStore.ledger.parked.set('a', 'conflict at seq 1..2: test');
         store.ledgerStore.saveHousehold('a');
-        store.ledgerStore.saveUnreadable(3, 17, 'not JSON', Buffer.from('garbage'));
+        store.ledgerStore.saveUnreadable('log', { partition: 3, offset: 17, reason: 'not JSON', record: Buffer.from('garbage') });
       }),
     );
     assert.deepEqual(JSON.parse(await told(true)), {
