@@ -6,22 +6,29 @@ import { silentLogger } from '../common/logger.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 import { isInstalled } from './program-checks.ts';
 
-/** The floor of package.json's engines; releases between the even ones are not looked for. */
-export const NODE_MIN = '20.19.0';
+/** Per major release the least minor one, as in package.json: what all packages say they run on. */
+const MINOR_MIN = new Map([
+  [20, 19],
+  [22, 12],
+  [23, 0],
+  [24, 0],
+  [25, 0],
+]);
+const NEWEST_MAJOR = Math.max(...MINOR_MIN.keys());
 const SQLITE_PAGES = 100;
 
 export function nodeCheck(version: string): Check {
-  if (isAtLeast(version, NODE_MIN)) return ok('node', version);
-  return missing('node', `${version} is older than ${NODE_MIN}`, 'install Node 20.19 or newer, then npm ci');
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const least = MINOR_MIN.get(major);
+  if (least !== undefined && minor >= least) return ok('node', version);
+  if (major > NEWEST_MAJOR)
+    return warn('node', `${version} is newer than what was tried`, `when something fails, take Node ${NEWEST_MAJOR}`);
+  return missing('node', `${version} is not one that all packages run on`, 'install Node 20.19 or newer (20, or 22.12 to 25), then npm ci');
 }
 
-function isAtLeast(version: string, least: string): boolean {
-  const [is, min] = [version, least].map((text) => text.split('.').map((part) => Number.parseInt(part, 10)));
-  for (let i = 0; i < 3; i++) {
-    const difference = (is?.[i] ?? 0) - (min?.[i] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
+/** package.json's engines in the same words. */
+export function nodeRange(): string {
+  return [...MINOR_MIN].map(([major, minor]) => (minor === 0 ? `${major}.x` : `^${major}.${minor}.0`)).join(' || ');
 }
 
 /** @param linkKind the setting `link.kind` */

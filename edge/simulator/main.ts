@@ -73,7 +73,7 @@ async function planRun(config: Config, stateDir: string, identityFile: IdentityF
   const { data_dir, start_seconds, until_seconds, loop, seed } = config.simulation;
   const folder = await openHouseholdFolder(data_dir === '' ? sampleFolder(stateDir, seed) : data_dir);
   // Before the state is bound to it.
-  refuseLateStart(folder, start_seconds);
+  if (!loop) refuseLateStart(folder, start_seconds);
   const identity = identityFile.establish({ folder, startSeconds: start_seconds, loop });
   const { t0Ms, passMs } = identity;
   const dataSeconds = Math.floor((folder.maxMs - t0Ms) / MS_PER_SECOND) + 1;
@@ -87,7 +87,7 @@ async function planRun(config: Config, stateDir: string, identityFile: IdentityF
   return { folder, identity, range, untilSeconds, run: runIdOf(identity, folder, range.endMs) };
 }
 
-/** In a loop too: all passes are the same, so each moment is in the first one. */
+/** Without a loop there is nothing left to replay then. */
 function refuseLateStart(folder: HouseholdFolder, startSeconds: number): void {
   const t0Ms = earliestSecondMs(folder);
   if (t0Ms + startSeconds * MS_PER_SECOND <= folder.maxMs) return;

@@ -224,7 +224,6 @@ test('what can not be replayed is refused with what to do', () => {
       2,
       /--start[\s\S]*\d+ s after the earliest reading, at 2\d{3}-[\dT:.-]+Z/,
     ],
-    ['a start after a pass', replay(newState(), '--loop', '--start', '5000'), 2, /--start/],
     ['an end at the start', replay(newState(), '--start', '60', '--until', '60'), 2, /--until[\s\S]*--start/],
     ['another start on the same state', replay(used, '--start', '10'), 2, /starts at 0 s, not at 10 s[\s\S]*--fresh/],
     ['a folder without a file', simulate(newState(), ['--data', empty]), 4, /has no CSV file/],

@@ -9,7 +9,7 @@ import { OperatingError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { type InspectableBroker, inspectBroker, topicCheck } from '../../../doctor/broker-checks.ts';
 import { exitCodeFor, lineOf, missing, ok, unreachable, warn } from '../../../doctor/check.ts';
-import { compilerCheck, NODE_MIN, nodeCheck } from '../../../doctor/node-checks.ts';
+import { compilerCheck, nodeCheck, nodeRange } from '../../../doctor/node-checks.ts';
 import { inodesOf } from '../../../doctor/port-checks.ts';
 import { factChecks, factsOf } from '../../../doctor/redis-checks.ts';
 import { spaceCheckOf, syncCheckOf } from '../../../doctor/state-checks.ts';
@@ -28,15 +28,18 @@ test('one line per check, whatever is in it, with the remedy at its end', () => 
   assert.equal(lineOf(warn('sync', 'two\nlines', 'mend it')), 'warn     sync            two lines → mend it');
 });
 
-test('node: the version of package.json, compared as numbers', () => {
+test('node: the releases of package.json', () => {
   const { engines } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  assert.equal(`${engines.node}.0`, `>=${NODE_MIN}`);
+  assert.equal(engines.node, nodeRange());
   for (const [version, state] of [
     ['20.19.0', 'ok'],
     ['20.18.9', 'missing'],
     ['9.99.99', 'missing'],
-    ['22.0.0', 'ok'],
-    ['100.1.0', 'ok'],
+    ['21.7.3', 'missing'],
+    ['22.11.9', 'missing'],
+    ['22.12.0', 'ok'],
+    ['25.0.0', 'ok'],
+    ['100.1.0', 'warn'],
   ] as const) {
     assert.equal(nodeCheck(version).state, state, version);
   }
