@@ -57,7 +57,8 @@ function spawnExport(changes: Record<string, unknown> = {}) {
     const { main } = await import(${JSON.stringify(OPTIONS_FILE)});
     const { configWith } = await import(${JSON.stringify(CONFIG_FILE)});
     const given = ${JSON.stringify({ stateDir, json: false, resolution: 'raw', format: 'csv', ...changes })};
-    process.exitCode = await main({ ...given, originMs: () => ${T0_MS - 10_000}, config: configWith({}), signal: new AbortController().signal });`;
+    const parts = { config: configWith({}), signal: new AbortController().signal, originMs: () => ${T0_MS - 10_000} };
+    process.exitCode = await main({ ...given, ...parts });`;
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
