@@ -68,7 +68,7 @@ test('a part that does not end by itself is ended', async () => {
 });
 
 test('a lock that holds no run is taken over; a pid used again by another process too', async () => {
-  for (const content of [
+  const contents = [
     '',
     '{"run"',
     'null',
@@ -76,16 +76,20 @@ test('a lock that holds no run is taken over; a pid used again by another proces
     '[]',
     '{"run":{"pid":-1},"url":"","children":[]}',
     JSON.stringify({ run: { pid: process.pid, startedAt: '1' }, url: '', children: [] }),
-  ]) {
-    const path = newPath();
-    mkdirSync(path, { recursive: true });
-    writeFileSync(join(path, 'run.lock'), content);
-    if (content.includes('startedAt') && identityOf(process.pid).startedAt === null) continue;
-    const state = new StateDir(path, systemClock);
-    await state.open(false);
-    assert.equal(JSON.parse(readFileSync(join(path, 'run.lock'), 'utf8')).run.pid, process.pid);
-    state.close();
-  }
+  ];
+  // At the same time: each waits for a run that might be writing its lock just now.
+  await Promise.all(
+    contents.map(async (content) => {
+      const path = newPath();
+      mkdirSync(path, { recursive: true });
+      writeFileSync(join(path, 'run.lock'), content);
+      if (content.includes('startedAt') && identityOf(process.pid).startedAt === null) return;
+      const state = new StateDir(path, systemClock);
+      await state.open(false);
+      assert.equal(JSON.parse(readFileSync(join(path, 'run.lock'), 'utf8')).run.pid, process.pid);
+      state.close();
+    }),
+  );
 });
 
 test('of many that find a dead lock exactly one gets it', async () => {
