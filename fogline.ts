@@ -62,7 +62,7 @@ stateful(command('audit', 'prove that what the cloud holds is what the files say
   );
 stateful(command('why', "every stage's view of one window"))
   .argument('<household>')
-  .argument('<time>', 'ISO-8601 with a zone, or ms UTC')
+  .argument('<time>', 'seconds of the recording, ISO-8601 with a zone, or ms UTC')
   .option('--data <dir>', 'folder of the files that were replayed')
   .option('--url <url>', 'also ask this cloud server')
   .action((household: string, time: string, flags: ReplayFlags & { url?: string }) =>

@@ -6,13 +6,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { OperatingError } from '../common/errors.ts';
 import type { Digest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
+import { explainReadError, refuseFindings, unreadable } from './damage.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 /** The newest schema whose tables are known here. */
 const SCHEMA_KNOWN = 1;
+/** More says no more: the file is to be replaced. */
+const FINDINGS_SHOWN_MAX = 3;
 
 export interface CloudSource {
   id: number;
@@ -21,8 +23,18 @@ export interface CloudSource {
   device: string;
   src: string;
   covered: SeqIntervals;
+  /** Smallest and greatest event time stored; null when nothing is. */
+  firstMs: number | null;
+  greatestMs: number | null;
   readings: number;
   digest: Digest;
+}
+
+export interface CloudHousehold {
+  household: string;
+  postalCode: string;
+  /** ISO 3166-2. */
+  state: string;
 }
 
 export interface CloudGap {
@@ -57,6 +69,7 @@ export interface CloudSeries {
   count: number;
   energy_ws: number;
   window_count: number;
+  last_ms: number;
 }
 
 export interface CloudRollup {
@@ -66,8 +79,12 @@ export interface CloudRollup {
   max: number;
   first: number;
   first_ms: number;
+  first_source: number;
+  first_seq: number;
   last: number;
   last_ms: number;
+  last_source: number;
+  last_seq: number;
   energy_ws: number;
   window_count: number;
 }
@@ -93,61 +110,75 @@ export class CloudFile {
     this.database.close();
   }
 
+  /** @throws OperatingError DATA_UNREADABLE, as everything that reads here */
   sources(): CloudSource[] {
-    const rows = this.database
-      .prepare(
-        `SELECT s.id, s.device_id AS deviceId, household, device, src, covered, readings, digest_high AS high, digest_low AS low
-         FROM sources s JOIN devices d ON d.id = s.device_id JOIN households h ON h.id = d.household_id ORDER BY s.id`,
-      )
-      .all() as (Omit<CloudSource, 'covered' | 'digest'> & { covered: string; high: number; low: number })[];
-    return rows.map(({ covered, high, low, ...row }) => ({
-      ...row,
-      covered: SeqIntervals.of(JSON.parse(covered) as [number, number][]),
-      digest: { high, low },
-    }));
+    return this.reading(() => {
+      const rows = this.database
+        .prepare(
+          `SELECT s.id, s.device_id AS deviceId, household, device, src, covered, first_ms AS firstMs, greatest_ms AS greatestMs,
+             readings, digest_high AS high, digest_low AS low
+           FROM sources s JOIN devices d ON d.id = s.device_id JOIN households h ON h.id = d.household_id ORDER BY s.id`,
+        )
+        .all() as (Omit<CloudSource, 'covered' | 'digest'> & { covered: string; high: number; low: number })[];
+      return rows.map(({ covered, high, low, ...row }) => ({
+        ...row,
+        covered: SeqIntervals.of(JSON.parse(covered) as [number, number][]),
+        digest: { high, low },
+      }));
+    });
+  }
+
+  households(): CloudHousehold[] {
+    const households = 'SELECT household, postal_code AS postalCode, state FROM households ORDER BY household';
+    return this.reading(() => this.database.prepare(households).all() as CloudHousehold[]);
   }
 
   gaps(sourceId: number): CloudGap[] {
     const gaps = 'SELECT from_seq AS fromSeq, to_seq AS toSeq, reason FROM gaps WHERE source_id = ? ORDER BY from_seq';
-    return this.database.prepare(gaps).all(sourceId) as CloudGap[];
+    return this.reading(() => this.database.prepare(gaps).all(sourceId) as CloudGap[]);
   }
 
   /** In order of window, source, seq. */
   *parts(deviceId: number, fromMs = Number.MIN_SAFE_INTEGER, toMs = Number.MAX_SAFE_INTEGER): Generator<CloudPart> {
-    const rows = this.database
-      .prepare(
-        `SELECT window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, digest_high, digest_low, stats
-         FROM parts WHERE device_id = ? AND window_start_ms >= ? AND window_start_ms < ? ORDER BY window_start_ms, source_id, from_seq`,
-      )
-      .raw();
-    for (const row of rows.iterate(deviceId, fromMs, toMs) as IterableIterator<RawPart>) {
-      const [windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, fieldSetId, high, low, stats] = row;
-      const fields = decodeNumbers(stats, this.fieldSets.get(fieldSetId) ?? []);
-      yield { windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, digest: { high, low }, fields };
+    try {
+      const rows = this.database
+        .prepare(
+          `SELECT window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, digest_high, digest_low, stats
+           FROM parts WHERE device_id = ? AND window_start_ms >= ? AND window_start_ms < ? ORDER BY window_start_ms, source_id, from_seq`,
+        )
+        .raw();
+      for (const row of rows.iterate(deviceId, fromMs, toMs) as IterableIterator<RawPart>) {
+        const [windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, fieldSetId, high, low, stats] = row;
+        const fields = decodeNumbers(stats, this.fieldSets.get(fieldSetId) ?? []);
+        yield { windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, digest: { high, low }, fields };
+      }
+    } catch (error) {
+      throw explainReadError(error, this.database.name);
     }
   }
 
   series(deviceId: number): CloudSeries[] {
-    const series = 'SELECT id, field, count, energy_ws, window_count FROM series WHERE device_id = ?';
-    return this.database.prepare(series).all(deviceId) as CloudSeries[];
+    const series = 'SELECT id, field, count, energy_ws, window_count, last_ms FROM series WHERE device_id = ?';
+    return this.reading(() => this.database.prepare(series).all(deviceId) as CloudSeries[]);
   }
 
   rollup(levelMs: number, startMs: number, seriesId: number): CloudRollup | undefined {
-    return this.rollupAt.get(levelMs, startMs, seriesId) as CloudRollup | undefined;
+    return this.reading(() => this.rollupAt.get(levelMs, startMs, seriesId) as CloudRollup | undefined);
   }
 
   /** How many buckets of the level the series has. */
   rollupCount(levelMs: number, seriesId: number): number {
     if (this.rollupCounts === undefined) {
       const counts = this.database.prepare('SELECT level_ms, series_id, count(*) FROM rollups GROUP BY level_ms, series_id').raw();
-      this.rollupCounts = new Map((counts.all() as [number, number, number][]).map(([level, id, count]) => [`${level}/${id}`, count]));
+      const rows = this.reading(() => counts.all() as [number, number, number][]);
+      this.rollupCounts = new Map(rows.map(([level, id, count]) => [`${level}/${id}`, count]));
     }
     return this.rollupCounts.get(`${levelMs}/${seriesId}`) ?? 0;
   }
 
   /** Parts and buckets that belong to no device or series: they would be looked at by nobody. */
   strayRows(): { parts: number; rollups: number } {
-    const count = (sql: string) => this.database.prepare(sql).pluck().get() as number;
+    const count = (sql: string) => this.reading(() => this.database.prepare(sql).pluck().get() as number);
     return {
       parts: count('SELECT count(*) FROM parts WHERE device_id NOT IN (SELECT id FROM devices)'),
       rollups: count(
@@ -155,39 +186,72 @@ export class CloudFile {
       ),
     };
   }
+
+  private reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw explainReadError(error, this.database.name);
+    }
+  }
 }
 
 /**
  * One snapshot, until close().
- * @throws OperatingError DATA_UNREADABLE when there is no store, or one that this program can't read
+ * @throws OperatingError DATA_UNREADABLE when there is no store, a damaged one, or one that this program can't read
  */
 export function openCloudFile(stateDir: string): CloudFile {
-  return new CloudFile(openSnapshot(join(stateDir, 'cloud', 'series.db'), SCHEMA_KNOWN, 'store'));
+  return openSnapshot(join(stateDir, 'cloud', 'series.db'), SCHEMA_KNOWN, 'store', (database) => new CloudFile(database));
 }
 
-/** A read-only connection that goes on seeing the file as it is now. */
-export function openSnapshot(path: string, schemaKnown: number, what: string): Database.Database {
+/**
+ * A read-only connection that goes on seeing the file as it is now, looked through for damage first: all of it is read once.
+ * @throws OperatingError DATA_UNREADABLE
+ */
+export function openSnapshot<T>(path: string, schemaKnown: number, what: string, open: (database: Database.Database) => T): T {
   if (!existsSync(path)) throw unreadable(`there is no ${what} at ${path}`, 'give --state the folder of a run: npm start makes one');
   let database: Database.Database | undefined;
   try {
-    database = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-    database.pragma('trusted_schema = OFF');
+    database = openReadOnly(path);
     database.exec('BEGIN');
     const version = database.pragma('user_version', { simple: true }) as number;
     if (version !== schemaKnown)
       throw unreadable(`${path} has schema ${version}, audit reads ${schemaKnown}`, 'use the Fogline that wrote it');
     // The first read takes the snapshot.
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
-    return database;
+    quickCheck(database);
+    return open(database);
   } catch (error) {
     database?.close();
-    if (error instanceof OperatingError) throw error;
-    throw unreadable(`${path} can't be read: ${(error as Error).message}`, 'put a backup in its place, or start with --fresh', error);
+    throw explainReadError(error, path);
   }
 }
 
-function unreadable(message: string, hint: string, cause?: unknown): OperatingError {
-  return new OperatingError('DATA_UNREADABLE', message, { retryable: false, hint, cause });
+/**
+ * Looks a file through that somebody else reads. SQLite's quick check finds a page that is none, and not a value that was changed.
+ * @throws OperatingError DATA_UNREADABLE
+ */
+export function refuseDamage(path: string): void {
+  let database: Database.Database | undefined;
+  try {
+    database = openReadOnly(path);
+    quickCheck(database);
+  } catch (error) {
+    throw explainReadError(error, path);
+  } finally {
+    database?.close();
+  }
+}
+
+function openReadOnly(path: string): Database.Database {
+  const database = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  database.pragma('trusted_schema = OFF');
+  database.pragma('cell_size_check = ON');
+  return database;
+}
+
+function quickCheck(database: Database.Database): void {
+  refuseFindings(database.name, database.prepare(`PRAGMA quick_check(${FINDINGS_SHOWN_MAX})`).pluck().all() as string[]);
 }
 
 /** Bits of a flag byte. */

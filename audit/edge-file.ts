@@ -7,6 +7,7 @@ import type { Mark } from '../common/messages.ts';
 import { type Digest, digestFromHex } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
 import { openSnapshot, type PartNumbers } from './cloud-file.ts';
+import { explainReadError } from './damage.ts';
 
 /** The newest schema whose tables are known here. */
 const SCHEMA_KNOWN = 1;
@@ -84,73 +85,107 @@ export class EdgeFile {
     this.database.close();
   }
 
+  /** @throws OperatingError DATA_UNREADABLE, as everything that reads here */
   sources(): EdgeSource[] {
-    const rows = this.database
-      .prepare(
-        `SELECT id, household, device, src, seen, covered, declared, gapped, kept, readings, digest_high AS high, digest_low AS low
-         FROM sources ORDER BY id`,
-      )
-      .all() as (SetsText & Omit<EdgeSource, keyof SetsText | 'digest'> & { high: number; low: number })[];
     const set = (json: string) => SeqIntervals.of(JSON.parse(json) as [number, number][]);
-    return rows.map(({ id, household, device, src, readings, high, low, seen, covered, declared, gapped, kept }) => ({
-      ...{ id, household, device, src, readings, digest: { high, low } },
-      ...{ seen: set(seen), covered: set(covered), declared: set(declared), gapped: set(gapped), kept: set(kept) },
-    }));
+    return this.reading(() => {
+      const rows = this.database
+        .prepare(
+          `SELECT id, household, device, src, seen, covered, declared, gapped, kept, readings, digest_high AS high, digest_low AS low
+           FROM sources ORDER BY id`,
+        )
+        .all() as (SetsText & Omit<EdgeSource, keyof SetsText | 'digest'> & { high: number; low: number })[];
+      return rows.map(({ id, household, device, src, readings, high, low, seen, covered, declared, gapped, kept }) => ({
+        ...{ id, household, device, src, readings, digest: { high, low } },
+        ...{ seen: set(seen), covered: set(covered), declared: set(declared), gapped: set(gapped), kept: set(kept) },
+      }));
+    });
   }
 
   /** In order of seq. */
   *rows(sourceId: number): Generator<EdgeRow> {
-    const rows = this.database.prepare(
-      `SELECT o.id, state, from_seq AS fromSeq, to_seq AS toSeq, window_start_ms AS windowStartMs, reason, fields, stats,
-         first_ms AS firstMs, last_ms AS lastMs, digest
-       FROM outbox o LEFT JOIN outbox_bodies b ON b.id = o.id WHERE source_id = ? ORDER BY from_seq, o.id`,
-    );
-    for (const row of rows.iterate(sourceId) as IterableIterator<RowText>) {
-      const { id, fromSeq, toSeq, windowStartMs, reason } = row;
-      const part = windowStartMs === null || row.digest === null ? undefined : partOf({ ...row, windowStartMs });
-      yield { id, state: STATE_NAMES[row.state] ?? 'queued', fromSeq, toSeq, part, reason };
+    try {
+      const rows = this.database.prepare(
+        `SELECT o.id, state, from_seq AS fromSeq, to_seq AS toSeq, window_start_ms AS windowStartMs, reason, fields, stats,
+           first_ms AS firstMs, last_ms AS lastMs, digest
+         FROM outbox o LEFT JOIN outbox_bodies b ON b.id = o.id WHERE source_id = ? ORDER BY from_seq, o.id`,
+      );
+      for (const row of rows.iterate(sourceId) as IterableIterator<RowText>) {
+        const { id, fromSeq, toSeq, windowStartMs, reason } = row;
+        const part = windowStartMs === null || row.digest === null ? undefined : partOf({ ...row, windowStartMs });
+        yield { id, state: STATE_NAMES[row.state] ?? 'queued', fromSeq, toSeq, part, reason };
+      }
+    } catch (error) {
+      throw explainReadError(error, this.database.name);
     }
   }
 
   openPart(household: string, device: string, src: string): EdgePart | undefined {
-    const text = this.database.prepare('SELECT part FROM open_parts WHERE household = ? AND device = ?').pluck().get(household, device);
-    if (text === undefined) return undefined;
-    const open = JSON.parse(text as string) as Omit<EdgePart, 'fields'> & { src: string; fields: string[]; stats: number[] };
-    return open.src === src ? { ...open, fields: numbersOf(open.fields, open.stats) } : undefined;
+    const statement = this.database.prepare('SELECT part FROM open_parts WHERE household = ? AND device = ?').pluck();
+    return this.reading(() => {
+      const text = statement.get(household, device);
+      if (text === undefined) return undefined;
+      const open = JSON.parse(text as string) as Omit<EdgePart, 'fields'> & { src: string; fields: string[]; stats: number[] };
+      return open.src === src ? { ...open, fields: numbersOf(open.fields, open.stats) } : undefined;
+    });
   }
 
   /** Reason by household. */
   parked(): Map<string, string> {
-    const rows = this.database.prepare('SELECT household, parked FROM households WHERE parked IS NOT NULL').raw().all();
-    return new Map(rows as [string, string][]);
+    return this.ofHouseholds('parked');
+  }
+
+  /** By household, as far as the cloud has told the edge. */
+  postalCodes(): Map<string, string> {
+    return this.ofHouseholds('postal_code');
+  }
+
+  private ofHouseholds(column: 'parked' | 'postal_code'): Map<string, string> {
+    const rows = this.database.prepare(`SELECT household, ${column} FROM households WHERE ${column} IS NOT NULL`).raw();
+    return new Map(this.reading(() => rows.all() as [string, string][]));
   }
 
   /** Last seq by household/device/src, over the runs whose end mark was taken in from every partition; undefined without one. */
   lastSeqs(): Map<string, number> | undefined {
-    const runs = this.database
-      .prepare('SELECT json_group_array(json(last)) FROM runs GROUP BY run HAVING count(*) = (SELECT count(*) FROM positions)')
-      .pluck()
-      .all() as string[];
-    if (runs.length === 0) return undefined;
-    const lastSeqs = new Map<string, number>();
-    for (const { household, device, src, seq } of runs.flatMap((text) => (JSON.parse(text) as Mark['last'][]).flat())) {
-      const key = sourceKey(household, device, src);
-      lastSeqs.set(key, Math.max(seq, lastSeqs.get(key) ?? 0));
-    }
-    return lastSeqs;
+    return this.reading(() => {
+      const runs = this.database
+        .prepare('SELECT json_group_array(json(last)) FROM runs GROUP BY run HAVING count(*) = (SELECT count(*) FROM positions)')
+        .pluck()
+        .all() as string[];
+      if (runs.length === 0) return undefined;
+      const lastSeqs = new Map<string, number>();
+      for (const { household, device, src, seq } of runs.flatMap((text) => (JSON.parse(text) as Mark['last'][]).flat())) {
+        const key = sourceKey(household, device, src);
+        lastSeqs.set(key, Math.max(seq, lastSeqs.get(key) ?? 0));
+      }
+      return lastSeqs;
+    });
   }
 
   /** Offset of the next record to take, by partition, with the log that it is of. */
   positions(): Map<number, { nextOffset: number; logId: string }> {
-    const rows = this.database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId FROM positions').all();
-    return new Map((rows as { partition: number; nextOffset: number; logId: string }[]).map((row) => [row.partition, row]));
+    const positions = this.database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId FROM positions');
+    const rows = this.reading(() => positions.all() as { partition: number; nextOffset: number; logId: string }[]);
+    return new Map(rows.map((row) => [row.partition, row]));
+  }
+
+  private reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw explainReadError(error, this.database.name);
+    }
   }
 }
 
-/** One snapshot, until close(); undefined where no edge keeps its outbox here. */
+/**
+ * One snapshot, until close(); undefined where no edge keeps its outbox here.
+ * @throws OperatingError DATA_UNREADABLE
+ */
 export function openEdgeFile(stateDir: string): EdgeFile | undefined {
   const path = join(stateDir, 'edge', 'outbox.db');
-  return existsSync(path) ? new EdgeFile(openSnapshot(path, SCHEMA_KNOWN, 'outbox')) : undefined;
+  if (!existsSync(path)) return undefined;
+  return openSnapshot(path, SCHEMA_KNOWN, 'outbox', (database) => new EdgeFile(database));
 }
 
 function partOf(row: RowText & { windowStartMs: number }): EdgePart {

@@ -3,6 +3,7 @@
  * (count and digest over just these seqs), and what it has taken from the stage before is with the next one, or still held, or declared.
  * So nothing depends on when it is looked at: the stages are read from the last to the first, each as one snapshot.
  */
+import { isoTime } from '../common/iso-time.ts';
 import { addDigest, type Digest, digestToHex } from '../common/protocol/digest.ts';
 import { missingFromAll, SeqIntervals } from '../common/protocol/seq-intervals.ts';
 import type { CloudFile, CloudSource } from './cloud-file.ts';
@@ -11,9 +12,9 @@ import { checkEnergy, type EnergyCheck } from './energy-register.ts';
 import type { Findings, StageName } from './findings.ts';
 import { FIELDS, type SourceRows } from './source-rows.ts';
 import type { TopicSource, TopicStage } from './topic-stage.ts';
-import { addWindows, partStats, type RunSpan, type Stats, sameDigest, timeOf, type TruthSource, windowOf } from './truth.ts';
+import { addWindows, partStats, type RunSpan, type Stats, sameDigest, timeOf, timesOf, type TruthSource, windowOf } from './truth.ts';
 import { WindowAudit, type WindowsAudited } from './window-audit.ts';
-import { differenceOf, type FieldStats } from './window-stats.ts';
+import { differenceOf, type FieldStats, timeDifferenceOf } from './window-stats.ts';
 
 export interface StageTotals {
   readings: number;
@@ -185,6 +186,8 @@ export class HouseholdAudit {
       if (row.reason === null && row.part === undefined)
         this.refuseSeq('edge', truth, row.fromSeq, `row ${row.id} of the outbox has lost its body: seqs ${row.fromSeq} to ${row.toSeq}`);
       else held.add(row.fromSeq, row.toSeq);
+      if (row.state === 'acked')
+        this.handedOver('edge', truth, rangeOf(row), [covered, gaps], `row ${row.id} of the outbox is marked as acknowledged for`);
       if (row.part !== undefined) this.checkPart(truth, row.part, `row ${row.id} of the outbox (${row.state})`);
     }
     const open = this.stages.edge.file.openPart(truth.household, truth.device, truth.src);
@@ -227,11 +230,19 @@ export class HouseholdAudit {
       const difference = numbers === undefined ? 'is missing' : differenceOf({ ...want, ...numbers, firstMs, lastMs }, want);
       if (difference !== undefined) return this.refuseSeq('edge', truth, fromSeq, `${name}, ${field}: ${difference}`);
     }
+    const difference = timeDifferenceOf(part, stats[0] as FieldStats);
+    if (difference !== undefined) return this.refuseSeq('edge', truth, fromSeq, `${name}: ${difference}`);
+    const windowStartMs = windowOf(truth, fromSeq, this.windowMs) as number;
+    if (part.windowStartMs !== windowStartMs)
+      this.refuseSeq('edge', truth, fromSeq, `${name}: window ${isoTime(part.windowStartMs)} instead of ${isoTime(windowStartMs)}`);
   }
 
   private cloud(truth: TruthSource, cloud: CloudSource | undefined): StageTotals | null {
     if (cloud === undefined) return null;
     this.compare('cloud', truth, cloud.covered, cloud.readings, cloud.digest);
+    const times = timesOf(truth, cloud.covered.ranges()) ?? { firstMs: null, lastMs: null };
+    const difference = timeDifferenceOf({ firstMs: cloud.firstMs, lastMs: cloud.greatestMs }, times);
+    if (difference !== undefined) this.refuse('cloud', undefined, `totals of source ${truth.src}: ${difference}`);
     const early = cloud.covered.ranges()[0]?.[0] ?? truth.from;
     if (early < truth.from) this.refuseSeq('cloud', truth, early, `seq ${early} is stored, and the run begins at ${truth.from}`);
     return { readings: cloud.readings, ...endsOf(cloud.covered), digest: digestToHex(cloud.digest) };
@@ -333,6 +344,10 @@ function isOf(truth: TruthSource): (other: { household: string; device: string; 
 function endsOf(seqs: SeqIntervals): { firstSeq: number | null; lastSeq: number | null } {
   const ranges = seqs.ranges();
   return { firstSeq: ranges[0]?.[0] ?? null, lastSeq: ranges.at(-1)?.[1] ?? null };
+}
+
+function rangeOf({ fromSeq, toSeq }: { fromSeq: number; toSeq: number }): SeqIntervals {
+  return SeqIntervals.of([[fromSeq, toSeq]]);
 }
 
 function energyRow(truth: TruthSource, seq: number) {

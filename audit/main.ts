@@ -2,17 +2,20 @@
  * `fogline audit`: proves from the files to the chart that no reading is lost, doubled or changed, or says which one is. The truth are
  * the rows of the files, read by code of the audit's own; it imports nothing of simulator, edge or cloud.
  */
+import { join } from 'node:path';
 import { openBroker } from '../common/broker/open-broker.ts';
 import { systemClock, yieldToEventLoop } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
 import { type Config, processEnvironment } from '../common/config.ts';
 import { EXIT, OperatingError } from '../common/errors.ts';
 import { openLogger } from '../common/logger.ts';
-import { openCloudFile } from './cloud-file.ts';
+import { openCloudFile, refuseDamage } from './cloud-file.ts';
 import { openEdgeFile } from './edge-file.ts';
 import { Findings } from './findings.ts';
+import { checkPlaces } from './household-places.ts';
 import { HouseholdAudit, type HouseholdReport, type StagesRead } from './household-audit.ts';
 import { readLatest } from './latest-stage.ts';
+import { refuseGoneOutbox, refuseOtherBroker } from './missing-stages.ts';
 import { type AuditReport, print, reportOf, textOf } from './report.ts';
 import { readQuarantine, readRunState, type RunState, syntheticFolder, urlOfRun } from './run-state.ts';
 import { METER, readSource, type SourceFile, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
@@ -47,10 +50,14 @@ async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditRepo
     const latest = await latestOf(stateDir, url, findings);
     const cloud = openCloudFile(stateDir);
     closers.push(() => cloud.close());
+    const positions = edgeFile?.positions() ?? new Map();
+    refuseOtherBroker(config, stateDir, positions);
     const topic = await openTopic(config, stateDir);
     if (topic !== undefined) closers.push(() => topic.broker.stop());
-    await topic?.read(edgeFile?.positions() ?? new Map());
+    await topic?.read(positions);
     const stages: StagesRead = { topic, edge, cloud: { file: cloud, sources: cloud.sources() }, latest };
+    if (edgeFile === undefined) refuseGoneOutbox(stateDir, stages.cloud.sources.length > 0);
+    checkPlaces(cloud.households(), edgeFile?.postalCodes(), findings);
     const span = spanOf(state, topic?.ended?.endMs, edgeFile?.lastSeqs());
     if (span.lastSeqs !== undefined) findings.notices.push('the end mark has left the topic: the run ends where the edge remembers it');
     if ((topic?.unreadable ?? 0) > 0)
@@ -117,11 +124,12 @@ function compareQuarantine(
   findings: Findings,
 ): void {
   const written = quarantine.get(`${rows.household}.csv`) ?? new Set();
+  const endedAtMs = rows.reachedMs.at(-1) ?? span.startMs;
   let setAside = 0;
   rows.rejected.forEach(({ line, reason }, i) => {
     if (written.has(line)) setAside++;
-    // It is of the run when a row of the run follows, or the end of the file.
-    else if (span.endMs !== undefined && (rows.reachedMs[rows.rejectedAfter[i] as number] ?? span.startMs) < span.endMs) {
+    // It is of the run when a row of the run follows; at the end of the file, when the run came to its last row.
+    else if (span.endMs !== undefined && (rows.reachedMs[rows.rejectedAfter[i] as number] ?? endedAtMs) < span.endMs) {
       findings.refuse(rows.household, 'source', undefined, `line ${line} is no reading (${reason}), and it was not set aside`);
     }
   });
@@ -159,6 +167,7 @@ export function dataFolder(config: Config, stateDir: string): string {
 /** Undefined where this machine has no topic of the state. */
 export async function openTopic(config: Config, stateDir: string): Promise<TopicStage | undefined> {
   if (config.broker.kind === 'embedded' && !hasEmbeddedTopic(stateDir)) return undefined;
+  if (config.broker.kind === 'embedded') refuseDamage(join(stateDir, 'broker', 'broker.db'));
   const broker = openBroker(config, stateDir, systemClock, openLogger('audit', processEnvironment().logLevel));
   await broker.start();
   return new TopicStage(broker);

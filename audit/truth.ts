@@ -84,6 +84,19 @@ export function partStats(truth: TruthSource, fromSeq: number, toSeq: number, ra
   return stats;
 }
 
+/** Smallest and greatest event time of the seqs, as far as the file has them; undefined where it has none of them. */
+export function timesOf(truth: TruthSource, seqs: Iterable<Interval>): { firstMs: number; lastMs: number } | undefined {
+  const times = { firstMs: Infinity, lastMs: -Infinity };
+  for (const [from, to] of seqs) {
+    for (let seq = from; seq <= Math.min(to, truth.rows.count); seq++) {
+      const timeMs = timeOf(truth, seq);
+      times.firstMs = Math.min(times.firstMs, timeMs);
+      times.lastMs = Math.max(times.lastMs, timeMs);
+    }
+  }
+  return times.firstMs > times.lastMs ? undefined : times;
+}
+
 /** Adds the readings of the seqs to their windows. */
 export function addWindows(
   windows: Map<number, Stats>,

@@ -4,17 +4,23 @@
 import type { CommandOptions } from '../common/command.ts';
 import { ConfigError, EXIT, OperatingError } from '../common/errors.ts';
 import { isoTime, parseTime, TIME_REMEDY } from '../common/iso-time.ts';
+import { likelyWord } from '../common/nearest-word.ts';
 import { digestToHex } from '../common/protocol/digest.ts';
 import { type CloudFile, openCloudFile, type PartNumbers } from './cloud-file.ts';
 import { type EdgeFile, openEdgeFile } from './edge-file.ts';
 import { readLatest } from './latest-stage.ts';
 import { dataFolder, openTopic } from './main.ts';
 import { print } from './report.ts';
-import { readQuarantine, readRunState, urlOfRun } from './run-state.ts';
+import { refuseOtherBroker } from './missing-stages.ts';
+import { readQuarantine, readRunState, type RunState, urlOfRun } from './run-state.ts';
 import { FIELDS, METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
 
 /** What a window has more of is counted, not shown. */
 const LINES_PER_STAGE_MAX = 100;
+/** Fewer digits than any time of use has in milliseconds since 1970: seconds of the recording, as with `export`. */
+const SECONDS = /^\d{1,9}(\.\d+)?$/;
+/** Names that a refusal lists. */
+const NAMES_SHOWN_MAX = 20;
 
 export interface WhyOptions extends CommandOptions {
   household: string;
@@ -46,16 +52,18 @@ export async function main(options: WhyOptions): Promise<number> {
 
 async function look(options: WhyOptions): Promise<Answer> {
   const { config, stateDir, household } = options;
-  const timeMs = parseTime(options.time);
-  if (timeMs === undefined) throw new ConfigError(`${options.time} is not a time`, TIME_REMEDY);
+  const state = readRunState(stateDir);
+  const rows = rowsOf(options);
+  const timeMs = timeOf(options.time, state.t0Ms);
   const windowMs = config.edge.window_seconds * 1_000;
   const fromMs = Math.floor(timeMs / windowMs) * windowMs;
   const window = { household, fromMs, toMs: fromMs + windowMs };
-  const state = readRunState(stateDir);
+  refuseOutside(timeMs, window, rows, state, stateDir);
   const edge = openEdgeFile(stateDir);
   try {
+    refuseOtherBroker(config, stateDir, edge?.positions() ?? new Map());
     const stages = [
-      { stage: 'source', holds: sourceLines(options, window, state.loop ? state.passMs : undefined) },
+      { stage: 'source', holds: sourceLines(rows, stateDir, window, state.loop ? state.passMs : undefined) },
       { stage: 'topic', holds: await topicLines(options, window) },
       { stage: 'edge', holds: edge === undefined ? ['no outbox here'] : edgeLines(edge, window) },
       { stage: 'cloud', holds: cloudLines(stateDir, window) },
@@ -67,17 +75,59 @@ async function look(options: WhyOptions): Promise<Answer> {
   }
 }
 
-function sourceLines({ config, stateDir, household }: WhyOptions, window: Window, passMs: number | undefined): string[] {
-  const file = sourceFiles(dataFolder(config, stateDir)).find((its) => its.household === household);
-  if (file === undefined)
-    throw new ConfigError(`there is no file of household ${household}`, 'name the folder that was replayed: --data DIR');
-  const rows = readSource(file);
+/** @throws ConfigError for another text */
+function timeOf(text: string, originMs: number): number {
+  const timeMs = SECONDS.test(text) ? originMs + Number(text) * 1_000 : parseTime(text);
+  if (timeMs === undefined) throw new ConfigError(`${text} is not a time`, `${TIME_REMEDY}, or seconds of the recording`);
+  return timeMs;
+}
+
+/** @throws ConfigError naming the household that was meant */
+function rowsOf({ config, stateDir, household }: WhyOptions): SourceRows {
+  const files = sourceFiles(dataFolder(config, stateDir));
+  const file = files.find((its) => its.household === household);
+  if (file !== undefined) return readSource(file);
+  const known = files.map((its) => its.household);
+  const meant = likelyWord(household, known);
+  const shown = known.slice(0, NAMES_SHOWN_MAX).join(', ') + (known.length > NAMES_SHOWN_MAX ? ', …' : '');
+  const remedy = `there are ${shown}; or name the folder that was replayed: --data DIR`;
+  throw new ConfigError(
+    `there is no file of household ${household}`,
+    meant === undefined ? remedy : `did you mean ${meant}? Otherwise ${remedy}`,
+  );
+}
+
+/**
+ * The run goes from its start to the last row of the file, or to the newest reading stored; a loop has no end. The windows that it
+ * begins and ends in are of it.
+ * @throws ConfigError naming the span
+ */
+function refuseOutside(timeMs: number, window: Window, rows: SourceRows, state: RunState, stateDir: string): void {
+  const startMs = state.t0Ms + state.startSeconds * 1_000;
+  const lastMs = state.loop ? Infinity : Math.max(startMs, rows.reachedMs.at(-1) ?? 0, newestStoredMs(stateDir));
+  if (window.toMs > startMs && window.fromMs <= lastMs) return;
+  const secondsOf = (ms: number) => (ms - state.t0Ms) / 1_000;
+  const [span, seconds] = state.loop
+    ? [`begins at ${isoTime(startMs)}`, `from second ${secondsOf(startMs)} on`]
+    : [`goes from ${isoTime(startMs)} to ${isoTime(lastMs)}`, `second ${secondsOf(startMs)} to ${secondsOf(lastMs)}`];
+  throw new ConfigError(`${isoTime(timeMs)} lies outside of the run, which ${span}`, `name a time in it (${seconds} of the recording)`);
+}
+
+function newestStoredMs(stateDir: string): number {
+  return inCloud(
+    stateDir,
+    (cloud) => Math.max(0, ...cloud.sources().map(({ greatestMs }) => greatestMs ?? 0)),
+    () => 0,
+  );
+}
+
+function sourceLines(rows: SourceRows, stateDir: string, window: Window, passMs: number | undefined): string[] {
   const lines = rowLines(rows, window, 0, 0);
   for (let pass = 1; passMs !== undefined && lines.length === 0 && pass * passMs < window.toMs; pass++) {
     if (window.fromMs - pass * passMs < (rows.timesMs[0] ?? 0) - passMs) break;
     lines.push(...rowLines(rows, window, pass, pass * passMs));
   }
-  const setAside = readQuarantine(stateDir)?.get(`${household}.csv`)?.size ?? 0;
+  const setAside = readQuarantine(stateDir)?.get(`${rows.household}.csv`)?.size ?? 0;
   if (setAside > 0) lines.push(`${setAside} rows of the file are set aside (simulator/quarantine.jsonl)`);
   return lines;
 }
@@ -129,14 +179,7 @@ function edgeLines(edge: EdgeFile, { household, fromMs, toMs }: Window): string[
 }
 
 function cloudLines(stateDir: string, { household, fromMs, toMs }: Window): string[] {
-  let cloud: CloudFile;
-  try {
-    cloud = openCloudFile(stateDir);
-  } catch (error) {
-    if (error instanceof OperatingError && error.code === 'DATA_UNREADABLE') return [error.message];
-    throw error;
-  }
-  try {
+  const look = (cloud: CloudFile) => {
     const sources = cloud.sources().filter((source) => source.household === household);
     const lines: string[] = [];
     for (const deviceId of new Set(sources.map((source) => source.deviceId))) {
@@ -150,8 +193,21 @@ function cloudLines(stateDir: string, { household, fromMs, toMs }: Window): stri
         lines.push(`declared missing: seqs ${fromSeq} to ${toSeq}, ${reason}`);
     }
     return lines;
+  };
+  return inCloud(stateDir, look, (message) => [message]);
+}
+
+/** @param otherwise for a store that is not here, or can't be read */
+function inCloud<T>(stateDir: string, look: (cloud: CloudFile) => T, otherwise: (message: string) => T): T {
+  let cloud: CloudFile | undefined;
+  try {
+    cloud = openCloudFile(stateDir);
+    return look(cloud);
+  } catch (error) {
+    if (error instanceof OperatingError && error.code === 'DATA_UNREADABLE') return otherwise(error.message);
+    throw error;
   } finally {
-    cloud.close();
+    cloud?.close();
   }
 }
 

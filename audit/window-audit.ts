@@ -3,11 +3,11 @@
  * buckets of every level against the windows. One device at a time: nothing of another one is held.
  */
 import { isoTime } from '../common/iso-time.ts';
-import type { CloudFile, CloudPart, CloudSeries, PartNumbers } from './cloud-file.ts';
+import type { CloudFile, CloudPart, CloudRollup, CloudSeries, PartNumbers } from './cloud-file.ts';
 import type { Findings } from './findings.ts';
 import { FIELDS } from './source-rows.ts';
-import { SEQS_PER_SOURCE, type Stats, sameDigest, type TruthSource } from './truth.ts';
-import { addStats, differenceOf, type FieldStats, sumTolerance } from './window-stats.ts';
+import { SEQS_PER_SOURCE, type Stats, sameDigest, timesOf, type TruthSource } from './truth.ts';
+import { addStats, differenceOf, type FieldStats, sumTolerance, timeDifferenceOf } from './window-stats.ts';
 
 const HOUR_MS = 3_600_000;
 const LEVELS_MS = [60_000, 900_000, HOUR_MS] as const;
@@ -38,6 +38,7 @@ interface Bucket extends Energy {
 /** All hours of a series. */
 interface Totals extends Energy {
   count: number;
+  lastMs: number;
 }
 
 /** Windows whose mean a running cloud may be showing. */
@@ -135,9 +136,13 @@ export class WindowAudit {
 
   private checkPart(startMs: number, part: CloudPart, truth: TruthSource): void {
     const { fromSeq, toSeq } = part;
-    if (toSeq > truth.rows.count) this.refuse(startMs, `seqs ${fromSeq} to ${toSeq}, the file ends with ${truth.rows.count}`);
-    else if (!sameDigest(part.digest, truth.digests.of([[fromSeq, toSeq]])))
-      this.refuse(startMs, `the digest of seqs ${fromSeq} to ${toSeq} is not that of the file's rows`);
+    const seqs = `seqs ${fromSeq} to ${toSeq}`;
+    if (toSeq > truth.rows.count) return this.refuse(startMs, `${seqs}, the file ends with ${truth.rows.count}`);
+    if (!sameDigest(part.digest, truth.digests.of([[fromSeq, toSeq]])))
+      return this.refuse(startMs, `the digest of ${seqs} is not that of the file's rows`);
+    const times = timesOf(truth, [[fromSeq, toSeq]]);
+    const difference = times === undefined ? undefined : timeDifferenceOf(part, times);
+    if (difference !== undefined) this.refuse(startMs, `${seqs}: ${difference}`);
   }
 
   private addToBuckets(startMs: number, field: string, stats: FieldStats): void {
@@ -180,7 +185,7 @@ export class WindowAudit {
     }
     for (const series of byField.values()) {
       for (const levelMs of LEVELS_MS) this.compareCount(levelMs, series, counts.get(`${levelMs}/${series.field}`) ?? 0);
-      this.compareTotals(series, totals.get(series.field) ?? { count: 0, energyWs: 0, energyMagnitude: 0, windows: 0 });
+      this.compareTotals(series, totals.get(series.field) ?? noTotals());
     }
   }
 
@@ -194,7 +199,19 @@ export class WindowAudit {
     if (difference !== undefined) return this.refuse(startMs, `${name}: ${difference}`);
     if (rollup.window_count !== bucket.windows)
       return this.refuse(startMs, `${name}: ${rollup.window_count} windows, not ${bucket.windows}`);
-    if (!isNear(rollup.energy_ws, bucket)) this.refuse(startMs, `${name}: ${rollup.energy_ws} Ws instead of ${bucket.energyWs}`);
+    if (!isNear(rollup.energy_ws, bucket)) return this.refuse(startMs, `${name}: ${rollup.energy_ws} Ws instead of ${bucket.energyWs}`);
+    const endsDiffer = timeDifferenceOf({ firstMs, lastMs }, bucket.stats) ?? this.orderDifference(rollup, bucket.stats);
+    if (endsDiffer !== undefined) this.refuse(startMs, `${name}: ${endsDiffer}`);
+  }
+
+  /** Which part the first and the last reading are of. */
+  private orderDifference(rollup: CloudRollup, { firstOrder, lastOrder }: FieldStats): string | undefined {
+    const orderOf = (sourceId: number, seq: number) => (this.device.sources.get(sourceId)?.rank ?? -1) * SEQS_PER_SOURCE + seq;
+    if (orderOf(rollup.first_source, rollup.first_seq) !== firstOrder)
+      return `the first reading is said to be of source ${rollup.first_source}, seq ${rollup.first_seq}, and is not`;
+    if (orderOf(rollup.last_source, rollup.last_seq) !== lastOrder)
+      return `the last reading is said to be of source ${rollup.last_source}, seq ${rollup.last_seq}, and is not`;
+    return undefined;
   }
 
   private compareCount(levelMs: number, series: CloudSeries, expected: number): void {
@@ -210,6 +227,11 @@ export class WindowAudit {
       this.refuse(undefined, `totals of ${series.field}: ${held}, not ${total.count} in ${total.windows}`);
     else if (!isNear(series.energy_ws, total))
       this.refuse(undefined, `totals of ${series.field}: ${series.energy_ws} Ws, not ${total.energyWs}`);
+    else if (series.last_ms !== total.lastMs)
+      this.refuse(
+        undefined,
+        `totals of ${series.field}: the last reading at ${isoTime(series.last_ms)} instead of ${isoTime(total.lastMs)}`,
+      );
   }
 
   private refuse(startMs: number | undefined, what: string): void {
@@ -223,12 +245,17 @@ function isNear(energyWs: number, { energyWs: expected, energyMagnitude, windows
   return Math.abs(energyWs - expected) <= sumTolerance(4 * (windows + 1), energyMagnitude);
 }
 
+function noTotals(): Totals {
+  return { count: 0, energyWs: 0, energyMagnitude: 0, windows: 0, lastMs: 0 };
+}
+
 function addTotals(totals: Map<string, Totals>, field: string, bucket: Bucket): void {
-  const total = totals.get(field) ?? { count: 0, energyWs: 0, energyMagnitude: 0, windows: 0 };
+  const total = totals.get(field) ?? noTotals();
   total.count += bucket.stats.count;
   total.energyWs += bucket.energyWs;
   total.energyMagnitude += bucket.energyMagnitude;
   total.windows += bucket.windows;
+  total.lastMs = Math.max(total.lastMs, bucket.stats.lastMs);
   totals.set(field, total);
 }
 

@@ -1,4 +1,6 @@
 /** Statistics of one field over some readings, as the audit adds them up itself. Pure. */
+import { isoTime } from '../common/iso-time.ts';
+
 export interface FieldStats {
   count: number;
   sum: number;
@@ -60,3 +62,21 @@ export function differenceOf(held: FieldStats, truth: FieldStats): string | unde
   }
   return undefined;
 }
+
+interface Times {
+  firstMs: number | null;
+  lastMs: number | null;
+}
+
+/** The same for the times of the first and the last reading. */
+export function timeDifferenceOf(held: Times, truth: Times): string | undefined {
+  for (const [name, its, wanted] of [
+    ['first', held.firstMs, truth.firstMs],
+    ['last', held.lastMs, truth.lastMs],
+  ] as const) {
+    if (its !== wanted) return `the ${name} reading at ${timeText(its)} instead of ${timeText(wanted)}`;
+  }
+  return undefined;
+}
+
+const timeText = (timeMs: number | null) => (timeMs === null ? 'no time' : isoTime(timeMs));

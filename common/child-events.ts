@@ -36,7 +36,17 @@ export type ChildEvent =
       quarantined: number;
       parked: { household: string; reason: string }[];
     }
+  | WarningEvent
   | ErrorEvent;
+
+/** Something is not as it should be, and the part goes on. */
+export interface WarningEvent {
+  event: 'warning';
+  part: 'cloud' | 'edge' | 'simulate';
+  message: string;
+  /** What to do; empty when there is nothing. */
+  hint: string;
+}
 
 /** Why a command ends: its last line. People read the same on stderr. */
 export interface ErrorEvent {

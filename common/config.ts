@@ -9,7 +9,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { type ConfigEntry, readConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
 import type { LogLevel } from './logger.ts';
-import { editDistance, nearestWord } from './nearest-word.ts';
+import { editDistance, likelyWord, nearestWord } from './nearest-word.ts';
 import { type Section, SETTINGS, type Setting } from './settings.ts';
 
 /** What a setting's value is in the program. A number whose default is empty is null when it is empty. */
@@ -125,16 +125,21 @@ function knownName(table: SettingTable, entry: ConfigEntry): string {
   if (keys !== undefined && Object.hasOwn(keys, key)) return entry.name;
   const known = Object.entries(table).flatMap(([name, its]) => Object.keys(its).map((knownKey) => `${name}.${knownKey}`));
   if (keys === undefined) {
-    const nearest = nearestWord(section, Object.keys(table));
     throw new ConfigError(
       `unknown section [${section}] (${entry.name}, from ${entry.origin})`,
-      `did you mean ${nearest}? Sections: ${Object.keys(table).join(', ')}`,
+      `${didYouMean(section, Object.keys(table))}sections: ${Object.keys(table).join(', ')}`,
     );
   }
   throw new ConfigError(
     `unknown setting ${entry.name} (from ${entry.origin})`,
-    `did you mean ${nearestWord(entry.name, known)}? All settings: fogline config show`,
+    `${didYouMean(entry.name, known)}all settings: fogline config show`,
   );
+}
+
+/** Nothing for a word that is like no other. */
+function didYouMean(word: string, known: Iterable<string>): string {
+  const likely = likelyWord(word, known);
+  return likely === undefined ? '' : `did you mean ${likely}? `;
 }
 
 function setEntry(set: string, cwd: string): ConfigEntry {
@@ -176,8 +181,7 @@ function parseValue(setting: Setting, entry: ConfigEntry): unknown {
   if (kind === 'flag') return parseFlag(entry);
   if (kind === 'integer' || kind === 'number') return parseNumber(setting, entry);
   if (kind.includes(text)) return text;
-  const nearest = nearestWord(text, kind);
-  throw refusal(entry, `one of ${kind.join(', ')}`, `did you mean ${nearest}?`);
+  throw refusal(entry, `one of ${kind.join(', ')}`, didYouMean(text, kind).trim());
 }
 
 /** A secret never stands in a settings file or on a command line: there it is `file:PATH`. */

@@ -11,6 +11,8 @@ export interface ChildExit {
   readyForMs: number | null;
   /** True when it had said that its work is done. */
   saidFinished: boolean;
+  /** True when it, or an earlier process of the same part, had said that it is ready. */
+  everReady: boolean;
   /** Code of the error that it named; null when it named none. */
   errorCode: string | null;
 }
@@ -19,8 +21,10 @@ export const RESTART_FIRST_MS = 200;
 export const RESTART_MAX_MS = 5_000;
 /** A part that was ready for so long ended by an accident of its own: the waits begin anew. */
 export const HEALTHY_AFTER_MS = 2_000;
-/** Starts in a row that never got ready, about 25 s: then something is missing that restarts don't bring. */
+/** Starts in a row that never got ready: then something is missing that restarts don't bring. The waits between them are 16 s. */
 export const FAILED_STARTS_MAX = 8;
+/** The same for a service that no start has reached: each of them has tried for seconds itself. */
+export const UNREACHED_STARTS_MAX = 3;
 /** Errors that no restart mends, and that none may be tried on: somebody must look at the file first. */
 const FINAL_ERRORS: readonly string[] = ['STORE_DAMAGED'];
 
@@ -37,7 +41,8 @@ export function judgeExit(exit: ChildExit, failures: number, mayFinish: boolean)
   if (exit.errorCode !== null && FINAL_ERRORS.includes(exit.errorCode)) return { kind: 'gave_up', exitCode: exit.code ?? EXIT.failed };
   const healthy = exit.readyForMs !== null && exit.readyForMs >= HEALTHY_AFTER_MS;
   const inARow = healthy ? 1 : failures + 1;
-  if (exit.readyForMs === null && inARow >= FAILED_STARTS_MAX) return { kind: 'gave_up', exitCode: EXIT.unreachable };
+  const startsMax = exit.code === EXIT.unreachable && !exit.everReady ? UNREACHED_STARTS_MAX : FAILED_STARTS_MAX;
+  if (exit.readyForMs === null && inARow >= startsMax) return { kind: 'gave_up', exitCode: EXIT.unreachable };
   return { kind: 'restart', waitMs: Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** (inARow - 1)), failures: inARow };
 }
 

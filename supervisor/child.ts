@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ChildEvent } from '../common/child-events.ts';
+import type { ChildEvent, ErrorEvent } from '../common/child-events.ts';
 import type { Clock } from '../common/clock.ts';
 import { makeFolder } from '../common/folders.ts';
 import { type ChildExit, describeExit, judgeExit, type PartName } from './child-rules.ts';
@@ -33,7 +33,8 @@ export interface ChildListener {
   onEvent(event: ChildEvent): void;
   /** A process was started or has ended. */
   onProcess(): void;
-  onRestart(part: PartName, reason: string, waitMs: number): void;
+  /** @param error what it said last; undefined when it said nothing */
+  onRestart(part: PartName, reason: string, waitMs: number, error: ErrorEvent | undefined): void;
 }
 
 export type ChildEnd = { kind: 'stopped' } | { kind: 'finished' } | { kind: 'gave_up'; part: PartName; exitCode: number; message: string };
@@ -48,7 +49,8 @@ export class Child {
   private readonly stopping = new AbortController();
   private readyAtMs: number | undefined;
   private saidFinished = false;
-  private errorCode: string | null = null;
+  private everReady = false;
+  private error: ErrorEvent | undefined;
   private ended: Promise<ChildEnd> = Promise.resolve({ kind: 'stopped' });
 
   constructor(plan: ChildPlan, clock: Clock, listener: ChildListener) {
@@ -91,7 +93,7 @@ export class Child {
       if (verdict.kind === 'gave_up') return { ...verdict, part: this.plan.part, message: message || describeExit(exit) };
       failures = verdict.failures;
       this.restarts++;
-      this.listener.onRestart(this.plan.part, describeExit(exit), verdict.waitMs);
+      this.listener.onRestart(this.plan.part, describeExit(exit), verdict.waitMs, this.error);
       await this.clock.sleep(verdict.waitMs, this.stopping.signal);
       if (this.stopping.signal.aborted) return { kind: 'stopped' };
     }
@@ -104,8 +106,11 @@ export class Child {
     try {
       const { code, signal } = await this.spawnAndWait(log);
       const readyForMs = this.readyAtMs === undefined ? null : this.clock.monotonicMs() - this.readyAtMs;
-      const { saidFinished, errorCode } = this;
-      return { exit: { code, signal, readyForMs, saidFinished, errorCode }, message: lastWords(log, logBegin) };
+      const { saidFinished, everReady, error } = this;
+      return {
+        exit: { code, signal, readyForMs, saidFinished, everReady, errorCode: error?.code ?? null },
+        message: lastWords(log, logBegin),
+      };
     } finally {
       closeSync(log);
     }
@@ -115,7 +120,7 @@ export class Child {
     const [program = '', ...args] = this.plan.command;
     this.readyAtMs = undefined;
     this.saidFinished = false;
-    this.errorCode = null;
+    this.error = undefined;
     return new Promise((resolve) => {
       const child = spawn(program, args, { detached: true, stdio: ['pipe', 'pipe', log], env: this.environment() });
       this.pid = child.pid;
@@ -146,9 +151,12 @@ export class Child {
   private hear(line: string): void {
     const event = parseEvent(line);
     if (event === undefined) return;
-    if (event.event === 'ready') this.readyAtMs = this.clock.monotonicMs();
+    if (event.event === 'ready') {
+      this.readyAtMs = this.clock.monotonicMs();
+      this.everReady = true;
+    }
     if (event.event === 'finished') this.saidFinished = true;
-    if (event.event === 'error') this.errorCode = event.code;
+    if (event.event === 'error') this.error = event;
     this.listener.onEvent(event);
   }
 

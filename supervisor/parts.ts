@@ -25,6 +25,14 @@ export function addedSettings(options: RunOptions, ports: readonly ChosenPort[],
   return sets;
 }
 
+/**
+ * True at the first start of a state on a Kafka: the simulator must say first that its topics hold nothing of another run, before an
+ * edge takes that in.
+ */
+export function mayFindForeignRecords({ config, stateDir }: RunOptions): boolean {
+  return config.broker.kind === 'kafka' && !existsSync(join(stateDir, 'simulator', 'identity.json'));
+}
+
 /** Ports that all parts must agree on, and the page's. */
 export function wishedPorts({ config }: RunOptions) {
   const { cloud, link } = config;

@@ -1,7 +1,7 @@
 /** One `fogline run`, from taking its state directory to the exit code. */
 import { spawn } from 'node:child_process';
 import { relative } from 'node:path';
-import type { ChildEvent } from '../common/child-events.ts';
+import type { ChildEvent, ErrorEvent, WarningEvent } from '../common/child-events.ts';
 import type { Clock } from '../common/clock.ts';
 import type { RunOptions } from '../common/command.ts';
 import { speedFactor } from '../common/config.ts';
@@ -12,11 +12,11 @@ import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
 import { Child, type ChildEnd } from './child.ts';
 import type { PartName } from './child-rules.ts';
 import { fetchJson } from './fetch-json.ts';
-import { addedSettings, commandOf, planOf, wishedPorts } from './parts.ts';
+import { addedSettings, commandOf, mayFindForeignRecords, planOf, wishedPorts } from './parts.ts';
 import { type ChosenPort, choosePorts, takenPorts } from './ports.ts';
 import { identityOf } from './process-identity.ts';
 import { exitCodeWhenDone, hear, isDone, newView, type RunView, summaryOf } from './run-view.ts';
-import { finishedBeforeText, replayLine, statusLine, summaryText } from './run-text.ts';
+import { finishedBeforeText, replayLine, restartText, statusLine, summaryText, warningText } from './run-text.ts';
 import { makeSample } from './sample.ts';
 import type { StateDir } from './state-dir.ts';
 import type { Terminal } from './terminal.ts';
@@ -54,6 +54,10 @@ export class ReplayRun {
   private replayKnownAtGreeting = false;
   private readyTold = false;
   private announcedDone = false;
+  /** Reasons for ends of parts, and warnings, that were told. */
+  private readonly told = new Set<string>();
+  /** Starts the edge, when it waits for the simulator to be ready. */
+  private startWaiting: (() => void) | undefined;
 
   constructor(options: RunOptions, state: StateDir, terminal: Terminal, clock: Clock) {
     this.options = options;
@@ -101,7 +105,10 @@ export class ReplayRun {
     }
     if (signal.aborted) return { kind: 'stopped' };
     const settings = addedSettings(this.options, this.ports, dataDir, randomId());
-    for (const part of ['cloud', 'edge', 'simulate'] as const) this.startPart(part, settings);
+    this.startPart('cloud', settings);
+    if (mayFindForeignRecords(this.options)) this.startWaiting = () => this.startPart('edge', settings);
+    else this.startPart('edge', settings);
+    this.startPart('simulate', settings);
     return undefined;
   }
 
@@ -109,10 +116,7 @@ export class ReplayRun {
     const child = new Child(planOf(this.options, part, settings), this.clock, {
       onEvent: (event) => this.hear(event),
       onProcess: () => this.noteProcesses(),
-      onRestart: (name, reason, waitMs) => {
-        this.view.restarts[name]++;
-        this.terminal.say(`${name} ended (${reason}), starts again in ${waitMs / 1_000} s`);
-      },
+      onRestart: (name, reason, waitMs, error) => this.tellRestart(name, reason, waitMs, error),
     });
     this.children.push(child);
     void child.start().then((end) => {
@@ -124,7 +128,34 @@ export class ReplayRun {
 
   private hear(event: ChildEvent): void {
     hear(this.view, event);
-    if (event.event === 'ready') this.tellReady();
+    if (event.event === 'warning') this.tellWarning(event);
+    if (event.event !== 'ready') return;
+    if (event.part === 'simulate' && !this.over.signal.aborted) {
+      this.startWaiting?.();
+      this.startWaiting = undefined;
+    }
+    this.tellReady();
+  }
+
+  /** Each restart is told, each different reason once. */
+  private tellRestart(part: PartName, reason: string, waitMs: number, error: ErrorEvent | undefined): void {
+    this.view.restarts[part]++;
+    const isNew = error !== undefined && this.isNews(`${error.code} ${error.message}`);
+    this.terminal.say(restartText(part, reason, waitMs, isNew ? error : undefined));
+    const { code, message, hint } = error ?? {};
+    this.terminal.emit({ event: 'restart', part, reason, waitMs, code, message, hint });
+  }
+
+  private tellWarning(warning: WarningEvent): void {
+    if (!this.isNews(`${warning.part} ${warning.message}`)) return;
+    this.terminal.say(warningText(warning));
+    this.terminal.emit(warning);
+  }
+
+  private isNews(text: string): boolean {
+    if (this.told.has(text)) return false;
+    this.told.add(text);
+    return true;
   }
 
   private noteProcesses(): void {

@@ -1,4 +1,5 @@
 /** What `fogline run` says to people, as pure functions of what it knows. */
+import type { ErrorEvent, WarningEvent } from '../common/child-events.ts';
 import { countText, plural } from '../common/count-text.ts';
 import type { FinishedRun } from './state-dir.ts';
 import { isDone, parkedOf, type RunView, type Summary } from './run-view.ts';
@@ -59,10 +60,13 @@ export function statusLine(view: RunView): string {
   return words.join(' · ');
 }
 
+/** Without a speed while the replay stands still, or steps through what is published. */
 function progressText(progress: NonNullable<RunView['progress']>): string {
+  const where = `${clockText(progress.simulatedSeconds)} of ${clockText(progress.untilSeconds)}`;
+  if (progress.speed === 0) return where;
   const speed = progress.speed >= 10 ? Math.round(progress.speed) : Math.round(progress.speed * 10) / 10;
   const left = progress.etaSeconds > 0 ? `, ${durationText(progress.etaSeconds)} left` : '';
-  return `${clockText(progress.simulatedSeconds)} of ${clockText(progress.untilSeconds)} (${countText(speed)}×${left})`;
+  return `${where} (${countText(speed)}×${left})`;
 }
 
 function edgeWords({ edge, edgeAnswers }: RunView): string[] {
@@ -73,6 +77,24 @@ function edgeWords({ edge, edgeAnswers }: RunView): string[] {
   if (edge.outboxFull) words.push('outbox full, intake waits');
   if (edge.unreadable > 0) words.push(`${plural(edge.unreadable, 'record')} unreadable`);
   return words;
+}
+
+/** `edge ended (exit code 3), starts again in 0.2 s`, and why, when that is to be told. */
+export function restartText(part: string, reason: string, waitMs: number, error: ErrorEvent | undefined): string {
+  const line = `${part} ended (${reason}), starts again in ${waitMs / 1_000} s`;
+  return error === undefined ? line : `${line}\n${indented(adviceText(error))}`;
+}
+
+export function warningText({ part, message, hint }: WarningEvent): string {
+  return `${part}: ${adviceText({ message, hint })}`;
+}
+
+function adviceText({ message, hint }: { message: string; hint: string }): string {
+  return hint === '' ? message : `${message}\n  what to do: ${hint}`;
+}
+
+function indented(text: string): string {
+  return text.replace(/^ */gm, '  ');
 }
 
 export function finishedBeforeText(finished: FinishedRun): string {
@@ -91,6 +113,7 @@ export function summaryText(summary: Summary): string {
     durationText(summary.seconds),
   );
   const lines = summary.parked.map(({ household, reason }) => `parked: ${household}: ${reason}`);
+  for (const notice of summary.notices ?? []) lines.push(`notice: ${notice}`);
   if (summary.quarantined > 0) lines.push('rows that are no readings: npx fogline quarantine list');
   if (summary.parked.length > 0 || summary.unreadable > 0) lines.push('what is held back: npx fogline parked list');
   return [`${head}: ${words.join(', ')}`, ...lines].join('\n  ');

@@ -1,5 +1,5 @@
 /** What `fogline run` knows of its parts, and what follows from it. Pure: events and answers in, texts and verdicts out. */
-import type { ChildEvent } from '../common/child-events.ts';
+import type { ChildEvent, WarningEvent } from '../common/child-events.ts';
 import { EXIT } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
 import type { PartName } from './child-rules.ts';
@@ -20,7 +20,12 @@ export interface RunView {
   /** False when the last question was not answered. */
   edgeAnswers: boolean;
   restarts: Record<PartName, number>;
+  /** What parts that go on have warned of, each once. */
+  notices: string[];
 }
+
+/** Notices that are kept for the summary. */
+const NOTICES_MAX = 100;
 
 export function newView(): RunView {
   return {
@@ -32,16 +37,23 @@ export function newView(): RunView {
     edge: undefined,
     edgeAnswers: false,
     restarts: { cloud: 0, edge: 0, simulate: 0 },
+    notices: [],
   };
 }
 
 export function hear(view: RunView, event: ChildEvent): void {
   if (event.event === 'error') return;
+  if (event.event === 'warning') return noteWarning(view, event);
   if (event.event === 'progress') view.progress = event;
   else if (event.event === 'finished') view.finished = event;
   else if (event.part === 'cloud') view.url = event.url;
   else if (event.part === 'edge') view.statusUrl = event.statusUrl;
   else view.replay = event;
+}
+
+function noteWarning({ notices }: RunView, { part, message }: WarningEvent): void {
+  const notice = `${part}: ${message}`;
+  if (notices.length < NOTICES_MAX && !notices.includes(notice)) notices.push(notice);
 }
 
 /** R10: the simulator has put its end mark, and the edge says that everything up to it has arrived. */
@@ -77,6 +89,8 @@ export interface Summary {
   queued: number;
   parked: readonly { household: string; reason: string }[];
   restarts: number;
+  /** What parts that went on have warned of; absent without any. */
+  notices?: readonly string[];
   seconds: number;
   exitCode: number;
   /** What went wrong, when something did. */
@@ -101,6 +115,7 @@ export function summaryOf(view: RunView, end: { readings: number | null; seconds
     restarts: restartsOf(view),
     seconds: Math.round(end.seconds * 10) / 10,
     exitCode: end.exitCode,
+    ...(view.notices.length === 0 ? {} : { notices: view.notices }),
     ...(end.error === undefined ? {} : { error: end.error }),
   };
 }

@@ -44,6 +44,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     clock,
     logger,
     metrics,
+    onTrouble: (message, hint) => json && printEvent({ event: 'warning', part: 'cloud', message, hint }),
   });
   const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: config.cloud.silent_after_seconds * 1_000 });
   const receiver = new Receiver({

@@ -3,6 +3,7 @@
  * give the same seqs to other readings, so they are refused. Another `until` is welcome, and so is a file that grew.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../common/errors.ts';
 import { type OpenEnd, placeOf, standsAsRead } from './models/gem-house-csv.ts';
@@ -38,6 +39,8 @@ export interface IdentityOptions {
 }
 
 export class IdentityFile {
+  /** True when establish() found none: the state is bound to nothing before keep(). */
+  isNew = false;
   private readonly path: string;
 
   constructor(stateFolder: string) {
@@ -45,20 +48,37 @@ export class IdentityFile {
   }
 
   /**
-   * The identity of this state: the saved one when it fits, a new one when there is none.
-   * @throws ConfigError when the state belongs to something else
+   * The identity of this state: the saved one when it fits, a new one when there is none. A new one is not saved.
+   * @throws ConfigError when the state belongs to something else, or nobody can tell to what
    */
   establish(options: IdentityOptions): Identity {
-    const saved = readStateFile(this.path);
     const wanted = newIdentity(options);
-    const identity = saved === undefined ? wanted : this.fit(saved as unknown as Identity, wanted, options.folder);
-    saveStateFile(this.path, identity);
+    this.isNew = !existsSync(this.path);
+    if (this.isNew) return wanted;
+    const identity = this.fit(this.read(), wanted, options.folder);
+    this.keep(identity);
     return identity;
+  }
+
+  /** Binds the state to it. Forced to disk: without it the same files could be replayed as something else. */
+  keep(identity: Identity): void {
+    saveStateFile(this.path, identity, { forced: true });
+  }
+
+  private read(): Identity {
+    const saved = readStateFile(this.path) as Partial<Identity> | undefined;
+    const isWhole = [saved?.sources, saved?.parked].every((part) => typeof part === 'object' && part !== null);
+    // One of another version is told as such.
+    if (saved?.version !== undefined && (saved.version !== 1 || (isWhole && Number.isSafeInteger(saved.t0Ms)))) return saved as Identity;
+    throw new ConfigError(
+      `${this.path} is damaged: it does not say which run the state belongs to`,
+      'put back a copy of this file, or begin anew with --fresh (the old state is kept aside)',
+    );
   }
 
   park(identity: Identity, household: string, reason: string): void {
     identity.parked[household] = reason;
-    saveStateFile(this.path, identity);
+    this.keep(identity);
   }
 
   /** R1: a row that was published may not change afterwards, so the next start looks at this one again. */
@@ -66,7 +86,7 @@ export class IdentityFile {
     const known = identity.openEnds?.[household];
     if (known?.offset === end.offset && known.text === end.text) return;
     identity.openEnds = { ...identity.openEnds, [household]: end };
-    saveStateFile(this.path, identity);
+    this.keep(identity);
   }
 
   private fit(saved: Identity, wanted: Identity, folder: HouseholdFolder): Identity {

@@ -12,12 +12,14 @@ import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
+import { refuseForeignRecords } from './foreign-records.ts';
 import { IdentityFile, parkedOf, runIdOf } from './identity.ts';
 import { earliestSecondMs, type HouseholdFolder, openHouseholdFolder } from './models/household-folder.ts';
 import { BadRowError } from './models/household-stream.ts';
+import { timeNotices } from './models/time-notices.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
-import { ENDLESS_TICKS, jsonReporter, type Plan, textReporter } from './report.ts';
+import { ENDLESS_TICKS, jsonReporter, type Plan, textReporter, withoutCatchingUp } from './report.ts';
 import { sampleFolder } from './sample-main.ts';
 import { runScenario } from './scenario.ts';
 
@@ -33,8 +35,9 @@ export async function main(options: CommandOptions): Promise<number> {
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();
+  const broker = openBroker(config, stateDir, systemClock, logger);
   const writer = new TopicWriter({
-    broker: openBroker(config, stateDir, systemClock, logger),
+    broker,
     topic: { partitions: config.broker.partitions, retentionMs: config.broker.retention_hours * MS_PER_HOUR },
     stateFolder,
     run: plan.run,
@@ -49,7 +52,10 @@ export async function main(options: CommandOptions): Promise<number> {
   });
   const reporter = json ? jsonReporter(plan, writer, quarantine) : textReporter(plan, quarantine);
   try {
+    for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice);
     await writer.open();
+    if (identityFile.isNew) await refuseForeignRecords(broker, config);
+    identityFile.keep(plan.identity);
     if (writer.hasEnded || firstPassOf(plan, writer) > 0) quarantine.takeCount(plan.run);
     reporter.ready();
     const progress = (its: Progress) => {
@@ -118,6 +124,8 @@ async function replay(
   const file = config.simulation.collect_file;
   const collected = file === '' ? undefined : createWriteStream(file);
   const startTick = Math.floor((range.startMs - range.t0Ms) / MS_PER_SECOND);
+  const pacedFromTick = Math.max(writer.resumeTick, startTick);
+  const paced = withoutCatchingUp(pacedFromTick);
   const summary = await runScenario({
     files: folder.files.filter(({ household }) => !(household in identity.parked)),
     household: {
@@ -133,16 +141,17 @@ async function replay(
         logger.error({ household, reason }, 'household parked: its file can not be read on; the others go on');
         identityFile.park(identity, household, reason);
       },
+      publishedSeq: (household, src) => writer.publishedSeq(household, src),
     },
     writer,
     collect: collected === undefined ? undefined : (text) => void collected.write(text),
     untilTick: Math.ceil(untilSeconds),
     rtFactor: speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed,
-    pacedFromTick: Math.max(writer.resumeTick, startTick),
+    pacedFromTick,
     clock: systemClock,
     logger,
     signal,
-    progress,
+    progress: (its) => progress(paced(its)),
   });
   collected?.end();
   if (!summary.completed || signal.aborted) return false;

@@ -15,6 +15,21 @@ export const ENDLESS_TICKS = 2 ** 40;
 /** Without a terminal, a line at every tenth report: one in ten seconds. */
 const PROGRESS_LINE_EVERY = 10;
 
+const NOTICE_HINT = 'is the time right? Beginning and end of the run follow from it; it is replayed as it is (data/README.md)';
+
+/**
+ * Speed and rest without the steps up to `fromTick`, which are taken as fast as possible: neither is known up to the first whole report
+ * after them.
+ */
+export function withoutCatchingUp(fromTick: number): (progress: Progress) => Progress {
+  let isCaughtUp = fromTick === 0;
+  return (progress) => {
+    if (isCaughtUp) return progress;
+    isCaughtUp = progress.tick >= fromTick;
+    return { ...progress, ticksPerSecond: 0, etaSeconds: Number.POSITIVE_INFINITY };
+  };
+}
+
 /** What a run is, before it begins. */
 export interface Plan {
   folder: HouseholdFolder;
@@ -25,6 +40,8 @@ export interface Plan {
 }
 
 export interface Reporter {
+  /** Something about the data that is not wrong for certain. */
+  notice(message: string): void;
   ready(): void;
   progress: (progress: Progress) => void;
   finished(): void;
@@ -35,6 +52,7 @@ export interface Reporter {
 
 export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writer: TopicWriter, quarantine: Quarantine): Reporter {
   return {
+    notice: (message) => printEvent({ event: 'warning', part: 'simulate', message, hint: NOTICE_HINT }),
     ready: () =>
       printEvent({
         event: 'ready',
@@ -75,6 +93,7 @@ export function textReporter({ folder, identity, untilSeconds }: Plan, quarantin
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
   let reports = 0;
   return {
+    notice: (message) => process.stderr.write(`notice: ${message}\n  what to do: ${NOTICE_HINT}\n`),
     ready: () => {
       process.stdout.write(`replaying ${title}\n`);
       if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });

@@ -1,9 +1,10 @@
 /**
  * Small JSON files of the simulator's state, replaced as a whole: a reader sees the old or the new one, never half of one.
- * Not forced to disk: after a power cut an old or unreadable one means that some readings are published again, and
+ * Not forced to disk unless asked for: after a power cut an old or unreadable one means that some readings are published again, and
  * the edge drops what it knows.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { OperatingError } from '../../common/errors.ts';
 
 /** Undefined when there is none, or when it can't be used. */
@@ -16,16 +17,30 @@ export function readStateFile(path: string): Record<string, unknown> | undefined
   }
 }
 
-/** @throws OperatingError DISK_FULL when it can't be written */
-export function saveStateFile(path: string, body: object): void {
+/**
+ * @param options.forced also after a power cut the new one or the old one is there
+ * @throws OperatingError DISK_FULL when it can't be written
+ */
+export function saveStateFile(path: string, body: object, options: { forced: boolean } = { forced: false }): void {
   try {
     writeFileSync(`${path}.new`, JSON.stringify(body));
+    if (options.forced) force(`${path}.new`);
     renameSync(`${path}.new`, path);
+    if (options.forced) force(dirname(path));
   } catch (cause) {
     throw new OperatingError('DISK_FULL', `${path} can not be written: ${(cause as Error).message}`, {
       retryable: false,
       hint: 'make room on the disk, or name another folder with --state DIR',
       cause,
     });
+  }
+}
+
+function force(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }

@@ -53,6 +53,7 @@ async function play(part: Part, options: CommandOptions): Promise<number> {
   if (behaviour === 'refuses') throw new ConfigError(`${part} belongs to another data set`, '--fresh keeps the old one aside');
   if (behaviour === 'no_data') throw new OperatingError('DATA_UNREADABLE', 'nothing to read', { retryable: false, hint: 'give data' });
   if (behaviour === 'damaged') throw new OperatingError('STORE_DAMAGED', `${part}.db is damaged`, { retryable: false, hint: 'look at it' });
+  if (behaviour === 'unreached') throw new OperatingError('BROKER_UNREACHABLE', 'no Kafka', { retryable: true, hint: 'start it' });
   if (behaviour === 'never_starts') return 1;
   await ready(part, options);
   if (behaviour === 'killed_once' && !existsSync(marker(options, `${part}-was-killed`))) {

@@ -21,6 +21,7 @@ import {
   run,
   whole,
 } from '../doubles/audited-run.ts';
+import { writeMeteredData } from '../truth/metered-data.ts';
 
 const WINDOW_MS = 5_000;
 const MILLIWATT = 0.001;
@@ -86,6 +87,23 @@ test('no: rows that are no readings, and were not set aside', () => {
   const { file } = JSON.parse(lines[0] as string) as { file: string };
   const household = /home-\d/.exec(file)?.[0] as string;
   assertNamed(audit(state), { household, stage: 'source', what: /was not set aside/ });
+});
+
+test('yes: a last line that is no reading, and that the run did not come to', () => {
+  const [data, state, longer] = [newPath(), newPath(), newPath()];
+  writeMeteredData(data, { households: 1, seconds: 300, seed: 3 });
+  const path = join(data, 'home-1.csv');
+  const text = readFileSync(path, 'utf8').trimEnd();
+  writeFileSync(path, text.slice(0, text.lastIndexOf(',')));
+  run(state, data, '--until', '250');
+  assertYes(audit(state, data));
+  // A run that comes to it has set it aside, or else the audit says so.
+  run(longer, data);
+  assertYes(audit(longer, data));
+  const quarantine = join(longer, 'simulator/quarantine.jsonl');
+  const lines = readFileSync(quarantine, 'utf8').trim().split('\n');
+  writeFileSync(quarantine, `${lines.slice(0, -1).join('\n')}\n`);
+  assertNamed(audit(longer, data), { household: 'home-1', stage: 'source', what: /was not set aside/ });
 });
 
 test('no: power in another unit than the register', () => {
@@ -156,7 +174,7 @@ test('an edge row deleted before its ack: no while the edge is stopped, and it h
   });
 });
 
-test('no: a value of a waiting row changed by 1 mW, running totals changed', async () => {
+test('no: a value of a waiting row changed by 1 mW, running totals changed, marked as acknowledged', async () => {
   await interrupted(async (fleet) => {
     const changed = copyOf(fleet.stateDir);
     inFile(join(changed, 'edge/outbox.db'), (database) => {
@@ -169,6 +187,13 @@ test('no: a value of a waiting row changed by 1 mW, running totals changed', asy
     const totals = copyOf(fleet.stateDir);
     inFile(join(totals, 'edge/outbox.db'), (database) => database.exec('UPDATE sources SET readings = readings - 1 WHERE id = 1'));
     assert.ok(audit(totals).refusals.some(({ stage, what }) => stage === 'edge' && what.includes('totals')));
+    const acked = copyOf(fleet.stateDir);
+    inFile(join(acked, 'edge/outbox.db'), (database) => {
+      const id = "(SELECT max(outbox.id) FROM outbox JOIN sources ON sources.id = source_id WHERE household = 'home-1' AND state < 4)";
+      assert.equal(database.prepare(`UPDATE outbox SET state = 4 WHERE id = ${id}`).run().changes, 1);
+    });
+    const what = /row \d+ of the outbox is marked as acknowledged for \d+ readings, which the cloud has not/;
+    assertNamed(audit(acked), { household: 'home-1', stage: 'edge', what });
   });
 });
 

@@ -154,6 +154,30 @@ test('why: every stage has its say about one window', () => {
   assert.equal(fogline('why', 'home-1', 'noon', '--state', whole, '--data', dataDir).status, 2);
 });
 
+test('why: a number is seconds of the recording, as with export', () => {
+  const named = (...args: string[]) => fogline('why', ...args, '--state', whole, '--data', dataDir);
+  const bySeconds = named('home-1', '1000');
+  assert.deepEqual([bySeconds.status, bySeconds.stderr], [0, '']);
+  assert.match(bySeconds.stdout, /window 2019-12-24T00:16:40.000Z to .*\nsource:\n {2}line /);
+  assert.equal(bySeconds.stdout, named('home-1', iso(METERED_START_MS + 1_000_000)).stdout);
+  assert.equal(bySeconds.stdout, named('home-1', String(METERED_START_MS + 1_000_000)).stdout);
+  // The last window is one of the run, to its end.
+  assert.equal(named('home-1', '3599').status, 0);
+});
+
+test('why, exit 2: a time outside of the run is told the span, a mistyped household the one meant', () => {
+  for (const time of ['4000', '1970-01-01T00:10:00Z', '2019-12-23T23:59:59Z', '999999999']) {
+    const { status, stdout, stderr } = fogline('why', 'home-1', time, '--state', whole, '--data', dataDir);
+    assert.equal(status, 2, stdout + stderr);
+    assert.match(stderr, /outside of the run, which goes from 2019-12-24T00:00:00.000Z to 2019-12-24T00:59:5/);
+    assert.match(stderr, /what to do: .*second 0 to 3\d{3}/);
+  }
+  const { status, stderr } = fogline('why', 'hone-2', '600', '--state', whole, '--data', dataDir);
+  assert.equal(status, 2);
+  assert.match(stderr, /no file of household hone-2/);
+  assert.match(stderr, /did you mean home-2\? Otherwise there are home-1, home-2, home-3/);
+});
+
 // ---- real data ---------------------------------------------------------------------------------------------
 
 test('the day of the twelve real households: all agree, and registers fit', needsRealData, () => {

@@ -252,3 +252,15 @@ test('synthetic data are labelled and their postal codes are used, unless the op
   assert.equal(chosen.dashboard.data_label, 'mine');
   assert.equal(chosen.cloud.households_file, '/elsewhere.json');
 });
+
+test('a service that is not there: reason and remedy at the first end, once; the edge does not begin on a new Kafka', async () => {
+  const state = newState();
+  const { code, stdout, stderr } = await run(state, { simulate: 'unreached' }, '--json', '--set', 'broker.kind=kafka');
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /^simulate ended \(exit code 3\), starts again in 0\.2 s\n {2}no Kafka\n {2}what to do: start it$/m);
+  assert.equal(stderr.split('  no Kafka\n').length, 2, 'told once before the end');
+  const restarts = stdout.split('\n').filter((line) => line.includes('"event":"restart"'));
+  assert.equal(restarts.length, 2);
+  assert.match(restarts[0] as string, /"code":"BROKER_UNREACHABLE","message":"no Kafka","hint":"start it"/);
+  assert.equal(existsSync(join(state, 'edge-starts')), false);
+});

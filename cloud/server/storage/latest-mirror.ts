@@ -53,6 +53,8 @@ export interface LatestMirrorOptions {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  /** Told once of each way into trouble, beside the log. */
+  onTrouble?: ((message: string, hint: string) => void) | undefined;
 }
 
 export type MirrorState = 'out' | 'refusing' | 'filling' | 'up';
@@ -273,9 +275,12 @@ export class LatestMirror {
     if (trouble === this.trouble) return;
     if (this.trouble === undefined) this.troubleAtMs = this.options.clock.monotonicMs();
     this.trouble = trouble;
-    const fields = { reason: error.message, ...(kind === undefined ? {} : { command: kind }), hint: hintFor(trouble) };
+    const hint = hintFor(trouble);
+    const fields = { reason: error.message, ...(kind === undefined ? {} : { command: kind }), hint };
     const what = isRefusal ? 'redis refuses' : 'redis is out';
-    this.options.logger.warn(fields, `${what}: this process goes on with its own newest windows and tries again`);
+    const goesOn = 'this process goes on with its own newest windows and tries again';
+    this.options.logger.warn(fields, `${what}: ${goesOn}`);
+    this.options.onTrouble?.(`${what} (${error.message}): ${goesOn}`, hint);
   }
 
   private async watchStore(): Promise<void> {

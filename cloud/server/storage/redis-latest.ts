@@ -32,6 +32,8 @@ export interface RedisLatestOptions {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  /** Told once of each way into trouble, beside the log. */
+  onTrouble?: ((message: string, hint: string) => void) | undefined;
 }
 
 const DEFAULT_PORT = 6_379;
@@ -66,9 +68,9 @@ export class RedisLatest implements Latest {
       const hint = 'write rediss://, or give the processes a network of their own';
       options.logger.warn({ hint }, 'redis.url sends the password and the windows in plain text to another machine');
     }
-    const { newest, clock, logger, metrics } = options;
+    const { newest, clock, logger, metrics, onTrouble } = options;
     const connect = (listener: MirrorListener, signal: AbortSignal) => connectRedis(server.options, options, listener, signal);
-    this.mirror = new LatestMirror({ memory, connect, newest, clock, logger, metrics });
+    this.mirror = new LatestMirror({ memory, connect, newest, clock, logger, metrics, onTrouble });
     this.mirror.start();
     return Promise.resolve();
   }

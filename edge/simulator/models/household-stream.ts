@@ -4,7 +4,7 @@
  */
 import { OperatingError } from '../../../common/errors.ts';
 import type { Reading, SeqRange } from '../../../common/messages.ts';
-import { GemHouseReader, type GemHouseRow, type OpenEnd, type RejectedRow } from './gem-house-csv.ts';
+import { GemHouseReader, type GemHouseRow, type OpenEnd, type RejectedRow, unreadable } from './gem-house-csv.ts';
 import { METER, sourceOf } from './household-folder.ts';
 
 export interface RunRange {
@@ -30,6 +30,8 @@ export interface HouseholdStreamOptions {
   onRejected: (path: string, row: RejectedRow) => void;
   /** Told at the end of a file whose last row had no line end. */
   onOpenEnd: (household: string, end: OpenEnd) => void;
+  /** Last seq of a source that is published, 0 for none. A file that ends before it has become shorter. */
+  publishedSeq?: ((household: string, src: string) => number) | undefined;
 }
 
 const MS_PER_SECOND = 1_000;
@@ -55,6 +57,8 @@ export class HouseholdStream {
   /** Rows of this pass before the start, until they are told. */
   private skippedTo = 0;
   private passHasRows = false;
+  /** Last reading of the file that was read in this pass. */
+  private readTo = 0;
   private readonly rejected: RejectedRow[] = [];
 
   constructor(options: HouseholdStreamOptions) {
@@ -110,6 +114,7 @@ export class HouseholdStream {
   private readOn(): boolean {
     const item = this.reader.read();
     if (item === undefined) {
+      this.refuseShorter();
       if (this.reader.openEnd !== undefined && this.rejected.length === 0) this.options.onOpenEnd(this.household, this.reader.openEnd);
       this.tellRejected();
       return this.nextPass();
@@ -120,6 +125,7 @@ export class HouseholdStream {
     }
     // A file that had no reading when the run was planned: its first one begins with the next start, which names the source.
     if (this.options.firstLine === undefined) return false;
+    this.readTo = item.seq;
     const { startMs, endMs, passMs, t0Ms } = this.options.range;
     if (passMs !== undefined && item.reachedMs >= t0Ms + passMs) return this.nextPass();
     const shiftMs = passMs === undefined ? 0 : this.pass * passMs;
@@ -132,6 +138,13 @@ export class HouseholdStream {
     return true;
   }
 
+  private refuseShorter(): void {
+    const { path, publishedSeq } = this.options;
+    const published = publishedSeq?.(this.household, this.src) ?? 0;
+    if (this.readTo >= published) return;
+    throw unreadable(path, `ends after ${this.readTo} readings, but ${published} of it are published: the file became shorter`);
+  }
+
   private take(row: GemHouseRow, shiftMs: number): void {
     const { seq, timeMs, values } = row;
     this.pending = { household: this.household, device: METER, src: this.src, seq, timeMs: timeMs + shiftMs, values };
@@ -142,6 +155,7 @@ export class HouseholdStream {
     if (this.options.range.passMs === undefined || !this.passHasRows) return false;
     this.pass++;
     this.passHasRows = false;
+    this.readTo = 0;
     this.skippedTo = 0;
     this.rejected.length = 0;
     this.reader = new GemHouseReader(this.options.path, this.options.chunkBytes);

@@ -22,6 +22,8 @@ export interface HouseholdSimulatorOptions {
   onOpenEnd: (household: string, end: OpenEnd) => void;
   /** A household whose file can't be read on is left out from here; the others go on. */
   onParked: (household: string, reason: string) => void;
+  /** Last seq of a source that is published, 0 for none. */
+  publishedSeq?: (household: string, src: string) => number;
 }
 
 const FIELDS = ['power', 'power1', 'power2', 'power3', 'energy'] as const;
@@ -59,7 +61,7 @@ export class HouseholdSimulator implements Simulator {
   /** @param params file: path; household: id; firstLine: first accepted line, undefined when there is none */
   create(num: number, model: string, params: Params): CreatedEntity[] {
     if (num !== 1) return [];
-    const { range, households, firstPass, onRejected, onOpenEnd } = this.options;
+    const { range, households, firstPass, onRejected, onOpenEnd, publishedSeq } = this.options;
     const chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, Math.floor(CHUNK_BYTES_TOTAL / households)));
     const household = params['household'] as string;
     const options = {
@@ -71,6 +73,7 @@ export class HouseholdSimulator implements Simulator {
       firstPass,
       onRejected,
       onOpenEnd,
+      publishedSeq,
     };
     const entity = { stream: new HouseholdStream(options), last: undefined, readings: [], skipped: undefined };
     this.entities.push(entity);

@@ -89,6 +89,11 @@ export class TopicWriter implements Simulator {
     return this.partitions.reduce((sum, { resume }) => sum + resume.published, 0);
   }
 
+  /** Last acknowledged seq of a source, 0 for none. */
+  publishedSeq(household: string, src: string): number {
+    return this.partitions[partitionOf(household, this.partitions.length)]?.resume.ackedSeq(household, src) ?? 0;
+  }
+
   /** True when this run's end mark is acknowledged in every partition. */
   get hasEnded(): boolean {
     return this.partitions.every(({ resume }) => resume.hasEnded(this.options.run));

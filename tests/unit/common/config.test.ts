@@ -66,6 +66,7 @@ test('an unknown name is refused and the nearest known one is named', () => {
     refused({ sets: ['cloud.htp_port=1'] }),
     /unknown setting cloud\.htp_port \(from command line\).*did you mean cloud\.http_port\?/,
   );
+  assert.doesNotMatch(refused({ sets: ['foo.bar=1'] }), /did you mean/);
   assert.match(refused({ file: iniFile('[clod]\nhttp_port = 1\n') }), /unknown section \[clod\].*did you mean cloud\?/);
   assert.match(refused({ env: { FOGLINE_CLOUD_PORT: '1' } }), /FOGLINE_CLOUD_PORT.*did you mean FOGLINE_CLOUD_HTTP_PORT\?/);
   assert.match(refused({ env: { FOGLINE_CLUOD_HTTP_PORT: '1' } }), /did you mean FOGLINE_CLOUD_HTTP_PORT\?/);

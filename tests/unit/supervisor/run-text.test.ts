@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countText } from '../../../common/count-text.ts';
-import { clockText, durationText, replayLine, statusLine, summaryText } from '../../../supervisor/run-text.ts';
+import { clockText, durationText, replayLine, statusLine, restartText, summaryText, warningText } from '../../../supervisor/run-text.ts';
 import { hear, newView, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
 
 test('durations, clock times and counts as people write them', () => {
@@ -103,4 +103,17 @@ test('the summary for people says where to look for rows and records that were l
   assert.match(rows, / 3 quarantined,.*\n {2}rows that are no readings: npx fogline quarantine list$/);
   const records = summaryText({ ...clean, unreadable: 1 });
   assert.match(records, / 1 record unreadable,.*\n {2}what is held back: npx fogline parked list$/);
+});
+
+test('the end of a part is told with its reason and what to do, a warning likewise and again in the summary', () => {
+  const error = { event: 'error', code: 'BROKER_UNREACHABLE', message: 'Kafka does not answer', hint: 'start it', exitCode: 3 } as const;
+  assert.equal(restartText('edge', 'exit code 3', 200, undefined), 'edge ended (exit code 3), starts again in 0.2 s');
+  assert.match(restartText('edge', 'exit code 3', 200, error), /0\.2 s\n {2}Kafka does not answer\n {2}what to do: start it$/);
+  const warning = { event: 'warning', part: 'cloud', message: 'redis refuses', hint: 'the password' } as const;
+  assert.equal(warningText(warning), 'cloud: redis refuses\n  what to do: the password');
+  const view = newView();
+  for (let i = 0; i < 2; i++) hear(view, warning);
+  const summary = summaryOf(view, { readings: 5, seconds: 61, exitCode: 0 });
+  assert.deepEqual(summary.notices, ['cloud: redis refuses']);
+  assert.match(summaryText(summary), /\n {2}notice: cloud: redis refuses$/);
 });

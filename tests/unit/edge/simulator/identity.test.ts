@@ -26,7 +26,9 @@ afterEach(() => {
 
 async function establish(startSeconds = 0, loop = false): Promise<{ identity: Identity; folder: HouseholdFolder; run: string }> {
   const folder = await openHouseholdFolder(data.dir);
-  const identity = new IdentityFile(state).establish({ folder, startSeconds, loop });
+  const file = new IdentityFile(state);
+  const identity = file.establish({ folder, startSeconds, loop });
+  file.keep(identity);
   return { identity, folder, run: runIdOf(identity, folder, DAY_MS + 60_000) };
 }
 
@@ -52,6 +54,17 @@ describe('a state', () => {
     assert.deepEqual((await establish()).identity, first.identity);
     appendFileSync(data.path('b.csv'), `${row(20_000)}\n`);
     assert.deepEqual((await establish()).identity, first.identity);
+  });
+
+  test('is bound to nothing before it is kept, and refuses a damaged file', async () => {
+    const folder = await openHouseholdFolder(data.dir);
+    new IdentityFile(state).establish({ folder, startSeconds: 5, loop: false });
+    await establish();
+    for (const text of ['', '{"version":1,"t0Ms":', '{}', '{"version":1,"t0Ms":1}', 'null']) {
+      writeFileSync(join(state, 'identity.json'), text);
+      await refuses(establish(), /identity\.json is damaged/);
+      assert.equal(readFileSync(join(state, 'identity.json'), 'utf8'), text, 'it stays as it is');
+    }
   });
 
   test('refuses another start, a loop, and other data', async () => {

@@ -93,6 +93,13 @@ async function listen(
   return { listener, rejected, parked, openEnds };
 }
 
+test('a file that ends before what is published has become shorter: its household is parked, the others go on', async () => {
+  folder.write('cut.csv', [row(400), row(2_100)]);
+  folder.write('whole.csv', [row(400), row(2_100), row(4_000)]);
+  const { parked } = await listen(['cut', 'whole'], {}, { publishedSeq: () => 3 });
+  assert.deepEqual(parked, ['cut']);
+});
+
 describe('a second', () => {
   test('holds all rows whose greatest time so far is in it, late ones too', async () => {
     folder.write('a.csv', [row(400), row(2_100), row(2_900), row(1_500), row(5_000), row(5_001)]);

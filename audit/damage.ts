@@ -1,0 +1,36 @@
+/** What a state's file that can't be read means, and what to do about it. Pure. */
+import { basename } from 'node:path';
+import { OperatingError } from '../common/errors.ts';
+
+/** By file name. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'series.db': 'move the file away and put a backup in its place (or none), and start: the edge fills in what it and the topic still hold',
+  'outbox.db': 'keep the file for study, put a backup in its place (or none), and start: the edge asks the cloud and reads the topic again',
+  'broker.db': 'put a backup in its place, or replay the files again: npm start -- --data DIR --fresh',
+};
+const REMEDY_OTHERWISE = 'put a backup in its place, or start with --fresh';
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR)/;
+
+export function unreadable(message: string, hint: string, cause?: unknown): OperatingError {
+  return new OperatingError('DATA_UNREADABLE', message, { retryable: false, hint, cause });
+}
+
+/** @param finding what is wrong in it */
+export function damaged(path: string, finding: string, cause?: unknown): OperatingError {
+  return unreadable(`${path} is damaged: ${finding}`, REMEDIES[basename(path)] ?? REMEDY_OTHERWISE, cause);
+}
+
+/** For whatever reading and decoding rows of the file throws; errors that already say what to do stay as they are. */
+export function explainReadError(error: unknown, path: string): OperatingError {
+  if (error instanceof OperatingError) return error;
+  const { code, message } = error as { code?: unknown; message: string };
+  // Without a code it is a row that does not decode.
+  if (typeof code !== 'string' || DAMAGED.test(code)) return damaged(path, message, error);
+  return unreadable(`${path} can't be read: ${message}`, REMEDIES[basename(path)] ?? REMEDY_OTHERWISE, error);
+}
+
+/** @param findings of PRAGMA quick_check. @throws OperatingError DATA_UNREADABLE */
+export function refuseFindings(path: string, findings: readonly string[]): void {
+  if (findings.length === 1 && findings[0] === 'ok') return;
+  throw damaged(path, findings.map((found) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; '));
+}
