@@ -9,20 +9,43 @@ import { checkConfig, showConfig } from './common/config-report.ts';
 import { type LoadedConfig, processVariables } from './common/config.ts';
 import { type ErrorEvent, printEvent } from './common/child-events.ts';
 import { EXIT } from './common/errors.ts';
+import type { LogLevel } from './common/logger.ts';
 import { type CommonFlags, DEFAULT_STATE_DIR, runCommand } from './common/run-command.ts';
 
 interface ReplayFlags extends CommonFlags {
+  scenario?: string;
   data?: string;
   start?: string;
   until?: string;
   speed?: string;
   loop?: boolean;
+  record?: string;
+}
+
+interface AloneFlags extends CommonFlags {
+  simulator: string;
+  model?: string;
+  command?: string;
+  connect?: string;
+  tolerance: number;
+}
+
+interface ShowFlags extends CommonFlags {
+  simulator?: string;
+  from?: number;
+  to?: number;
 }
 
 interface RunFlags extends ReplayFlags {
   fresh?: boolean;
   exitWhenDone?: boolean;
   open?: boolean;
+}
+
+interface ServeFlags extends CommonFlags {
+  remote?: boolean;
+  timeout: number;
+  logLevel: string;
 }
 
 type ExportFlags = CommonFlags &
@@ -42,9 +65,56 @@ replayed(stateful(command('run', 'replay households through edge and cloud on th
   .action((flags: RunFlags) =>
     perform(flags, async (options, loaded) => (await import('./supervisor/main.ts')).main(runOptions(flags, options, loaded))),
   );
-replayed(stateful(command('simulate', 'the simulator alone: households into the topic'))).action((flags: ReplayFlags) =>
-  perform(flags, async (options) => (await import('./edge/simulator/main.ts')).main(options)),
-);
+replayed(stateful(command('simulate', 'the simulator alone: households into the topic')))
+  .option('--record <file>', 'record every exchange with every simulator: see replay and trace')
+  .action((flags: ReplayFlags) =>
+    perform(flags, async (options, { origins }) => (await import('./edge/simulator/main.ts')).main({ ...options, origins })),
+  );
+command('replay', 'one simulator of a recorded run, alone: says where it answers differently')
+  .argument('<file>', 'what simulate --record has written')
+  .requiredOption('--simulator <sid>', 'its name in that run')
+  .option('--model <name>', 'which of the simulators here it is, e.g. pv (default: what was recorded, or its name)')
+  .option('--command <text>', 'start this one instead, as the cmd of a mosaik sim_config')
+  .option('--connect <host:port>', 'connect to this one instead')
+  .option('--tolerance <n>', 'numbers may differ by so much, or by that part of them', notNegative, 0)
+  .action((file: string, { simulator: sid, model, command: cmd, connect, tolerance, ...flags }: AloneFlags) =>
+    perform(flags, async (options) =>
+      (await import('./edge/simulator/trace/replay-main.ts')).main({ ...options, file, sid, model, command: cmd, connect, tolerance }),
+    ),
+  );
+const trace = program.command('trace').description('recorded runs').helpCommand(false);
+command('diff', 'where two of them part, and why', {}, trace)
+  .argument('<a>')
+  .argument('<b>')
+  .option('--tolerance <n>', 'numbers may differ by so much, or by that part of them', notNegative, 0)
+  .action((a: string, b: string, { tolerance, ...flags }: CommonFlags & { tolerance: number }) =>
+    perform(flags, async (options) => (await import('./edge/simulator/trace/trace-diff-main.ts')).main({ ...options, a, b, tolerance })),
+  );
+command('show', 'the steps of one', {}, trace)
+  .argument('<file>')
+  .option('--simulator <sid>', 'only those of this simulator')
+  .option('--from <tick>', 'from this simulated time on', notNegative)
+  .option('--to <tick>', 'up to this simulated time', notNegative)
+  .action((file: string, { simulator: sid, from, to, ...flags }: ShowFlags) =>
+    perform(flags, async (options) =>
+      (await import('./edge/simulator/trace/trace-show-main.ts')).main({ ...options, file, sid, from, to }),
+    ),
+  );
+command('serve', 'one of our simulators, as a process of a mosaik scenario')
+  .argument('<simulator>', 'its name, e.g. pv or household')
+  .argument('<host:port>', 'where mosaik is; what %(addr)s stands for in the cmd of its sim_config')
+  .option('--remote', 'wait there for mosaik instead, as its sim_config connect wants')
+  .option('--timeout <seconds>', 'how long to wait for the connection', seconds, 60)
+  .addOption(
+    new Option('--log-level <level>', 'what is told on stderr')
+      .choices(['debug', 'info', 'warning', 'error', 'critical'])
+      .default('warning'),
+  )
+  .action((simulator: string, address: string, flags: ServeFlags) =>
+    perform(flags, async (options) =>
+      (await import('./edge/simulator/serve-main.ts')).main(serveOptions(simulator, address, flags, options)),
+    ),
+  );
 stateful(command('edge', 'one edge server: topic into windows, windows to the cloud')).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/server/main.ts')).main(options)),
 );
@@ -136,6 +206,7 @@ function stateful(its: Command): Command {
 
 function replayed(its: Command): Command {
   return its
+    .option('--scenario <file>', 'run this scenario file (default: replay every household)')
     .option('--data <dir>', 'folder of household CSV files (default: synthetic households)')
     .option('--start <seconds>', 'begin so many seconds after the earliest reading')
     .option('--until <seconds>', 'end so many seconds after the earliest reading')
@@ -160,14 +231,26 @@ function notEmpty(value: string): string {
   return value;
 }
 
+function seconds(value: string): number {
+  if (!(Number(value) > 0)) throw new InvalidArgumentError('seconds are wanted, more than 0.');
+  return Number(value);
+}
+
+function notNegative(value: string): number {
+  if (value.trim() === '' || !(Number(value) >= 0)) throw new InvalidArgumentError('a number is wanted, at least 0.');
+  return Number(value);
+}
+
 /** Options that stand for a setting. */
 function replaySets(flags: ReplayFlags): string[] {
   const sets: string[] = [];
+  if (flags.scenario !== undefined) sets.push(`simulation.scenario_file=${flags.scenario}`);
   if (flags.data !== undefined) sets.push(`simulation.data_dir=${flags.data}`);
   if (flags.start !== undefined) sets.push(`simulation.start_seconds=${flags.start}`);
   if (flags.until !== undefined) sets.push(`simulation.until_seconds=${flags.until}`);
   if (flags.speed !== undefined) sets.push(`simulation.speed=${flags.speed}`);
   if (flags.loop === true) sets.push('simulation.loop=true');
+  if (flags.record !== undefined) sets.push(`simulation.record_file=${flags.record}`);
   return sets;
 }
 
@@ -182,6 +265,12 @@ function runOptions(flags: RunFlags, options: CommandOptions, { origins }: Loade
     exitWhenDone: flags.exitWhenDone === true,
     open: flags.open === true,
   };
+}
+
+/** Levels have the names that Python gives them. */
+function serveOptions(model: string, address: string, { remote, timeout, logLevel }: ServeFlags, options: CommandOptions) {
+  const level = logLevel === 'warning' ? 'warn' : logLevel === 'critical' ? 'error' : (logLevel as LogLevel);
+  return { ...options, model, address, remote: remote === true, timeoutSeconds: timeout, logLevel: level };
 }
 
 async function exportOptions(flags: ExportFlags, options: CommandOptions): Promise<ExportOptions> {

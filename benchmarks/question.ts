@@ -4,8 +4,8 @@ export interface Figure {
   what: string;
   value: number;
   unit: string;
-  /** At most, or less than, so much of the same unit. */
-  promise?: { is: '≤' | '<'; limit: number };
+  /** At most, less than, or at least so much of the same unit. */
+  promise?: { is: '≤' | '<' | '≥'; limit: number };
 }
 
 export interface Question {
@@ -18,6 +18,7 @@ export interface Question {
 
 export function isMissed({ value, promise }: Figure): boolean {
   if (promise === undefined) return false;
+  if (promise.is === '≥') return !(value >= promise.limit);
   return promise.is === '<' ? !(value < promise.limit) : !(value <= promise.limit);
 }
 

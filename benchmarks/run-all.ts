@@ -5,6 +5,7 @@
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cosim } from './cosim.ts';
 import { csvParse } from './csv-parse.ts';
 import { firstBars } from './first-bars.ts';
 import { idle } from './idle.ts';
@@ -17,7 +18,7 @@ import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { wholeDay } from './whole-day.ts';
 
-const QUESTIONS: readonly Question[] = [csvParse, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
+const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 process.exit(await main());

@@ -35,6 +35,8 @@ export type ChildEvent =
       published: number;
       quarantined: number;
       parked: { household: string; reason: string }[];
+      /** Of the run of a scenario file that was asked for; left out when the run had been finished before. */
+      scenario?: ScenarioSummary;
     }
   | WarningEvent
   | ErrorEvent;
@@ -57,6 +59,24 @@ export interface ErrorEvent {
   /** What to do; empty for a bug. */
   hint: string;
   exitCode: number;
+}
+
+export interface ScenarioSummary {
+  /** Two runs with the same one had the same exchanges. */
+  traceHash: string;
+  steps: number;
+  /** Ticks that began late, and the worst delay. */
+  laggingTicks: number;
+  lagMsMax: number;
+  /** By simulator, in the order of starting. */
+  profile: {
+    sid: string;
+    steps: number;
+    busyMs: number;
+    waitingMs: number;
+    /** Longest first. */
+    waitedFor: readonly { sid: string; ms: number }[];
+  }[];
 }
 
 export function printEvent(event: ChildEvent): void {

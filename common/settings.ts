@@ -15,6 +15,7 @@ export interface Setting {
 
 export const SETTINGS = {
   simulation: {
+    scenario_file: { default: '', kind: 'path', comment: 'scenario file (JSON); empty = replay every household into the topic' },
     data_dir: { default: '', kind: 'path', comment: 'folder of household CSV files; empty = generated synthetic households' },
     start_seconds: { default: '0', kind: 'number', min: 0, comment: 'where the run begins, seconds after the earliest reading' },
     until_seconds: {
@@ -36,6 +37,14 @@ export const SETTINGS = {
     mark_seconds: { default: '5', kind: 'integer', min: 1, max: 3600, comment: 'simulated seconds between marks' },
     collect_file: { default: '', kind: 'path', comment: 'also write every reading into this CSV file; empty = no' },
     seed: { default: '20191224', kind: 'integer', comment: 'seed of the synthetic households' },
+    record_file: { default: '', kind: 'path', comment: 'record every exchange with every simulator into this file; empty = no' },
+    status_port: {
+      default: '',
+      kind: 'integer',
+      min: 0,
+      max: 65535,
+      comment: 'loopback port of a page with the numbers of the running simulation; 0 = any free one, empty = no page',
+    },
   },
   broker: {
     kind: { default: 'embedded', kind: ['embedded', 'kafka'], comment: 'which broker carries the topics' },

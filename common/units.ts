@@ -8,13 +8,22 @@ export const DEFAULT_WINDOW_MS = 5_000;
 export const HOURS_PER_YEAR = 8_760;
 export const MS_PER_HOUR = 3_600_000;
 
-/** Unit of each field that a Gem House meter reports. */
+/**
+ * Unit of each field: those of a Gem House meter, and those of a household with assets, which add up to its `power`. A battery's state of
+ * charge is a share of its capacity.
+ */
 export const FIELD_UNITS: Readonly<Record<string, string>> = {
   power: 'W',
   power1: 'W',
   power2: 'W',
   power3: 'W',
   energy: 'kWh',
+  base_power: 'W',
+  pv_power: 'W',
+  battery_power: 'W',
+  ev_power: 'W',
+  heat_pump_power: 'W',
+  battery_soc: '%',
 };
 
 /** Gem House power columns are integer milliwatts. */

@@ -47,6 +47,9 @@ function compile() {
 }
 
 function copyData() {
+  const scenarios = join('edge', 'simulator', 'scenario');
+  for (const name of readdirSync(join(top, scenarios)).filter((its) => /\.jsonc?$/.test(its)))
+    cpSync(join(top, scenarios, name), join(building, scenarios, name));
   const data = join(top, 'data');
   if (!existsSync(data)) return;
   const needed = (path) => path !== join(data, 'sample') && !path.endsWith('.md');

@@ -29,6 +29,11 @@ const WALLS: readonly Wall[] = [
   },
   { from: /^common\//, mayImport: /^$/, instead: 'common imports nothing of ours: move what both sides need into common/' },
   {
+    from: /^edge\/simulator\/remote\//,
+    mayImport: /^(common|edge\/simulator\/cosim)\//,
+    instead: 'the wire knows the simulator contract and nothing of energy',
+  },
+  {
     from: /^edge\/simulator\/cosim\//,
     mayImport: /^common\//,
     instead: 'cosim knows time and data flow, nothing of energy: hand it in through the simulator contract',
@@ -105,7 +110,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'prom-client': /^common\/metrics\.ts$/,
   vite: /^cloud\/web\/vite\.config\.ts$/,
   yauzl: /^edge\/simulator\/zip-archive\.ts$/,
-  zod: /^(common\/wire|cloud\/server\/(api\/.*|registry|edge-report))\.ts$/,
+  zod: /^(common\/wire|edge\/simulator\/scenario\/scenario-(file|shape)|cloud\/server\/(api\/.*|registry|edge-report))\.ts$/,
 };
 
 /** Files that somebody starts by name. */

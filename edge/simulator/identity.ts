@@ -22,6 +22,8 @@ export interface Identity {
   sources: Record<string, string | null>;
   /** Households set aside while running, with the reason. */
   parked: Record<string, string>;
+  /** Fingerprint of the scenario file; left out for the default one, which replays files and nothing else. */
+  scenario?: string;
   /** Rises when a parked household is back: the run is another one then. */
   revision: number;
   /** Last rows that were read without a line end, by household. */
@@ -36,6 +38,8 @@ export interface IdentityOptions {
   folder: HouseholdFolder;
   startSeconds: number;
   loop: boolean;
+  /** Fingerprint of the scenario file, unless it is the default one. */
+  scenario?: string;
 }
 
 export class IdentityFile {
@@ -106,20 +110,22 @@ export class IdentityFile {
   }
 }
 
-function newIdentity({ folder, startSeconds, loop }: IdentityOptions): Identity {
+function newIdentity({ folder, startSeconds, loop, scenario }: IdentityOptions): Identity {
   const t0Ms = earliestSecondMs(folder);
   const passMs = Math.ceil((folder.maxMs + 1 - t0Ms) / PASS_ALIGNED_MS) * PASS_ALIGNED_MS;
   const sources = folder.files.map(({ household, scan }) => {
     const first = scan.readings?.firstLine;
     return [household, first === undefined ? null : sourceOf(household, METER, first, 0)] as const;
   });
-  return { version: 1, t0Ms, startSeconds, loop, passMs, sources: Object.fromEntries(sources), parked: {}, revision: 0 };
+  const its = scenario === undefined ? {} : { scenario };
+  return { version: 1, t0Ms, startSeconds, loop, passMs, sources: Object.fromEntries(sources), parked: {}, revision: 0, ...its };
 }
 
 function differenceOf(saved: Identity, wanted: Identity): string | undefined {
   if (saved.version !== 1) return `it was written by another version (${String(saved.version)})`;
   if (saved.startSeconds !== wanted.startSeconds) return `it starts at ${saved.startSeconds} s, not at ${wanted.startSeconds} s`;
   if (saved.loop !== wanted.loop) return saved.loop ? 'it loops' : 'it does not loop';
+  if (saved.scenario !== wanted.scenario) return 'it is of another scenario, or of this one before it was changed';
   for (const [household, src] of Object.entries(wanted.sources)) {
     if (!(household in saved.sources)) return `household ${household} is not in it`;
     const known = saved.sources[household];
@@ -162,10 +168,10 @@ export function readParked(stateFolder: string): { household: string; reason: st
  * @param untilMs end of the run in event time
  */
 export function runIdOf(identity: Identity, folder: HouseholdFolder, untilMs: number): string {
-  const { t0Ms, startSeconds, loop, sources, revision } = identity;
+  const { t0Ms, startSeconds, loop, sources, revision, scenario } = identity;
   const sizes = folder.files.map(({ household, scan }) => [household, sources[household], scan.bytes]);
   return createHash('sha256')
-    .update(JSON.stringify([t0Ms, startSeconds, untilMs, loop, revision, sizes]))
+    .update(JSON.stringify([t0Ms, startSeconds, untilMs, loop, revision, sizes, ...(scenario === undefined ? [] : [scenario])]))
     .digest('hex')
     .slice(0, 12);
 }

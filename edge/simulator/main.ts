@@ -1,37 +1,80 @@
-/** `fogline simulate`: replays households into the topic, once, and ends; with exit code 1 when a household had to be parked. */
-import { createWriteStream } from 'node:fs';
+/**
+ * `fogline simulate`: runs a scenario, once, and ends. The default one replays households into the topic; then the exit code is 1 when a
+ * household had to be parked.
+ */
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
-import { type Config, processEnvironment, speedFactor } from '../../common/config.ts';
-import { ConfigError, EXIT, stoppedExitCode } from '../../common/errors.ts';
+import { type LoadedConfig, processEnvironment, processVariables, speedFactor } from '../../common/config.ts';
+import { EXIT, stoppedExitCode } from '../../common/errors.ts';
 import { makeFolder } from '../../common/folders.ts';
-import { isoTime } from '../../common/iso-time.ts';
-import { openLogger } from '../../common/logger.ts';
+import { type Logger, openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
+import { CosimError } from './cosim/errors.ts';
 import type { Progress } from './cosim/progress.ts';
+import type { RunSummary } from './cosim/run-options.ts';
 import { refuseForeignRecords } from './foreign-records.ts';
-import { IdentityFile, parkedOf, runIdOf } from './identity.ts';
-import { earliestSecondMs, type HouseholdFolder, openHouseholdFolder } from './models/household-folder.ts';
+import { IdentityFile, parkedOf } from './identity.ts';
 import { BadRowError } from './models/household-stream.ts';
 import { timeNotices } from './models/time-notices.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
-import { ENDLESS_TICKS, jsonReporter, type Plan, textReporter, withoutCatchingUp } from './report.ts';
-import { sampleFolder } from './sample-main.ts';
-import { runScenario } from './scenario.ts';
+import { ENDLESS_TICKS, jsonReporter, textReporter, withoutCatchingUp } from './report.ts';
+import { runAlone, type Surroundings } from './run-alone.ts';
+import { type Plan, planRun, refuseReplaySettings, reported } from './run-plan.ts';
+import { type CheckedScenario, loadScenario } from './scenario/scenario-check.ts';
+import { DEFAULT_SCENARIO, runScenario } from './scenario.ts';
 
 const MS_PER_SECOND = 1_000;
 
-export async function main(options: CommandOptions): Promise<number> {
+export interface SimulateOptions extends CommandOptions {
+  /** Where each setting came from: a speed that the operator chose is stronger than that of the scenario. */
+  origins: LoadedConfig['origins'];
+}
+
+export async function main(options: SimulateOptions): Promise<number> {
+  const { config, signal } = options;
+  const { scenario_file, collect_file, until_seconds } = config.simulation;
+  const checks = { hasCollectFile: collect_file !== '', hasUntil: until_seconds !== null };
+  const scenario = loadScenario(scenario_file === '' ? DEFAULT_SCENARIO : scenario_file, checks);
+  refuseReplaySettings(config, scenario);
+  const { logLevel, childOfRun } = processEnvironment();
+  const logger = openLogger('simulate', logLevel);
+  const collected = new CollectedFiles();
+  const surroundings: Surroundings = {
+    rtFactor: rtFactorOf(options, scenario),
+    collect: collect_file === '' ? undefined : collected.open(collect_file),
+    openFile: (path) => collected.open(path),
+    logger,
+    environment: processVariables(),
+    signal,
+    watch: { recordFile: config.simulation.record_file, statusPort: config.simulation.status_port },
+  };
+  try {
+    if (scenario.hasTopic) return await runIntoTopic(options, scenario, surroundings, logger);
+    return (await runAlone(options, scenario, surroundings, childOfRun)).exitCode;
+  } catch (error) {
+    if (error instanceof CosimError) return tell(error);
+    throw error;
+  } finally {
+    await collected.end();
+  }
+}
+
+async function runIntoTopic(
+  options: SimulateOptions,
+  scenario: CheckedScenario,
+  surroundings: Surroundings,
+  logger: Logger,
+): Promise<number> {
   const { config, stateDir, json, signal } = options;
-  const logger = openLogger('simulate', processEnvironment().logLevel);
   const stateFolder = join(stateDir, 'simulator');
   makeFolder(stateFolder);
   const identityFile = new IdentityFile(stateFolder);
-  const plan = await planRun(config, stateDir, identityFile);
+  const plan = await planRun(config, scenario, stateDir, identityFile);
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();
@@ -50,7 +93,8 @@ export async function main(options: CommandOptions): Promise<number> {
     logger,
     signal,
   });
-  const reporter = json ? jsonReporter(plan, writer, quarantine) : textReporter(plan, quarantine);
+  const its = reported(plan, { published: () => writer.published, quarantined: () => quarantine.count });
+  const reporter = json ? jsonReporter(its) : textReporter(its);
   try {
     for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice);
     await writer.open();
@@ -58,15 +102,16 @@ export async function main(options: CommandOptions): Promise<number> {
     identityFile.keep(plan.identity);
     if (writer.hasEnded || firstPassOf(plan, writer) > 0) quarantine.takeCount(plan.run);
     reporter.ready();
-    const progress = (its: Progress) => {
+    const progress = (now: Progress) => {
       quarantine.flush();
-      reporter.progress(its);
+      reporter.progress(now);
     };
-    if (!writer.hasEnded && !(await replay(options, plan, writer, quarantine, identityFile, progress))) {
+    const summary = writer.hasEnded ? 'before' : await replay(options, plan, writer, quarantine, identityFile, surroundings, progress);
+    if (summary === 'stopped') {
       reporter.stopped();
       return stoppedExitCode(signal.reason, plan.untilSeconds !== ENDLESS_TICKS);
     }
-    reporter.finished();
+    reporter.finished(summary === 'before' || config.simulation.scenario_file === '' ? undefined : summary);
   } finally {
     reporter.close();
     quarantine.flush();
@@ -75,63 +120,35 @@ export async function main(options: CommandOptions): Promise<number> {
   return Object.keys(plan.identity.parked).length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-async function planRun(config: Config, stateDir: string, identityFile: IdentityFile): Promise<Plan> {
-  const { data_dir, start_seconds, until_seconds, loop, seed } = config.simulation;
-  const folder = await openHouseholdFolder(data_dir === '' ? sampleFolder(stateDir, seed) : data_dir);
-  // Before the state is bound to it.
-  if (!loop) refuseLateStart(folder, start_seconds);
-  const identity = identityFile.establish({ folder, startSeconds: start_seconds, loop });
-  const { t0Ms, passMs } = identity;
-  const dataSeconds = Math.floor((folder.maxMs - t0Ms) / MS_PER_SECOND) + 1;
-  const untilSeconds = until_seconds ?? (loop ? ENDLESS_TICKS : dataSeconds);
-  const range = {
-    t0Ms,
-    startMs: t0Ms + start_seconds * MS_PER_SECOND,
-    endMs: t0Ms + untilSeconds * MS_PER_SECOND,
-    passMs: loop ? passMs : undefined,
-  };
-  return { folder, identity, range, untilSeconds, run: runIdOf(identity, folder, range.endMs) };
-}
-
-/** Without a loop there is nothing left to replay then. */
-function refuseLateStart(folder: HouseholdFolder, startSeconds: number): void {
-  const t0Ms = earliestSecondMs(folder);
-  if (t0Ms + startSeconds * MS_PER_SECOND <= folder.maxMs) return;
-  const end = `${(folder.maxMs - t0Ms) / MS_PER_SECOND} s after the earliest reading, at ${isoTime(folder.maxMs)}`;
-  throw new ConfigError(
-    `simulation.start_seconds = ${startSeconds} (--start) is after the data: the last reading is ${end}`,
-    'begin before that with --start SECONDS',
-  );
-}
-
 /** The pass of a loop in which the run goes on: those before it are published. */
 function firstPassOf({ range }: Plan, writer: TopicWriter): number {
   return range.passMs === undefined ? 0 : Math.floor((writer.resumeTick * MS_PER_SECOND) / range.passMs);
 }
 
-/** Runs the scenario and puts the end marks. False when it was told to stop. */
+/** Runs the scenario and puts the end marks. */
 async function replay(
   { config, signal }: CommandOptions,
   plan: Plan,
   writer: TopicWriter,
   quarantine: Quarantine,
   identityFile: IdentityFile,
+  surroundings: Surroundings,
   progress: (progress: Progress) => void,
-): Promise<boolean> {
-  const { folder, identity, range, untilSeconds, run } = plan;
-  const logger = openLogger('simulate', processEnvironment().logLevel);
-  const speed = speedFactor(config);
-  const file = config.simulation.collect_file;
-  const collected = file === '' ? undefined : createWriteStream(file);
+): Promise<RunSummary | 'stopped'> {
+  const { scenario, folder, identity, range, untilSeconds, run } = plan;
+  const { logger } = surroundings;
   const startTick = Math.floor((range.startMs - range.t0Ms) / MS_PER_SECOND);
   const pacedFromTick = Math.max(writer.resumeTick, startTick);
   const paced = withoutCatchingUp(pacedFromTick);
   const summary = await runScenario({
+    ...surroundings,
+    scenario,
     files: folder.files.filter(({ household }) => !(household in identity.parked)),
     household: {
       range,
       households: folder.files.length,
       firstPass: firstPassOf(plan, writer),
+      publishedSeq: (household, src) => writer.publishedSeq(household, src),
       onRejected: (path, row) => {
         if (config.simulation.on_bad_row === 'fail') throw new BadRowError(path, row);
         quarantine.add(path, row);
@@ -141,23 +158,51 @@ async function replay(
         logger.error({ household, reason }, 'household parked: its file can not be read on; the others go on');
         identityFile.park(identity, household, reason);
       },
-      publishedSeq: (household, src) => writer.publishedSeq(household, src),
     },
     writer,
-    collect: collected === undefined ? undefined : (text) => void collected.write(text),
     untilTick: Math.ceil(untilSeconds),
-    rtFactor: speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed,
     pacedFromTick,
+    traceHash: config.simulation.scenario_file !== '',
     clock: systemClock,
-    logger,
-    signal,
     progress: (its) => progress(paced(its)),
   });
-  collected?.end();
-  if (!summary.completed || signal.aborted) return false;
+  if (!summary.completed || signal.aborted) return 'stopped';
   if (summary.laggingTicks > 0)
     logger.info({ seconds: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
   quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
-  return !signal.aborted;
+  return signal.aborted ? 'stopped' : summary;
+}
+
+/** What the operator has chosen is stronger than the file, the file stronger than the default. */
+function rtFactorOf({ config, origins }: SimulateOptions, { file }: CheckedScenario): number {
+  const chosen = origins.get('simulation.speed');
+  if (chosen === undefined || chosen.origin === 'default') {
+    if (file.rtFactor !== undefined) return file.rtFactor;
+    if (file.speed !== undefined) return file.speed === 'max' ? 0 : 1 / file.speed;
+  }
+  const speed = speedFactor(config);
+  return speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed;
+}
+
+/** @returns the exit code */
+function tell(error: CosimError): number {
+  process.stderr.write(`fogline: ${error.message} [${error.code}]\n  what to do (${error.whoActs}): ${error.hint}\n`);
+  return error.whoActs === 'the author of the scenario' ? EXIT.usage : EXIT.failed;
+}
+
+/** CSV files that collectors write. */
+class CollectedFiles {
+  private readonly streams: WriteStream[] = [];
+
+  readonly open = (path: string): ((text: string) => void) => {
+    const stream = createWriteStream(path);
+    this.streams.push(stream);
+    return (text) => void stream.write(text);
+  };
+
+  /** What was written is in the files then. */
+  async end(): Promise<void> {
+    await Promise.all(this.streams.map((stream) => new Promise<void>((resolve) => stream.end(() => resolve()))));
+  }
 }

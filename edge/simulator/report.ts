@@ -1,14 +1,10 @@
-/** What a replay tells: ChildEvent lines for programs; a bar on a terminal, plain lines elsewhere. The one door to cli-progress. */
+/** What a run tells: ChildEvent lines for programs; a bar on a terminal, plain lines elsewhere. The one door to cli-progress. */
 import cliProgress from 'cli-progress';
-import { printEvent } from '../../common/child-events.ts';
+import { printEvent, type ScenarioSummary } from '../../common/child-events.ts';
 import { plural } from '../../common/count-text.ts';
-import { isoTime } from '../../common/iso-time.ts';
 import type { Progress } from './cosim/progress.ts';
-import { type Identity, parkedOf } from './identity.ts';
-import type { HouseholdFolder } from './models/household-folder.ts';
-import type { RunRange } from './models/household-stream.ts';
-import type { TopicWriter } from './models/topic-writer.ts';
-import type { Quarantine } from './quarantine.ts';
+import type { RunSummary } from './cosim/run-options.ts';
+import { profileTable } from './scenario/profile-table.ts';
 
 /** Ticks of a run that loops: it ends by a signal. */
 export const ENDLESS_TICKS = 2 ** 40;
@@ -30,13 +26,23 @@ export function withoutCatchingUp(fromTick: number): (progress: Progress) => Pro
   };
 }
 
-/** What a run is, before it begins. */
-export interface Plan {
-  folder: HouseholdFolder;
-  identity: Identity;
-  range: RunRange;
-  untilSeconds: number;
+/** What a run is, and what has come of it so far. */
+export interface ReportedRun {
   run: string;
+  /** Beginning of the first line for people. */
+  title: string;
+  /** Last line for people. */
+  done: string;
+  households: number;
+  dataLabel: string;
+  /** ISO-8601; empty for a run that has no instant of tick 0. */
+  t0: string;
+  startSeconds: number;
+  untilSeconds: number;
+  secondsPerTick: number;
+  published: () => number;
+  quarantined: () => number;
+  parked: () => { household: string; reason: string }[];
 }
 
 export interface Reporter {
@@ -44,40 +50,33 @@ export interface Reporter {
   notice(message: string): void;
   ready(): void;
   progress: (progress: Progress) => void;
-  finished(): void;
+  /** @param summary of a run that is to be compared with others */
+  finished(summary?: RunSummary): void;
   /** It was told to stop before its end. */
   stopped(): void;
   close(): void;
 }
 
-export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writer: TopicWriter, quarantine: Quarantine): Reporter {
+export function jsonReporter(its: ReportedRun): Reporter {
+  const { run, households, dataLabel, t0, startSeconds, untilSeconds, secondsPerTick, published, quarantined, parked } = its;
   return {
     notice: (message) => printEvent({ event: 'warning', part: 'simulate', message, hint: NOTICE_HINT }),
-    ready: () =>
-      printEvent({
-        event: 'ready',
-        part: 'simulate',
-        run,
-        households: folder.files.length,
-        dataLabel: folder.isSynthetic ? 'synthetic' : '',
-        t0: isoTime(identity.t0Ms),
-        startSeconds: identity.startSeconds,
-        untilSeconds,
-      }),
+    ready: () => printEvent({ event: 'ready', part: 'simulate', run, households, dataLabel, t0, startSeconds, untilSeconds }),
     progress: ({ tick, ticksPerSecond, etaSeconds }) =>
       printEvent({
         event: 'progress',
         part: 'simulate',
-        simulatedSeconds: tick,
+        simulatedSeconds: tick * secondsPerTick,
         untilSeconds,
-        speed: Math.round(ticksPerSecond * 10) / 10,
+        speed: Math.round(ticksPerSecond * secondsPerTick * 10) / 10,
         etaSeconds: Math.round(Math.min(etaSeconds, ENDLESS_TICKS)),
-        published: writer.published,
-        quarantined: quarantine.count,
+        published: published(),
+        quarantined: quarantined(),
       }),
-    finished: () => {
-      const parked = parkedOf(identity);
-      printEvent({ event: 'finished', part: 'simulate', run, published: writer.published, quarantined: quarantine.count, parked });
+    finished: (summary) => {
+      const counts = { published: published(), quarantined: quarantined(), parked: parked() };
+      const scenario = summary === undefined ? {} : { scenario: toldSummary(summary) };
+      printEvent({ event: 'finished', part: 'simulate', run, ...counts, ...scenario });
     },
     stopped: () => undefined,
     close: () => undefined,
@@ -85,9 +84,7 @@ export function jsonReporter({ folder, identity, untilSeconds, run }: Plan, writ
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
-export function textReporter({ folder, identity, untilSeconds }: Plan, quarantine: Quarantine): Reporter {
-  const households = plural(folder.files.length, folder.isSynthetic ? 'synthetic household' : 'household');
-  const title = `${households} from ${isoTime(identity.t0Ms)}, ${untilSeconds} s`;
+export function textReporter({ title, done, untilSeconds, secondsPerTick, quarantined, parked }: ReportedRun): Reporter {
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
@@ -95,22 +92,25 @@ export function textReporter({ folder, identity, untilSeconds }: Plan, quarantin
   return {
     notice: (message) => process.stderr.write(`notice: ${message}\n  what to do: ${NOTICE_HINT}\n`),
     ready: () => {
-      process.stdout.write(`replaying ${title}\n`);
+      process.stdout.write(`${title}, ${untilSeconds} s\n`);
       if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });
     },
     progress: ({ tick, ticksPerSecond, etaSeconds }) => {
-      const [speed, remaining] = [Math.round(ticksPerSecond), Number.isFinite(etaSeconds) ? Math.round(etaSeconds) : '-'];
-      if (isTerminal) bar.update(tick, { speed, remaining });
+      const seconds = tick * secondsPerTick;
+      const speed = Math.round(ticksPerSecond * secondsPerTick);
+      const remaining = Number.isFinite(etaSeconds) ? Math.round(etaSeconds) : '-';
+      if (isTerminal) bar.update(seconds, { speed, remaining });
       else if (reports++ % PROGRESS_LINE_EVERY === 0) {
-        process.stdout.write(`simulated ${tick} of ${untilSeconds} s at ${speed} x, ${remaining} s left\n`);
+        process.stdout.write(`simulated ${seconds} of ${untilSeconds} s at ${speed} x, ${remaining} s left\n`);
       }
     },
-    finished: () => {
+    finished: (summary) => {
       if (isTerminal) bar.update(untilSeconds);
       bar.stop();
-      process.stdout.write('replay finished: everything is in the topic\n');
-      if (quarantine.count > 0) process.stdout.write(`${plural(quarantine.count, 'row')} quarantined: fogline quarantine list\n`);
-      for (const { household, reason } of parkedOf(identity)) process.stdout.write(`parked: ${household}: ${reason}\n`);
+      process.stdout.write(`${done}\n`);
+      if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} quarantined: fogline quarantine list\n`);
+      for (const { household, reason } of parked()) process.stdout.write(`parked: ${household}: ${reason}\n`);
+      if (summary !== undefined) process.stdout.write(`${profileTable(summary.profile)}trace hash: ${summary.traceHash}\n`);
     },
     stopped: () => {
       bar.stop();
@@ -118,4 +118,8 @@ export function textReporter({ folder, identity, untilSeconds }: Plan, quarantin
     },
     close: () => bar.stop(),
   };
+}
+
+function toldSummary({ traceHash = '', steps, laggingTicks, lagMsMax, profile }: RunSummary): ScenarioSummary {
+  return { traceHash, steps, laggingTicks, lagMsMax, profile };
 }

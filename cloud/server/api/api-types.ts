@@ -7,6 +7,8 @@ export interface StateRow {
   name: string;
   /** Households known in the state. */
   households: number;
+  /** Of these, those whose postal code was drawn and not read from households.json: their place is not real. */
+  drawn: number;
   /** Households with at least one power window: the figures below are made of these. */
   reporting: number;
   /** Mean of the reporting households' mean power. Null where no household reports; never 0 for "nobody". */

@@ -27,6 +27,10 @@ export function stateRows(
   priceEurPerKwh: number,
 ): StateRow[] {
   const known = countBy(households, (row) => row.state);
+  const drawn = countBy(
+    households.filter((row) => row.postalCodeFrom === 'drawn'),
+    (row) => row.state,
+  );
   const reporting = groupBy(
     totals.filter((total) => total.coveredHours > 0),
     (total) => total.state,
@@ -41,6 +45,7 @@ export function stateRows(
         state,
         name,
         households: Math.max(known.get(state) ?? 0, members.length),
+        drawn: drawn.get(state) ?? 0,
         reporting: members.length,
         meanW,
         annualKwh: yearKwh,

@@ -3,9 +3,10 @@ import type { StateRow } from '../../server/api/api-types.ts';
 import { BarChart, type BarRow, type ChartStyle } from '../charts.ts';
 import { counted, eur, hours, kwh, marked, NO_VALUE, power, price } from '../format.ts';
 import { ordered, type Typical } from '../page-state.ts';
+import { drawnNote, drawnSentence } from '../words.ts';
 import { byId, setHidden, setText, Table } from './elements.ts';
 
-const TITLES = ['State', 'Households', 'Mean power', 'kWh a year', 'EUR a year', 'Data'];
+const TITLES = ['State', 'Households', 'Mean power', 'kWh a year', 'EUR a year', 'Data', 'Drawn postal codes'];
 
 export class StatesView {
   private readonly canvas = byId<HTMLCanvasElement>('chart');
@@ -22,6 +23,8 @@ export class StatesView {
     setHidden(byId('order'), isEmpty);
     if (isEmpty) return;
     setText(byId('extrapolation'), extrapolation(typical, priceEurPerKwh));
+    setText(byId('drawn'), drawnSentence(rows));
+    setHidden(byId('drawn'), drawnSentence(rows) === '');
     const key = JSON.stringify([rows, priceEurPerKwh]);
     if (key === this.drawn) return;
     this.drawn = key;
@@ -58,6 +61,7 @@ function barRow(row: StateRow): BarRow {
       `${marked(kwh(row.annualKwh), row.rough)} a year, ${marked(eur(row.annualEur), row.rough)}`,
       `mean power ${power(row.meanW)}`,
       `from ${counted(row.reporting, 'household')}, ${hours(row.coveredHours)} each`,
+      ...(row.drawn === 0 ? [] : [drawnNote(row)]),
     ],
   };
 }
@@ -71,6 +75,7 @@ function tableRow(row: StateRow): string[] {
     marked(kwh(row.annualKwh), row.rough),
     marked(eur(row.annualEur), row.rough),
     isMissing ? NO_VALUE : hours(row.coveredHours),
+    row.households === 0 ? NO_VALUE : String(row.drawn),
   ];
 }
 

@@ -2,13 +2,14 @@
 import type { LiveMessage } from '../../server/api/api-types.ts';
 import { count, counted, dateAndTime, duration, eur, hours, kwh, marked, NO_VALUE, power } from '../format.ts';
 import type { Freshness, Typical } from '../page-state.ts';
+import { edgesTile } from '../words.ts';
 import { byId, setText } from './elements.ts';
 
 export function showTiles(live: LiveMessage, typical: Typical | null, fresh: Freshness): void {
   showPower(live);
   showTypical(typical, live.priceEurPerKwh);
   showNewest(live, fresh);
-  showEdgeCounts(live);
+  showEdgeCounts(live, fresh);
 }
 
 function showPower(live: LiveMessage): void {
@@ -44,9 +45,12 @@ function ageText(fresh: Freshness): string {
   return fresh.ageSeconds < 1.5 ? 'arrived just now' : `arrived ${duration(fresh.ageSeconds)} ago`;
 }
 
-function showEdgeCounts(live: LiveMessage): void {
-  const liveEdges = live.edgeCount - live.edges.filter((edge) => edge.state === 'silent').length;
+function showEdgeCounts(live: LiveMessage, fresh: Freshness): void {
+  const isCut = fresh.kind === 'cut';
   const waiting = live.edges.reduce((sum, edge) => sum + edge.queued, 0);
-  setText(byId('edges-live'), live.edgeCount === 0 ? NO_VALUE : `${count(liveEdges)} of ${count(live.edgeCount)} live`);
-  setText(byId('edges-note'), live.edgeCount === 0 ? 'no edge has reported yet' : `outbox depth ${counted(waiting, 'part')}`);
+  setText(byId('edges-live'), edgesTile(live, isCut));
+  setText(
+    byId('edges-note'),
+    live.edgeCount === 0 ? 'no edge has reported yet' : `${isCut ? 'before the cut: ' : ''}outbox depth ${counted(waiting, 'part')}`,
+  );
 }

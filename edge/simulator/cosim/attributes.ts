@@ -90,5 +90,5 @@ function persistentRule(place: string, type: SimulatorType, meta: ModelMeta): Ru
 }
 
 function invalid(place: string, reason: string): CosimError {
-  return new CosimError('META_INVALID', `${place}: ${reason}`);
+  return new CosimError('META_INVALID', `${place}: ${reason}`, 'correct the meta that the simulator answers to init');
 }

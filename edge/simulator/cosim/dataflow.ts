@@ -1,69 +1,127 @@
 /**
- * Carries outputs to inputs. Two ways, by connection:
- *   read again   (persistent source): a step at t sees the last stored output valid at or before t minus the shift, at every
- *                step until it is replaced. An attribute that this output left out is null.
- *   delivered once (non-persistent source): queued with its time; a step at t takes everything up to t, of one connection the
- *                latest. With initialData into a non-trigger attribute the last value is remembered instead.
- * Inputs are laid out in the order in which the connections were declared.
+ * Carries outputs to inputs. Three ways, by connection:
+ *   read again     (persistent source): a step at t sees the last stored output that has arrived by t, at every step until it is
+ *                  replaced. An attribute that this output left out is null.
+ *   delivered once (non-persistent source): queued with its time of arrival; a step at t takes everything up to t, of one
+ *                  connection the latest.
+ *   remembered     (non-persistent source with initialData into a non-trigger attribute; without a cache every persistent source):
+ *                  queued, and the latest one is seen at every step until a newer one arrives.
+ * What a step sees depends on the times of outputs alone, never on when they were told: a source may be ahead of its readers.
+ * Inputs are laid out in the order in which the connections were declared, after those that others have set.
  */
 import type { Connection } from './connections.ts';
-import type { Inputs, OutputRequest, Outputs } from './simulator.ts';
-import { addDelay, type TieredTime } from './tiered-time.ts';
+import type { Columns, Inputs, OutputRequest, Outputs } from './simulator.ts';
+import { addDelay, compareTimes, type Delay, type TieredTime } from './tiered-time.ts';
+import type { TraceHash } from './trace-hash.ts';
+
+/** What a simulator has answered, in one of the two layouts. */
+export type Answered = Outputs | Columns;
 
 interface StoredOutput {
-  tick: number;
-  data: Outputs['data'];
+  time: TieredTime;
+  answered: Answered;
 }
 
 interface PushedValue {
-  tick: number;
+  time: TieredTime;
   value: unknown;
 }
 
 /** One connection as its destination sees it. */
 interface Slot {
   readonly connection: Connection;
-  /** Delivered-once values that no step has taken, by time and then arrival. */
+  readonly sourceId: string;
+  readonly sourceEid: string;
+  readonly sourceAttr: string;
+  /** Place of the entity among those that are wanted of the source. */
+  sourceIndex: number;
+  readonly transform: Connection['transform'];
+  readonly place: Place;
+  /** Undefined for a connection that is not read again. */
+  readonly reader: Reader | undefined;
+  /** Values that no step has taken, by time and then by when they were told. */
   readonly queue: PushedValue[];
-  /** Set for a delivered-once connection that remembers. */
+  /** Set for a connection that remembers. */
   remembered: { value: unknown } | undefined;
   warned: boolean;
 }
 
 interface SourceSide {
+  readonly all: readonly Slot[];
   /** By entity and attribute. */
   readonly slots: Map<string, Map<string, Slot[]>>;
   readonly wanted: OutputRequest;
   readonly outputs: StoredOutput[];
   /** False when no connection reads again: outputs need not be stored. */
   readonly stores: boolean;
+  /** False when storing is all there is to do. */
+  readonly pushes: boolean;
   readonly shiftMax: number;
+  /** Answers so far. */
+  answers: number;
+}
+
+/** Stored outputs of one source as they arrive over one delay. */
+interface Reader {
+  readonly source: number;
+  readonly delay: Delay;
+  /** What the step that is being gathered sees; undefined before the first output has arrived. */
+  answered: Answered | undefined;
+}
+
+/** An attribute of an entity that connections lead to. */
+interface Place {
+  readonly eid: string;
+  readonly attr: string;
+  /** The inputs that were gathered last, and in them the values by full id of the source. */
+  inputs: Inputs | undefined;
+  values: Record<string, unknown>;
 }
 
 interface DestSide {
+  readonly readers: Map<string, Reader>;
+  readonly places: Map<string, Place>;
   /** Looked at in every step: read again, or remembered. */
   readonly standing: Slot[];
   /** With something in the queue. */
   readonly pending: Slot[];
+  /** Set by others for the next step. */
+  set: Inputs | undefined;
 }
+
+export interface DataflowOptions {
+  connections: readonly Connection[];
+  sids: readonly string[];
+  /** False: persistent outputs are remembered where they arrive, not stored where they come from. */
+  cache: boolean;
+  /** Takes in every value that is given. */
+  hash: TraceHash | undefined;
+  /** Told of values that are missing or were not asked for. */
+  warn: (message: string) => void;
+}
+
+/** Answers of a simulator that are looked through for names that nobody asked for: it repeats its mistakes. */
+const ANSWERS_LOOKED_THROUGH = 4;
 
 export class Dataflow {
   private readonly sids: readonly string[];
   private readonly sources: SourceSide[];
   private readonly dests: DestSide[];
+  private readonly hash: TraceHash | undefined;
   private readonly warn: (message: string) => void;
 
-  /** @param warn told of values that are missing or were not asked for */
-  constructor(connections: readonly Connection[], sids: readonly string[], warn: (message: string) => void) {
+  constructor({ connections, sids, cache, hash, warn }: DataflowOptions) {
     this.sids = sids;
     const bySource: Slot[][] = sids.map(() => []);
-    this.dests = bySource.map(() => ({ standing: [], pending: [] }));
+    this.dests = bySource.map(() => ({ readers: new Map(), places: new Map(), standing: [], pending: [], set: undefined }));
     for (const connection of connections) {
-      const slot = slotOf(connection);
+      const dest = this.dests[connection.dest] as DestSide;
+      const slot = slotOf(connection, dest, cache);
       bySource[connection.source]?.push(slot);
-      if (!connection.once || slot.remembered !== undefined) this.dests[connection.dest]?.standing.push(slot);
+      if (slot.reader !== undefined || slot.remembered !== undefined) dest.standing.push(slot);
     }
     this.sources = bySource.map(sourceSideOf);
+    this.hash = hash;
     this.warn = warn;
   }
 
@@ -73,41 +131,51 @@ export class Dataflow {
     return source.slots.size === 0 ? undefined : source.wanted;
   }
 
-  /** The inputs of a step at `tick`. Delivered-once values are gone from the queues. */
-  gather(simulator: number, tick: number): Inputs {
-    const { standing, pending } = this.dests[simulator] as DestSide;
-    const inputs: Inputs = {};
+  /** The inputs of a step at `time`. Queued values up to it are taken. */
+  gather(simulator: number, time: TieredTime): Inputs {
+    const dest = this.dests[simulator] as DestSide;
+    const { standing, pending } = dest;
+    const inputs: Inputs = dest.set ?? {};
+    if (dest.set !== undefined) this.hash?.add(simulator, inputs);
+    dest.set = undefined;
+    for (const reader of dest.readers.values()) {
+      const { outputs } = this.sources[reader.source] as SourceSide;
+      reader.answered = lastArrived(outputs, reader.delay, time)?.answered;
+    }
     if (pending.length > 1) pending.sort((a, b) => a.connection.index - b.connection.index);
     let at = 0;
     let kept = 0;
     for (const slot of pending) {
       while (at < standing.length && (standing[at] as Slot).connection.index < slot.connection.index)
-        this.giveStanding(inputs, standing[at++] as Slot, tick);
-      const taken = takeQueued(slot.queue, tick);
+        this.giveStanding(inputs, standing[at++] as Slot);
+      const taken = takeQueued(slot.queue, time);
       if (slot.queue.length > 0) pending[kept++] = slot;
       if (taken === undefined) continue;
-      if (slot.remembered === undefined) give(inputs, slot.connection, taken.value);
+      if (slot.remembered === undefined) this.give(inputs, slot, taken.value);
       else slot.remembered.value = taken.value;
     }
     pending.length = kept;
-    while (at < standing.length) this.giveStanding(inputs, standing[at++] as Slot, tick);
+    while (at < standing.length) this.giveStanding(inputs, standing[at++] as Slot);
     return inputs;
   }
 
   /**
    * Takes the outputs of one step.
-   * @param now tick that the run has reached; outputs that no step from here on can ask for are dropped
+   * @param now tick that everybody has reached; outputs that no step from there on can ask for are dropped
    * @param trigger called for each simulator that must step because of them, with the time
    */
-  deliver(
-    simulator: number,
-    time: TieredTime,
-    data: Outputs['data'],
-    now: number,
-    trigger: (dest: number, time: TieredTime) => void,
-  ): void {
+  deliver(simulator: number, time: TieredTime, answered: Answered, now: number, trigger: (dest: number, time: TieredTime) => void): void {
     const source = this.sources[simulator] as SourceSide;
-    if (source.stores) store(source, time.tick, data, now);
+    if (source.stores) store(source, { time, answered }, now);
+    if (source.answers++ >= ANSWERS_LOOKED_THROUGH && !source.pushes) return;
+    if ('columns' in answered) {
+      for (const slot of source.all) {
+        const value = columnValue(answered, slot);
+        if (value !== undefined) this.push(slot, time, value, trigger);
+      }
+      return;
+    }
+    const { data } = answered;
     for (const eid in data) {
       const byAttr = source.slots.get(eid);
       const values = data[eid] as Readonly<Record<string, unknown>>;
@@ -122,43 +190,109 @@ export class Dataflow {
     }
   }
 
+  /** Arrives with the destination's next step, as if from `sourceId`. */
+  set(dest: number, sourceId: string, eid: string, attr: string, value: unknown): void {
+    const side = this.dests[dest] as DestSide;
+    side.set ??= {};
+    valuesAt(side.set, eid, attr)[sourceId] = value;
+  }
+
+  /** What a source has told last that is valid at the tick; undefined when nothing is stored. */
+  storedValue(source: number, eid: string, attr: string, tick: number): unknown {
+    const { outputs, wanted } = this.sources[source] as SourceSide;
+    for (let at = outputs.length - 1; at >= 0; at--) {
+      const { time, answered } = outputs[at] as StoredOutput;
+      if (time.tick > tick) continue;
+      if (!('columns' in answered)) return answered.data[eid]?.[attr];
+      return answered.columns[attr]?.[Object.keys(wanted).indexOf(eid)];
+    }
+    return undefined;
+  }
+
   private push(slot: Slot, time: TieredTime, value: unknown, trigger: (dest: number, time: TieredTime) => void): void {
     const { connection, queue } = slot;
     const arrival = addDelay(time, connection.delay);
-    if (connection.once) {
+    if (slot.reader === undefined) {
       if (queue.length === 0) (this.dests[connection.dest] as DestSide).pending.push(slot);
       let at = queue.length;
-      while (at > 0 && (queue[at - 1] as PushedValue).tick > arrival.tick) at--;
-      if (at === queue.length) queue.push({ tick: arrival.tick, value });
-      else queue.splice(at, 0, { tick: arrival.tick, value });
+      while (at > 0 && compareTimes((queue[at - 1] as PushedValue).time, arrival) > 0) at--;
+      if (at === queue.length) queue.push({ time: arrival, value });
+      else queue.splice(at, 0, { time: arrival, value });
     }
     if (connection.triggers) trigger(connection.dest, arrival);
   }
 
-  private giveStanding(inputs: Inputs, slot: Slot, tick: number): void {
-    const { connection, remembered } = slot;
-    if (remembered !== undefined) {
-      give(inputs, connection, remembered.value);
+  /** One of the few places where every nanosecond counts: it runs for each value of each step. */
+  private giveStanding(inputs: Inputs, slot: Slot): void {
+    const { reader } = slot;
+    if (reader === undefined) {
+      this.give(inputs, slot, slot.remembered?.value);
       return;
     }
-    const { outputs } = this.sources[connection.source] as SourceSide;
-    const stored = lastValid(outputs, tick - connection.delay.ticks);
-    if (stored === undefined) {
-      give(inputs, connection, connection.initial ?? null);
+    const { answered } = reader;
+    if (answered === undefined) {
+      this.give(inputs, slot, slot.connection.initial ?? null);
       return;
     }
-    const value = stored.data[connection.sourceEid]?.[connection.sourceAttr];
-    if (value === undefined && !slot.warned) {
-      slot.warned = true;
-      this.warn(`${connection.sourceId} gave no ${connection.sourceAttr} although it is persistent; ${connection.destEid} gets null`);
+    const value = 'columns' in answered ? columnValue(answered, slot) : answered.data[slot.sourceEid]?.[slot.sourceAttr];
+    if (value === undefined) this.warnMissing(slot);
+    this.give(inputs, slot, value ?? null);
+  }
+
+  private give(inputs: Inputs, slot: Slot, value: unknown): void {
+    const { place, transform } = slot;
+    const given = transform === undefined || value === null ? value : transform(value);
+    if (place.inputs !== inputs) {
+      place.inputs = inputs;
+      place.values = valuesAt(inputs, place.eid, place.attr);
     }
-    give(inputs, connection, value ?? null);
+    place.values[slot.sourceId] = given;
+    if (this.hash !== undefined) this.hash.addInput(slot.connection.dest, slot.connection.index, given);
+  }
+
+  private warnMissing(slot: Slot): void {
+    if (slot.warned) return;
+    slot.warned = true;
+    const { sourceId, sourceAttr, destEid } = slot.connection;
+    this.warn(`${sourceId} gave no ${sourceAttr} although it is persistent; ${destEid} gets null`);
   }
 }
 
-function slotOf(connection: Connection): Slot {
-  const remembers = connection.once && !connection.triggers && connection.initial !== undefined;
-  return { connection, queue: [], remembered: remembers ? { value: connection.initial } : undefined, warned: false };
+function columnValue({ columns }: Columns, { sourceAttr, sourceIndex }: Slot): unknown {
+  const column = columns[sourceAttr];
+  return column === undefined ? undefined : column[sourceIndex];
+}
+
+function slotOf(connection: Connection, dest: DestSide, cache: boolean): Slot {
+  const { persistent, triggers, initial, destEid, destAttr, sourceId, sourceEid, sourceAttr, transform } = connection;
+  const remembers = persistent ? !cache : !triggers && initial !== undefined;
+  return {
+    connection,
+    sourceId,
+    sourceEid,
+    sourceAttr,
+    sourceIndex: -1,
+    transform,
+    place: placeOf(dest, destEid, destAttr),
+    reader: persistent && cache ? readerOf(dest, connection) : undefined,
+    queue: [],
+    remembered: remembers ? { value: initial ?? null } : undefined,
+    warned: false,
+  };
+}
+
+function placeOf({ places }: DestSide, eid: string, attr: string): Place {
+  const key = JSON.stringify([eid, attr]);
+  let place = places.get(key);
+  if (place === undefined) places.set(key, (place = { eid, attr, inputs: undefined, values: {} }));
+  return place;
+}
+
+function readerOf({ readers }: DestSide, { source, delay }: Connection): Reader {
+  const key = JSON.stringify([source, delay]);
+  let reader = readers.get(key);
+  if (reader === undefined) readers.set(key, (reader = { source, delay, answered: undefined }));
+  return reader;
 }
 
 function sourceSideOf(slots: readonly Slot[]): SourceSide {
@@ -172,46 +306,57 @@ function sourceSideOf(slots: readonly Slot[]): SourceSide {
     else same.push(slot);
   }
   let stores = false;
+  let pushes = false;
   let shiftMax = 0;
-  for (const { connection } of slots) {
-    if (connection.once) continue;
+  for (const { connection, reader } of slots) {
+    if (reader === undefined || connection.triggers) pushes = true;
+    if (reader === undefined) continue;
     stores = true;
     shiftMax = Math.max(shiftMax, connection.delay.ticks);
   }
+  const wanted = Object.fromEntries([...byEntity].map(([eid, byAttr]) => [eid, [...byAttr.keys()]]));
+  const places = new Map(Object.keys(wanted).map((eid, index) => [eid, index]));
+  for (const slot of slots) slot.sourceIndex = places.get(slot.sourceEid) as number;
   return {
+    all: slots,
     slots: byEntity,
-    wanted: Object.fromEntries([...byEntity].map(([eid, byAttr]) => [eid, [...byAttr.keys()]])),
+    wanted,
     outputs: [],
     stores,
+    pushes,
     shiftMax,
+    answers: 0,
   };
 }
 
-/** An output for the same tick replaces the stored one as a whole. */
-function store(source: SourceSide, tick: number, data: Outputs['data'], now: number): void {
+/** An output for the same time replaces the stored one as a whole. */
+function store(source: SourceSide, stored: StoredOutput, now: number): void {
   const { outputs, shiftMax } = source;
-  const same = outputs.find((output) => output.tick === tick);
-  if (same === undefined) outputs.push({ tick, data });
-  else same.data = data;
-  // No step to come asks for anything before `now - shiftMax`, and for that instant the last valid one is enough.
-  const oldest = lastValidIndex(outputs, now - shiftMax);
-  if (oldest > 0) outputs.splice(0, oldest);
-}
-
-function lastValid(outputs: readonly StoredOutput[], tick: number): StoredOutput | undefined {
-  return outputs[lastValidIndex(outputs, tick)];
+  const same = outputs.findIndex(({ time }) => compareTimes(time, stored.time) === 0);
+  if (same >= 0) outputs.splice(same, 1);
+  outputs.push(stored);
+  // No step to come asks for anything before `now - shiftMax`; for that instant the last one before it is enough.
+  const neededTick = now - shiftMax;
+  for (let at = outputs.length - 1; at > 0; at--) {
+    if ((outputs[at] as StoredOutput).time.tick >= neededTick) continue;
+    outputs.splice(0, at);
+    return;
+  }
 }
 
 /** The last stored, not the one with the greatest time. */
-function lastValidIndex(outputs: readonly StoredOutput[], tick: number): number {
-  for (let at = outputs.length - 1; at >= 0; at--) if ((outputs[at] as StoredOutput).tick <= tick) return at;
-  return -1;
+function lastArrived(outputs: readonly StoredOutput[], delay: Delay, by: TieredTime): StoredOutput | undefined {
+  for (let at = outputs.length - 1; at >= 0; at--) {
+    const output = outputs[at] as StoredOutput;
+    if (compareTimes(addDelay(output.time, delay), by) <= 0) return output;
+  }
+  return undefined;
 }
 
-/** The latest value up to `tick`; everything up to it leaves the queue. */
-function takeQueued(queue: PushedValue[], tick: number): PushedValue | undefined {
+/** The latest value up to `time`; everything up to it leaves the queue. */
+function takeQueued(queue: PushedValue[], time: TieredTime): PushedValue | undefined {
   let due = 0;
-  while (due < queue.length && (queue[due] as PushedValue).tick <= tick) due++;
+  while (due < queue.length && compareTimes((queue[due] as PushedValue).time, time) <= 0) due++;
   if (due === 0) return undefined;
   const latest = queue[due - 1];
   if (due === queue.length) queue.length = 0;
@@ -219,9 +364,7 @@ function takeQueued(queue: PushedValue[], tick: number): PushedValue | undefined
   return latest;
 }
 
-function give(inputs: Inputs, connection: Connection, value: unknown): void {
-  const { destEid, destAttr, sourceId, transform } = connection;
-  const attrs = (inputs[destEid] ??= {});
-  const sources = (attrs[destAttr] ??= {});
-  sources[sourceId] = transform === undefined || value === null ? value : transform(value);
+function valuesAt(inputs: Inputs, eid: string, attr: string): Record<string, unknown> {
+  const attrs = (inputs[eid] ??= {});
+  return (attrs[attr] ??= {});
 }

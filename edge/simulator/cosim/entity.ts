@@ -18,7 +18,7 @@ export interface Entity {
 /**
  * Checks what create() answered and names it.
  * @param known entity ids of the simulator so far; the new ones are added
- * @throws CosimError CREATE_REFUSED
+ * @throws CosimError ANSWER_INVALID
  */
 export function entitiesOf(sid: string, num: number, model: string, created: readonly CreatedEntity[], known: Set<string>): Entity[] {
   if (!Array.isArray(created) || created.length !== num) {
@@ -41,5 +41,5 @@ function entityOf(sid: string, created: CreatedEntity, known: Set<string>): Enti
 }
 
 function refused(sid: string, reason: string): CosimError {
-  return new CosimError('CREATE_REFUSED', `${sid}: ${reason}`);
+  return new CosimError('ANSWER_INVALID', `${sid}: ${reason}`, 'correct what the simulator answers to create');
 }

@@ -1,11 +1,12 @@
 /**
- * Who steps next: the earliest time first, and of one time the simulator that others wait for (its rank in the data flow).
- * A heap holds one entry per simulator that has a step ahead, so idle simulators cost nothing.
+ * Who steps next: the earliest in the order of steps. A heap holds one entry per simulator that has a step ahead, so idle
+ * simulators cost nothing.
  */
+import { compareSteps, type StepOrder } from './step-order.ts';
 import { compareTimes, type TieredTime } from './tiered-time.ts';
 
 export class Scheduler {
-  private readonly ranks: readonly number[];
+  private readonly order: StepOrder;
   /** Earliest step of each simulator, by index; the rest of its steps, later ones, in order. */
   private readonly next: (TieredTime | undefined)[];
   private readonly later: TieredTime[][];
@@ -13,12 +14,11 @@ export class Scheduler {
   private readonly heap: number[] = [];
   private readonly position: number[];
 
-  /** @param ranks one per simulator, all different; of one time the lowest goes first */
-  constructor(ranks: readonly number[]) {
-    this.ranks = ranks;
-    this.next = ranks.map(() => undefined);
-    this.later = ranks.map(() => []);
-    this.position = ranks.map(() => -1);
+  constructor(order: StepOrder) {
+    this.order = order;
+    this.next = order.map(() => undefined);
+    this.later = order.map(() => []);
+    this.position = order.map(() => -1);
   }
 
   /** A step that is already there is not added again. */
@@ -74,8 +74,7 @@ export class Scheduler {
   }
 
   private before(a: number, b: number): boolean {
-    const order = compareTimes(this.next[a] as TieredTime, this.next[b] as TieredTime);
-    return order < 0 || (order === 0 && (this.ranks[a] as number) < (this.ranks[b] as number));
+    return compareSteps(this.order, a, this.next[a] as TieredTime, b, this.next[b] as TieredTime) < 0;
   }
 
   private rise(from: number): void {

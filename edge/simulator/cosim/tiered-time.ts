@@ -1,9 +1,10 @@
 /**
- * Simulated time: a tick, and below it one sub-tick per nested group of same-time loops. Outside of groups there are no
- * sub-ticks, and two times are in order when their ticks are.
+ * Simulated time: a tick, and below it one sub-tick per nested group of same-time loops around the simulator whose time it is.
+ * Outside of groups there are no sub-ticks.
  */
 export interface TieredTime {
   readonly tick: number;
+  /** Outermost group first. Missing ones are 0. */
   readonly tiers: readonly number[];
 }
 
@@ -25,7 +26,7 @@ export function atTick(tick: number): TieredTime {
   return { tick, tiers: NO_TIERS };
 }
 
-/** Negative when `a` is earlier. A missing sub-tick counts as 0. */
+/** Negative when `a` is earlier. Both of one simulator, or of simulators in the same groups. */
 export function compareTimes(a: TieredTime, b: TieredTime): number {
   if (a.tick !== b.tick) return a.tick - b.tick;
   if (a.tiers === b.tiers) return 0;
@@ -49,7 +50,7 @@ export function addDelay(time: TieredTime, delay: Delay): TieredTime {
   return { tick: time.tick, tiers };
 }
 
-/** True when an output with this delay is wanted by a step of the same time, so the source must step first. */
-export function isImmediate(delay: Delay): boolean {
-  return delay.ticks === 0 && delay.tiers.every((added) => added === 0);
+/** `12`, or `12.0.3` in groups: for people. */
+export function timeText({ tick, tiers }: TieredTime): string {
+  return [tick, ...tiers].join('.');
 }

@@ -8,83 +8,131 @@
  *   world.connect(meter, sink, ['power']);
  *   await world.run({ until: 3600 });
  *
- * What does not happen: no step at or after `until`; no two calls of one simulator at the same time; no run ends, well or
+ * What does not happen: no step at or after `until`; no two steps of one simulator at the same time; no run ends, well or
  * badly, without finalize of every simulator that was started.
  */
 import type { Clock } from '../../../common/clock.ts';
 import { type ModelRules, rulesOf } from './attributes.ts';
 import { type AttributePair, type Connection, type ConnectOptions, connectionsOf, type Endpoint } from './connections.ts';
 import { entitiesOf, type Entity } from './entity.ts';
-import { CosimError, notSupported } from './errors.ts';
-import { Run, type RunOptions, type RunSummary } from './run.ts';
-import type { Params, Simulator } from './simulator.ts';
+import { CosimError } from './errors.ts';
+import { RelatedGraph } from './related.ts';
+import { type AskedWorld, WorldRequests } from './requests.ts';
+import { Run } from './run.ts';
+import type { LiveRun, RunOptions, RunSummary } from './run-options.ts';
+import type { OutputRequest, Params, Simulator } from './simulator.ts';
+import { NO_DELAY } from './tiered-time.ts';
+
+/** Rounds of a same-time loop. */
+const LOOP_ITERATIONS_MAX = 100;
 
 export interface WorldOptions {
   clock: Clock;
   /** Seconds per tick. */
   timeResolution?: number;
+  /** False: persistent outputs are handed on when they are told, not kept and looked up. */
+  cache?: boolean;
+  /** Rounds of a same-time loop before the run ends with an error. */
+  maxLoopIterations?: number;
   /** Told of things a scenario's author should look at; each once. */
   warn?: (message: string) => void;
+  /** Put around every simulator that is started, e.g. to record what is exchanged with it. */
+  around?: (simulator: Simulator) => Simulator;
+}
+
+/** Simulators that may go round in same-time loops with each other. The world itself is the outermost place, without loops. */
+export interface Group {
+  /**
+   * Several may be started at the same time; the order of the calls is that of the simulators.
+   * @param sid name in the scenario, without a dot, used once
+   */
+  start(sid: string, simulator: Simulator, params?: Params): Promise<StartedSimulator>;
+  /** A group within this one: its loops come to rest before this one goes on. */
+  group(): Group;
 }
 
 /** A started simulator, for making its entities. */
 export interface StartedSimulator {
   readonly sid: string;
+  /** @returns exactly `num` entities, each with its children */
   create(num: number, model: string, params?: Params): Promise<Entity[]>;
+  /** One of the simulator's extra methods. */
+  call(method: string, args?: readonly unknown[], named?: Params): Promise<unknown>;
 }
 
 /** What the world knows of a simulator. */
-export interface Member {
+interface Member {
   readonly sid: string;
   readonly simulator: Simulator;
-  readonly type: string;
-  readonly rules: ReadonlyMap<string, ModelRules>;
+  readonly groups: readonly number[];
+  readonly askers: Set<number>;
   readonly eids: Set<string>;
+  type: string;
+  rules: ReadonlyMap<string, ModelRules>;
+  extraMethods: readonly string[];
 }
 
-export class World {
-  private readonly clock: Clock;
-  private readonly timeResolution: number;
-  private readonly warn: (message: string) => void;
+export class World implements Group {
+  private readonly graph = new RelatedGraph();
+  private readonly options: Required<WorldOptions>;
   private readonly members: Member[] = [];
+  private readonly indices = new Map<string, number>();
   private readonly connections: Connection[] = [];
+  /** Simulators that only ask each other still have an order. */
+  private readonly asking: Connection[] = [];
   private readonly initialEvents = new Map<number, number>();
+  private groups = 0;
   private state: 'building' | 'running' | 'over' = 'building';
+  private current: Run | undefined;
+  private paced = false;
 
-  constructor({ clock, timeResolution = 1, warn = () => {} }: WorldOptions) {
-    this.clock = clock;
-    this.timeResolution = timeResolution;
-    this.warn = warn;
+  constructor(options: WorldOptions) {
+    const { clock, timeResolution = 1, cache = true, maxLoopIterations = LOOP_ITERATIONS_MAX } = options;
+    const { warn = () => {}, around = (simulator) => simulator } = options;
+    const told = new Set<string>();
+    const warnOnce = (message: string) => {
+      if (told.has(message)) return;
+      told.add(message);
+      warn(message);
+    };
+    this.options = { clock, timeResolution, cache, maxLoopIterations, warn: warnOnce, around };
   }
 
-  /** @param sid name in the scenario, without a dot, used once */
-  async start(sid: string, simulator: Simulator, params: Params = {}): Promise<StartedSimulator> {
-    this.requireBuilding('start');
-    if (sid === '' || sid.includes('.')) throw new CosimError('WORLD_MISUSED', `${sid} can't name a simulator: it must have no dot`);
-    if (this.members.some((member) => member.sid === sid)) throw new CosimError('WORLD_MISUSED', `two simulators are called ${sid}`);
-    const meta = await simulator.init(sid, this.timeResolution, params);
-    const rules = rulesOf(sid, meta);
-    const member: Member = { sid, simulator, type: meta.type, rules, eids: new Set() };
-    this.members.push(member);
-    return { sid, create: (num, model, modelParams = {}) => this.create(member, num, model, modelParams) };
+  start(sid: string, simulator: Simulator, params: Params = {}): Promise<StartedSimulator> {
+    return this.startIn([], sid, simulator, params);
   }
 
-  /** Same-time loops need groups of simulators. */
-  group(): never {
-    throw notSupported('group()', 'make one connection of the loop timeShifted');
+  group(): Group {
+    return this.groupIn([]);
+  }
+
+  /** `<name>-<n>`, the first that is free: how mosaik names simulators that a scenario does not name. */
+  newSid(name: string): string {
+    for (let n = 0; ; n++) if (!this.indices.has(`${name}-${n}`)) return `${name}-${n}`;
   }
 
   /** @param pairs names of attributes; one name for both sides, or [source, destination] */
   connect(source: Entity, dest: Entity, pairs: readonly AttributePair[], options: ConnectOptions = {}): void {
     this.requireBuilding('connect');
-    this.connections.push(...connectionsOf(this.endpoint(source), this.endpoint(dest), pairs, options, this.connections.length));
+    const from = this.endpoint(source);
+    const to = this.endpoint(dest);
+    const made = connectionsOf(from, to, pairs, options, this.connections.length);
+    this.connections.push(...made);
+    for (const { persistent, triggers, initial, sourceId, sourceAttr, destAttr } of made) {
+      if (persistent || triggers || initial !== undefined) continue;
+      this.options.warn(`${sourceId}.${sourceAttr} is an event, but ${destAttr} of ${dest.fullId} does not step for it: it is seen once`);
+    }
+    this.graph.connect(source.fullId, dest.fullId);
+    if (options.asyncRequests !== true) return;
+    (this.members[from.simulator] as Member).askers.add(to.simulator);
+    if (made.length === 0) this.asking.push(askingOf(from, to));
   }
 
   /** Replaces the first step of a simulator of any type. An event-based one has none otherwise. */
   setInitialEvent(sid: string, tick = 0): void {
     this.requireBuilding('setInitialEvent');
-    if (!Number.isSafeInteger(tick) || tick < 0) throw new CosimError('WORLD_MISUSED', `an event at ${tick} is not at a tick`);
-    this.initialEvents.set(this.indexOf(sid), tick);
+    if (!Number.isSafeInteger(tick) || tick < 0) throw misused(`an event at ${tick} is not at a tick`, 'give a whole tick from 0 on');
+    this.initialEvents.set(this.requireIndexOf(sid), tick);
   }
 
   /** Asks the simulators directly, by full id and attribute; also before the run. */
@@ -92,26 +140,23 @@ export class World {
     const answers: Record<string, Readonly<Record<string, unknown>>> = {};
     for (const sid of new Set(entities.map((entity) => entity.sid))) {
       const asked = entities.filter((entity) => entity.sid === sid);
-      const member = this.members[this.indexOf(sid)] as Member;
-      const { data } = await member.simulator.getData(Object.fromEntries(asked.map(({ eid }) => [eid, attrs])));
+      const { simulator } = this.members[this.requireIndexOf(sid)] as Member;
+      const wanted: OutputRequest = Object.fromEntries(asked.map(({ eid }) => [eid, attrs]));
+      const { data } = await simulator.getData(wanted);
       for (const { eid, fullId } of asked) answers[fullId] = data[eid] ?? {};
     }
     return answers;
   }
 
-  /** Once per world. Rejects with what a simulator threw or a CosimError; an aborted run resolves. */
+  /** Once per world. Rejects with a CosimError; an aborted run resolves. */
   async run(options: RunOptions): Promise<RunSummary> {
     this.requireBuilding('run');
     this.state = 'running';
     try {
-      const run = new Run(this.members, this.connections, this.initialEvents, {
-        ...options,
-        clock: this.clock,
-        timeResolution: this.timeResolution,
-        warn: this.warn,
-      });
+      this.paced = (options.rtFactor ?? 0) > 0;
+      this.current = new Run(this.members, this.connections, this.asking, this.initialEvents, { ...this.options, ...options });
       await this.setupDone();
-      const summary = await run.run();
+      const summary = await this.current.run();
       await this.finalize();
       return summary;
     } catch (error) {
@@ -120,56 +165,135 @@ export class World {
     }
   }
 
+  /** Undefined before the run. */
+  live(): LiveRun | undefined {
+    return this.current?.live();
+  }
+
   /** Finalizes the simulators of a world that is not run. */
   async stop(): Promise<void> {
     if (this.state === 'building') await this.finalize();
+  }
+
+  private groupIn(groups: readonly number[]): Group {
+    const inside = [...groups, this.groups++];
+    return { start: (sid, simulator, params = {}) => this.startIn(inside, sid, simulator, params), group: () => this.groupIn(inside) };
+  }
+
+  private async startIn(groups: readonly number[], sid: string, its: Simulator, params: Params): Promise<StartedSimulator> {
+    this.requireBuilding('start');
+    if (sid === '' || sid.includes('.')) throw misused(`${sid} can't name a simulator`, 'choose a name without a dot');
+    if (this.indices.has(sid)) throw misused(`two simulators are called ${sid}`, 'give each a name of its own');
+    const simulator = this.options.around(its);
+    const index = this.members.length;
+    const member: Member = { sid, simulator, groups, askers: new Set(), eids: new Set(), type: '', rules: new Map(), extraMethods: [] };
+    this.members.push(member);
+    this.indices.set(sid, index);
+    const meta = await simulator.init(sid, this.options.timeResolution, params, new WorldRequests(this.asked, index));
+    member.rules = rulesOf(sid, meta);
+    member.type = meta.type;
+    member.extraMethods = meta.extraMethods ?? [];
+    return {
+      sid,
+      create: (num, model, modelParams = {}) => this.create(member, num, model, modelParams),
+      call: (method, args = [], named = {}) => this.call(member, method, args, named),
+    };
+  }
+
+  /** What requests see of this world. */
+  private get asked(): AskedWorld {
+    const { members, indices, graph } = this;
+    const currentRun = () => (this.state === 'running' ? this.current : undefined);
+    const isPaced = () => this.paced;
+    return {
+      graph,
+      indexOf: (sid) => indices.get(sid),
+      simulatorAt: (index) => (members[index] as Member).simulator,
+      sidAt: (index) => (members[index] as Member).sid,
+      mayAsk: (asked, asker) => members[asked]?.askers.has(asker) === true,
+      get run() {
+        return currentRun();
+      },
+      get isPaced() {
+        return isPaced();
+      },
+    };
   }
 
   private async setupDone(): Promise<void> {
     await Promise.all(this.members.map(({ simulator }) => simulator.setupDone?.()));
   }
 
-  /** Every simulator, also when one of them fails; the first failure is thrown. */
+  /** Every simulator at the same time, also when one of them fails; the first failure is thrown. */
   private async finalize(): Promise<void> {
     this.state = 'over';
-    const failures: unknown[] = [];
-    for (const { simulator } of this.members) {
-      try {
-        await simulator.finalize?.();
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
+    const ended = await Promise.allSettled(this.members.map(async ({ simulator }) => simulator.finalize?.()));
+    const failed = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failed !== undefined) throw failed.reason;
   }
 
   private async create(member: Member, num: number, model: string, params: Params): Promise<Entity[]> {
     this.requireBuilding('create');
     const rules = member.rules.get(model);
-    const refuse = (reason: string) => new CosimError('CREATE_REFUSED', `${member.sid}: ${reason}`);
+    const refuse = (reason: string) => new CosimError('CREATE_REFUSED', `${member.sid}: ${reason}`, 'correct the call of create()');
     if (rules === undefined) throw refuse(`no model ${model}; it has ${[...member.rules.keys()].join(', ')}`);
     if (rules.meta.public === false) throw refuse(`${model} is not public`);
     const unknown = Object.keys(params).find((name) => !rules.meta.params.includes(name));
     if (unknown !== undefined) throw refuse(`${model} has no parameter ${unknown}; it has ${rules.meta.params.join(', ')}`);
-    return entitiesOf(member.sid, num, model, await member.simulator.create(num, model, params), member.eids);
+    const entities = entitiesOf(member.sid, num, model, await member.simulator.create(num, model, params), member.eids);
+    for (const entity of entities) this.graph.add(entity);
+    for (const entity of entities) this.graph.relate(entity);
+    return entities;
+  }
+
+  private async call(member: Member, method: string, args: readonly unknown[], named: Params): Promise<unknown> {
+    const { sid, simulator, extraMethods } = member;
+    if (simulator.call === undefined || !extraMethods.includes(method)) {
+      const known = extraMethods.length === 0 ? 'it has none' : `it has ${extraMethods.join(', ')}`;
+      throw misused(`${sid} has no extra method ${method}; ${known}`, 'name one that its meta lists');
+    }
+    return simulator.call(method, args, named);
   }
 
   private endpoint(entity: Entity): Endpoint {
-    const simulator = this.indexOf(entity.sid);
+    const simulator = this.requireIndexOf(entity.sid);
     const member = this.members[simulator] as Member;
     const rules = member.rules.get(entity.model);
     if (rules === undefined || !member.eids.has(entity.eid))
-      throw new CosimError('CONNECT_REFUSED', `${entity.fullId} is not of this world`);
-    return { simulator, entity, rules };
+      throw new CosimError('CONNECT_REFUSED', `${entity.fullId} is not of this world`, 'connect entities that create() has answered');
+    return { simulator, entity, rules, groups: member.groups };
   }
 
-  private indexOf(sid: string): number {
-    const index = this.members.findIndex((member) => member.sid === sid);
-    if (index < 0) throw new CosimError('WORLD_MISUSED', `no simulator is called ${sid}`);
+  private requireIndexOf(sid: string): number {
+    const index = this.indices.get(sid);
+    if (index === undefined) throw misused(`no simulator is called ${sid}`, 'start it first');
     return index;
   }
 
   private requireBuilding(call: string): void {
-    if (this.state !== 'building') throw new CosimError('WORLD_MISUSED', `${call}() after run(): a world runs once`);
+    if (this.state !== 'building') throw misused(`${call}() after run(): a world runs once`, 'make a new World');
   }
+}
+
+function misused(message: string, hint: string): CosimError {
+  return new CosimError('WORLD_MISUSED', message, hint);
+}
+
+/** The order that asyncRequests alone give: whoever asks steps after the one it asks. */
+function askingOf(asked: Endpoint, asker: Endpoint): Connection {
+  return {
+    index: -1,
+    source: asked.simulator,
+    dest: asker.simulator,
+    sourceId: asked.entity.fullId,
+    sourceEid: asked.entity.eid,
+    sourceAttr: '(asyncRequests)',
+    destEid: asker.entity.eid,
+    destAttr: '(asyncRequests)',
+    delay: asker.groups.length === 0 ? NO_DELAY : { ticks: 0, tiers: [], depth: asker.groups.length },
+    triggers: false,
+    persistent: true,
+    initial: undefined,
+    transform: undefined,
+  };
 }

@@ -4,6 +4,10 @@
  */
 import type { CreatedEntity, Inputs, Outputs, Simulator, SimulatorMeta } from '../cosim/simulator.ts';
 
+export const COLLECTOR_META: SimulatorMeta = {
+  type: 'event-based',
+  models: { Collector: { params: [], attrs: [], anyInputs: true } },
+};
 export const COLLECTOR_TITLE = 'tick,source,attribute,value\n';
 
 export class Collector implements Simulator {
@@ -15,7 +19,7 @@ export class Collector implements Simulator {
   }
 
   init(): SimulatorMeta {
-    return { type: 'event-based', models: { Collector: { params: [], attrs: [], anyInputs: true } } };
+    return COLLECTOR_META;
   }
 
   create(num: number, model: string): CreatedEntity[] {

@@ -28,6 +28,10 @@ export interface HouseholdSimulatorOptions {
 
 const FIELDS = ['power', 'power1', 'power2', 'power3', 'energy'] as const;
 const EVENTS = ['readings', 'skipped'] as const;
+export const HOUSEHOLD_META: SimulatorMeta = {
+  type: 'hybrid',
+  models: { Household: { params: ['file', 'household', 'firstLine'], attrs: [...EVENTS, ...FIELDS], nonPersistent: EVENTS } },
+};
 /** Bytes of all chunks together; rows take about ten times as much. */
 const CHUNK_BYTES_TOTAL = 8 << 20;
 const CHUNK_BYTES_MIN = 8 * 1024;
@@ -54,8 +58,7 @@ export class HouseholdSimulator implements Simulator {
   }
 
   init(): SimulatorMeta {
-    const model = { params: ['file', 'household', 'firstLine'], attrs: [...EVENTS, ...FIELDS], nonPersistent: EVENTS };
-    return { type: 'hybrid', models: { Household: model } };
+    return HOUSEHOLD_META;
   }
 
   /** @param params file: path; household: id; firstLine: first accepted line, undefined when there is none */
@@ -82,7 +85,7 @@ export class HouseholdSimulator implements Simulator {
   }
 
   setupDone(): void {
-    this.queue = new Scheduler(this.entities.map((_, index) => index));
+    this.queue = new Scheduler(this.entities.map((_, index) => [index]));
     for (const [index, { stream }] of this.entities.entries()) {
       stream.start();
       this.queueNext(index);

@@ -124,7 +124,8 @@ export function* syntheticFile({ state }: SyntheticHousehold, seed: number): Gen
   yield piece;
 }
 
-class Home {
+/** One home without a file around it. */
+export class Home {
   private readonly random: Random;
   private readonly standbyMw: number;
   private readonly swingMw: number;
@@ -141,9 +142,9 @@ class Home {
     this.fridgeSeconds = 2_400 + random.below(1_200);
   }
 
-  /** Power of the three phases in mW. */
+  /** Power of the three phases in mW. Seconds since a midnight, never earlier than asked for before. */
   at(second: number): [number, number, number] {
-    const hour = second / 3_600;
+    const hour = (second % DAY_SECONDS) / 3_600;
     const share = shapeAt(DAILY_SHAPE, hour);
     const phases: [number, number, number] = [this.standbyMw, 0, 0];
     phases[1] += Math.round(this.swingMw * share * (0.9 + 0.2 * this.random.next()));

@@ -23,6 +23,7 @@ const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 5_000;
 const MS_PER_TICK = 1_000;
 const EID = POWER_TOPIC;
+export const TOPIC_META: SimulatorMeta = { type: 'event-based', models: { Topic: { params: [], attrs: ['readings', 'skipped'] } } };
 
 export interface TopicWriterOptions {
   broker: Broker;
@@ -100,7 +101,7 @@ export class TopicWriter implements Simulator {
   }
 
   init(): SimulatorMeta {
-    return { type: 'event-based', models: { Topic: { params: [], attrs: ['readings', 'skipped'] } } };
+    return TOPIC_META;
   }
 
   create(num: number, model: string): CreatedEntity[] {

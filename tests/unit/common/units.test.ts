@@ -6,7 +6,9 @@ test('the Gem House columns become W and kWh', () => {
   assert.equal(wattsFromMilliwatts(249_050), 249.05);
   assert.equal(wattsFromMilliwatts(-1), -0.001);
   assert.equal(kwhFromRegister(90_823_166_859_000), 9_082.3166859);
-  assert.deepEqual(FIELD_UNITS, { power: 'W', power1: 'W', power2: 'W', power3: 'W', energy: 'kWh' });
+  const meter = { power: 'W', power1: 'W', power2: 'W', power3: 'W', energy: 'kWh' };
+  const assets = { base_power: 'W', pv_power: 'W', battery_power: 'W', ev_power: 'W', heat_pump_power: 'W', battery_soc: '%' };
+  assert.deepEqual(FIELD_UNITS, { ...meter, ...assets });
 });
 
 test('a year at 1 W is 8.76 kWh', () => {

@@ -23,6 +23,7 @@ function row(state: string, annualKwh: number | null, more: Partial<StateRow> = 
     annualKwh,
     annualEur: null,
     coveredHours: 2,
+    drawn: 0,
     rough: false,
     ...more,
   };

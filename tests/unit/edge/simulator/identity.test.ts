@@ -56,6 +56,21 @@ describe('a state', () => {
     assert.deepEqual((await establish()).identity, first.identity);
   });
 
+  test('of a scenario file is not one of the default scenario, nor of another file', async () => {
+    const folder = await openHouseholdFolder(data.dir);
+    const of = (scenario?: string) => {
+      const file = new IdentityFile(state);
+      const its = file.establish({ folder, startSeconds: 0, loop: false, ...(scenario && { scenario }) });
+      file.keep(its);
+      return its;
+    };
+    const identity = of('one');
+    assert.deepEqual(of('one'), identity);
+    for (const other of ['two', undefined]) await refuses((async () => of(other))(), /it is of another scenario/);
+    const run = (its: Identity) => runIdOf(its, folder, DAY_MS);
+    assert.notEqual(run(identity), run({ ...identity, scenario: 'two' }));
+  });
+
   test('is bound to nothing before it is kept, and refuses a damaged file', async () => {
     const folder = await openHouseholdFolder(data.dir);
     new IdentityFile(state).establish({ folder, startSeconds: 5, loop: false });

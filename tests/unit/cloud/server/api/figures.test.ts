@@ -76,3 +76,12 @@ test('devices of a household are added, one that stopped long ago is not', () =>
 test('without a window there is no total', () => {
   assert.deepEqual(totalPower(new Map(), WINDOW_MS), { powerW: null, current: 0, newestMs: null });
 });
+
+test('a state says how many of its households have a drawn postal code', () => {
+  const households = [household('a', 'DE-BB'), { ...household('b', 'DE-BB'), postalCodeFrom: 'drawn' as const }];
+  const rows = stateRows([], households, NAMES, 0.3);
+  assert.deepEqual(
+    rows.map((row) => row.drawn),
+    [0, 1, 0],
+  );
+});

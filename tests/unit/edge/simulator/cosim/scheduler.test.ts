@@ -8,7 +8,7 @@ test('takes steps by time, then rank, whatever the order they were added in, eac
   const random = seededRandom(7);
   const ranks = [3, 0, 4, 1, 2];
   for (let round = 0; round < 200; round++) {
-    const scheduler = new Scheduler(ranks);
+    const scheduler = new Scheduler(ranks.map((rank) => [rank]));
     const expected = new Map<string, [number, number]>();
     const taken: [number, number][] = [];
     let reached: [number, number] = [0, 0];

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  addDelay,
-  atTick,
-  compareTimes,
-  type Delay,
-  isImmediate,
-  NO_DELAY,
-  type TieredTime,
-} from '../../../../../edge/simulator/cosim/tiered-time.ts';
+import { addDelay, atTick, compareTimes, type Delay, NO_DELAY, type TieredTime } from '../../../../../edge/simulator/cosim/tiered-time.ts';
 
 const at = (tick: number, ...tiers: number[]): TieredTime => ({ tick, tiers });
 const delay = (ticks: number, tiers: number[], depth: number): Delay => ({ ticks, tiers, depth });
@@ -33,11 +25,4 @@ test('what a connection adds', () => {
     [at(4, 2), delay(1, [], 1), at(5, 0)], // a shift begins the group anew
   ];
   for (const [time, added, expected] of table) assert.deepEqual(addDelay(time, added), expected);
-});
-
-test('only a delay of nothing needs the source to step first', () => {
-  assert.ok(isImmediate(NO_DELAY));
-  assert.ok(isImmediate(delay(0, [0], 1)));
-  assert.ok(!isImmediate(delay(1, [], 0)));
-  assert.ok(!isImmediate(delay(0, [1], 1)));
 });

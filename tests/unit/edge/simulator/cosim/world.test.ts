@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { systemClock } from '../../../../../common/clock.ts';
 import type { ConnectOptions } from '../../../../../edge/simulator/cosim/connections.ts';
 import { CosimError } from '../../../../../edge/simulator/cosim/errors.ts';
-import type { RunOptions, RunSummary } from '../../../../../edge/simulator/cosim/run.ts';
+import type { RunOptions, RunSummary } from '../../../../../edge/simulator/cosim/run-options.ts';
 import { World } from '../../../../../edge/simulator/cosim/world.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 import { type Script, ScriptedSimulator, sum } from './scripted-simulator.ts';
@@ -287,9 +287,13 @@ describe('what is refused', () => {
         ],
         run: { until: 3 },
       },
-      /wait for each other.*(A → B → A|B → A → B)/,
+      /wait for each other within one tick:\n {2}A.M0.x → B.M0.x\n {2}B.M0.y → A.M0.y/,
     ],
-    ['a simulator to itself without delay', { scripts: { A: {} }, wires: [['A', 'A', [['x', 'y']]]], run: { until: 3 } }, /A → A/],
+    [
+      'a simulator to itself without delay',
+      { scripts: { A: {} }, wires: [['A', 'A', [['x', 'y']]]], run: { until: 3 } },
+      /A.M0.x → A.M0.y/,
+    ],
     [
       'a shift into a non-trigger attribute without initial data',
       { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { timeShifted: true }]], run: { until: 3 } },
@@ -301,14 +305,9 @@ describe('what is refused', () => {
       /no output u; M has no input v/,
     ],
     [
-      'a weak connection',
+      'a weak connection outside of groups',
       { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { weak: true }]], run: { until: 3 } },
-      /weak.*not supported.*timeShifted/,
-    ],
-    [
-      'asynchronous requests',
-      { scripts: { A: {}, B: {} }, wires: [['A', 'B', ['x'], { asyncRequests: true }]], run: { until: 3 } },
-      /asyncRequests.*not supported/,
+      /needs a group that both/,
     ],
     ['a next step that is not later', { scripts: { A: { next: (t) => t } }, run: { until: 3 } }, /A gave 0 as next step/],
     ['a next step between ticks', { scripts: { A: { next: (t) => t + 0.5 } }, run: { until: 3 } }, /whole tick/],
@@ -327,13 +326,12 @@ describe('what is refused', () => {
     });
   }
 
-  test('unknown models and parameters, groups, a second run', async () => {
+  test('unknown models and parameters, a second run', async () => {
     const world = new World({ clock: systemClock });
     const a = await world.start('A', new ScriptedSimulator({}));
     await assert.rejects(a.create(1, 'N'), /no model N; it has M/);
     await assert.rejects(a.create(1, 'M', { size: 1 }), /no parameter size/);
     await assert.rejects(world.start('A', new ScriptedSimulator({})), /two simulators/);
-    assert.throws(() => world.group(), /not supported/);
     await world.run({ until: 1 });
     await assert.rejects(world.run({ until: 2 }), /runs once/);
   });

@@ -219,7 +219,10 @@ describe('trouble', () => {
         },
       },
     );
-    await assert.rejects(fail, (error) => error instanceof BadRowError && /k\.csv, line 4: 1 columns instead of 7/.test(error.message));
+    await assert.rejects(
+      fail,
+      ({ cause }: Error) => cause instanceof BadRowError && /k\.csv, line 4: 1 columns instead of 7/.test(cause.message),
+    );
   });
 
   test('a file without an accepted row is a household without readings; its rejected rows are told, in a loop once', async () => {

@@ -45,6 +45,7 @@ test('states: all 16 in order of name, true means, null where nobody reports', a
       state: 'DE-BB',
       name: 'Brandenburg',
       households: 2,
+      drawn: 0,
       reporting: 2,
       meanW: 200,
       annualKwh: 1_752,

@@ -1,0 +1,267 @@
+/**
+ * A simulator at the other end of a socket, in a process of its own or anywhere: speaks mosaik's protocol with it.
+ *
+ * What does not happen: no call waits for ever, unless a limit was switched off; nothing that the peer sends or fails to send hangs the
+ * run; no process that was started for it is left when finalize has resolved.
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '../../../common/clock.ts';
+import { CosimError } from '../cosim/errors.ts';
+import type {
+  CreatedEntity,
+  Inputs,
+  OutputRequest,
+  Outputs,
+  Params,
+  Requests,
+  Simulator,
+  SimulatorMeta,
+  StepAnswer,
+} from '../cosim/simulator.ts';
+import { JsonError, PythonFloat } from './python-json.ts';
+import { ChannelBroken, FailureReply, NotWholeError, RemoteChannel } from './remote-channel.ts';
+import type { RemoteChild } from './remote-child.ts';
+import { type ApiRules, entitiesFrom, isObject, metaOf } from './remote-meta.ts';
+import { answerRequest } from './remote-requests.ts';
+
+/** A connected simulator. */
+export interface Peer {
+  socket: Socket;
+  /** Undefined when its process is not ours. */
+  child: RemoteChild | undefined;
+}
+
+export interface RemoteSimulatorOptions {
+  clock: Clock;
+  /** Starts it, or connects to it. @throws CosimError SIMULATOR_NOT_STARTED, with nothing left running */
+  open: (sid: string) => Promise<Peer>;
+  /** For the answer to init. */
+  startTimeoutMs: number;
+  /** For every other answer; Infinity for none. */
+  callTimeoutMs: number;
+  /** From stop until its process is ended, or the connection to one that is not ours is cut. */
+  stopTimeoutMs: number;
+  /**
+   * Sends get_data right behind step, which saves a way there and back. auto: to peers whose messages look like those of Python's
+   * library, which answers in order also while a step waits for what it has asked; until one asks for something in a step.
+   */
+  pipelined: boolean | 'auto';
+  /** Version of the API that its meta must tell; undefined for any that is understood. */
+  apiVersion: string | undefined;
+}
+
+/** After a failure, how long a process may take to end by itself. */
+const BROKEN_GRACE_MS = 1_000;
+/** How long a process may take to end after its connection has closed, so that an error can tell how. */
+const EPITAPH_MS = 500;
+
+export class RemoteSimulator implements Simulator {
+  readonly isOutside = true;
+  private readonly options: RemoteSimulatorOptions;
+  private sid = '';
+  private peer: Peer | undefined;
+  private channel: RemoteChannel | undefined;
+  private closed: Promise<unknown> = Promise.resolve();
+  private rules: ApiRules = { setupDone: true, maxAdvance: true };
+  private tick: number | undefined;
+  private isStepping = false;
+  private hasAsked = false;
+  private ending: Promise<void> | undefined;
+
+  constructor(options: RemoteSimulatorOptions) {
+    this.options = options;
+  }
+
+  async init(sid: string, timeResolution: number, params: Params, requests: Requests): Promise<SimulatorMeta> {
+    this.sid = sid;
+    const peer = await this.options.open(sid);
+    this.peer = peer;
+    this.closed = new Promise((resolve) => peer.socket.once('close', resolve));
+    const channel = new RemoteChannel(peer.socket, {
+      onRequest: (request) => {
+        if (this.isStepping) this.hasAsked = true;
+        answerRequest(request, sid, requests);
+      },
+    });
+    this.channel = channel;
+    channel.start();
+    try {
+      const named = { time_resolution: new PythonFloat(timeResolution), ...params };
+      const told = await this.within(channel.request('init', [sid], named), 'init', this.options.startTimeoutMs);
+      const { meta, rules } = metaOf(sid, told, this.options.apiVersion);
+      this.rules = rules;
+      return meta;
+    } catch (error) {
+      await this.finalize();
+      throw error;
+    }
+  }
+
+  async create(num: number, model: string, params: Params): Promise<readonly CreatedEntity[]> {
+    return entitiesFrom(this.sid, await this.ask('create', [num, model], params));
+  }
+
+  async setupDone(): Promise<void> {
+    if (this.rules.setupDone) await this.ask('setup_done', []);
+  }
+
+  async step(time: number, inputs: Inputs, maxAdvance: number): Promise<number | null> {
+    this.tick = time;
+    this.isStepping = true;
+    try {
+      return nextOf(await this.within(this.requestStep(time, inputs, maxAdvance), 'step'));
+    } finally {
+      this.isStepping = false;
+    }
+  }
+
+  async getData(wanted: OutputRequest): Promise<Outputs> {
+    return this.outputsOf(await this.ask('get_data', [wanted]));
+  }
+
+  async stepThenGetData(time: number, inputs: Inputs, maxAdvance: number, wanted: OutputRequest): Promise<StepAnswer> {
+    const channel = this.connected();
+    if (!this.isPipelined) return { next: await this.step(time, inputs, maxAdvance), outputs: await this.getData(wanted) };
+    this.tick = time;
+    this.isStepping = true;
+    let step: Promise<unknown> | undefined;
+    let data: Promise<unknown> | undefined;
+    channel.together(() => {
+      step = this.requestStep(time, inputs, maxAdvance);
+      data = channel.request('get_data', [wanted]);
+    });
+    data?.catch(() => undefined); // When the step fails, nobody waits for it.
+    try {
+      const next = nextOf(await this.within(step as Promise<unknown>, 'step'));
+      this.isStepping = false;
+      return { next, outputs: this.outputsOf(await this.within(data as Promise<unknown>, 'get_data')) };
+    } finally {
+      this.isStepping = false;
+    }
+  }
+
+  call(method: string, args: readonly unknown[], named: Params): Promise<unknown> {
+    return this.ask(method, args, named);
+  }
+
+  finalize(): Promise<void> {
+    this.ending ??= this.end();
+    return this.ending;
+  }
+
+  /** Lets it stop in its own time, up to a limit. */
+  private async end(): Promise<void> {
+    const { peer, channel } = this;
+    if (peer === undefined || channel === undefined) return;
+    const { clock, stopTimeoutMs } = this.options;
+    const endMs = clock.monotonicMs() + (channel.isBroken ? BROKEN_GRACE_MS : stopTimeoutMs);
+    channel.tell('stop');
+    const done = new AbortController();
+    await Promise.race([this.closed, clock.sleep(endMs - clock.monotonicMs(), done.signal)]);
+    done.abort();
+    channel.destroy();
+    await peer.child?.end(Math.max(0, endMs - clock.monotonicMs()));
+  }
+
+  private get isPipelined(): boolean {
+    const { pipelined } = this.options;
+    return pipelined === 'auto' ? this.channel?.looksLikePython === true && !this.hasAsked : pipelined;
+  }
+
+  private requestStep(time: number, inputs: Inputs, maxAdvance: number): Promise<unknown> {
+    return this.connected().request('step', this.rules.maxAdvance ? [time, inputs, maxAdvance] : [time, inputs], {}, true);
+  }
+
+  private ask(call: string, args: readonly unknown[], named: object = {}): Promise<unknown> {
+    return this.within(this.connected().request(call, args, named), call);
+  }
+
+  private connected(): RemoteChannel {
+    if (this.channel === undefined) throw new CosimError('WORLD_MISUSED', 'a simulator was used before init', 'start it first');
+    return this.channel;
+  }
+
+  private within(reply: Promise<unknown>, call: string, timeoutMs = this.options.callTimeoutMs): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => {
+        this.explained(error, call).then(reject, reject);
+      };
+      const late = () => {
+        reject(this.silent(call, timeoutMs));
+        this.channel?.destroy();
+      };
+      const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.options.clock.timer(`answer of ${this.sid}`, timeoutMs, late);
+      reply.then(
+        (content) => {
+          timer?.cancel();
+          resolve(content);
+        },
+        (error: unknown) => {
+          timer?.cancel();
+          fail(error);
+        },
+      );
+    });
+  }
+
+  private place(call: string): string {
+    const isInRun = this.tick !== undefined && (call === 'step' || call === 'get_data');
+    return isInRun
+      ? `${this.sid}, ${call} at ${this.tick}`
+      : `${this.sid}, ${call} ${this.tick === undefined ? 'before the run' : `after the step at ${this.tick}`}`;
+  }
+
+  private silent(call: string, timeoutMs: number): CosimError {
+    return new CosimError(
+      'SIMULATOR_SILENT',
+      `${this.place(call)}: no answer for ${timeoutMs / 1_000} s`,
+      `look at what ${this.sid} is doing; raise its time limit if it needs longer`,
+    );
+  }
+
+  private async explained(error: unknown, call: string): Promise<unknown> {
+    const place = this.place(call);
+    if (error instanceof FailureReply) {
+      const { type, message, traceback } = error;
+      const where = traceback === '' ? '' : `; it tells:\n${traceback}`;
+      const text = `${place}: it failed with ${type === '' ? '' : `${type}: `}${message}`;
+      return new CosimError('SIMULATOR_FAILED', text, `correct ${this.sid}, or what it was given${where}`, { cause: error });
+    }
+    if (error instanceof NotWholeError)
+      return new CosimError('NEXT_STEP_INVALID', `${place}: ${error.message}`, 'answer a whole number or null to step', { cause: error });
+    if (error instanceof JsonError)
+      return new CosimError(
+        'ANSWER_INVALID',
+        `${place}: it can't be asked: ${error.message}`,
+        'hand only JSON values to simulators outside',
+      );
+    if (!(error instanceof ChannelBroken)) return error;
+    if (error.how === 'garbled')
+      return new CosimError(
+        'PROTOCOL_BROKEN',
+        `${place}: it sent what is no message of mosaik's protocol: ${error.message}`,
+        `correct ${this.sid}; if it uses a library for this, that one`,
+      );
+    return new CosimError('SIMULATOR_GONE', `${place}: ${error.message}${await this.epitaph()}`, `look at why ${this.sid} went away`);
+  }
+
+  private async epitaph(): Promise<string> {
+    const child = this.peer?.child;
+    if (child === undefined || !(await child.endsWithin(EPITAPH_MS))) return '';
+    return `; its process ${await child.epitaph()}`;
+  }
+
+  private outputsOf(told: unknown): Outputs {
+    if (!isObject(told))
+      throw new CosimError('ANSWER_INVALID', `${this.place('get_data')}: the answer is no object`, 'answer values by entity and attribute');
+    const { time } = told;
+    if (typeof time !== 'number') return { data: told as Outputs['data'] };
+    const { time: _, ...data } = told;
+    return { time, data: data as Outputs['data'] };
+  }
+}
+
+/** Python counts True as 1. Everything else that is no tick is refused by who asked. */
+function nextOf(told: unknown): number | null {
+  return typeof told === 'boolean' ? Number(told) : ((told ?? null) as number | null);
+}

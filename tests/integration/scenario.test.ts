@@ -1,0 +1,125 @@
+/** `fogline simulate --scenario FILE` as a process: into the topic, among simulators only, and with a simulator behind a wire. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { ChildEvent, ScenarioSummary } from '../../common/child-events.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const STREET = join(ROOT, 'edge/simulator/scenario/street.scenario.jsonc');
+const TSX = import.meta.resolve('tsx');
+/** A process that takes longer is stuck. */
+const DEADLINE_MS = 120_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'fogline-scenario-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function simulate(file: string, ...more: string[]) {
+  const args = ['--import', TSX, join(ROOT, 'fogline.ts'), 'simulate', '--scenario', file, ...more];
+  const env = { ...process.env, FOGLINE_LOG_LEVEL: 'warn' };
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: DEADLINE_MS, env });
+}
+
+function finished(file: string, ...more: string[]): Extract<ChildEvent, { event: 'finished' }> {
+  const { status, stdout, stderr } = simulate(file, '--json', ...more);
+  assert.equal(status, 0, stderr);
+  const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as ChildEvent;
+  assert.ok(last.event === 'finished', stdout);
+  return last;
+}
+
+function written(name: string, value: unknown): string {
+  writeFileSync(join(folder, name), JSON.stringify(value, null, 1));
+  return join(folder, name);
+}
+
+/** A roof that is measured, and written down. */
+function roofs(roof: object, paper = 'paper.csv'): Record<string, unknown> {
+  return {
+    start: '2023-06-21T10:00:00Z',
+    until: 30,
+    seed: 3,
+    speed: 'max',
+    simulators: {
+      roofs: roof,
+      points: { model: 'grid-connection' },
+      paper: { model: 'collector', params: { file: paper } },
+    },
+    entities: {
+      pvs: { simulator: 'roofs', model: 'PV', count: 2, params: { tilt_deg: 20 } },
+      gcps: { simulator: 'points', model: 'GridConnection', count: 2 },
+      sheet: { simulator: 'paper', model: 'Collector' },
+    },
+    connections: [
+      { from: 'pvs', to: 'gcps', pattern: 'zip', attributes: ['power'] },
+      { from: 'gcps', to: 'sheet', pattern: 'manyToOne', attributes: ['grid_power'] },
+    ],
+  };
+}
+
+const SERVED = {
+  command: `'${process.execPath}' --import '${TSX}' '${join(ROOT, 'fogline.ts')}' serve pv %(addr)s`,
+  params: { start: '2023-06-21T10:00:00Z', seed: 3 },
+};
+
+test('the street goes into the topic; twice the same trace; gone on with, and not with another scenario', () => {
+  const street = ['--speed', 'max', '--until', '120'];
+  const first = finished(STREET, '--state', 'one', ...street);
+  const second = finished(STREET, '--state', 'two', ...street);
+  const { traceHash, profile } = first.scenario as ScenarioSummary;
+  assert.equal(first.published, 50 * 24);
+  assert.match(traceHash, /^[0-9a-f]{16}$/);
+  assert.equal(second.scenario?.traceHash, traceHash);
+  assert.equal(profile.find(({ sid }) => sid === 'pv')?.steps, 24);
+  const again = finished(STREET, '--state', 'one', ...street);
+  assert.deepEqual([again.run, again.published, again.scenario], [first.run, 50 * 24, undefined], 'a finished run is told again');
+  const longer = finished(STREET, '--state', 'one', '--speed', 'max', '--until', '180');
+  assert.equal(longer.published, 50 * 36, 'nothing twice');
+  const changed = join(folder, 'changed.jsonc');
+  writeFileSync(changed, readFileSync(STREET, 'utf8').replace('"seed": 17', '"seed": 18'));
+  const { status, stderr } = simulate(changed, '--state', 'one', ...street);
+  assert.equal(status, 2);
+  assert.match(stderr, /belongs to another run: it is of another scenario/);
+});
+
+test('simulators among themselves: a table, the hash, a file beside the scenario; nothing is kept', () => {
+  const { status, stdout, stderr } = simulate(written('alone.json', roofs({ model: 'pv' })));
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^simulation finished\nsimulator +steps +in steps +waiting +waited for\nroofs +6 /m);
+  assert.match(stdout, /^trace hash: [0-9a-f]{16}\n$/m);
+  const lines = readFileSync(join(folder, 'paper.csv'), 'utf8').trimEnd().split('\n');
+  assert.equal(lines.length, 1 + 6 * 2);
+});
+
+test('a simulator behind a wire gives the same values; what only the run can tell names the place in the file', () => {
+  const alone = finished(written('alone.json', roofs({ model: 'pv' }, 'alone.csv')));
+  const served = finished(written('served.json', roofs(SERVED, 'served.csv')));
+  assert.equal(readFileSync(join(folder, 'served.csv'), 'utf8'), readFileSync(join(folder, 'alone.csv'), 'utf8'));
+  assert.equal(served.scenario?.traceHash, alone.scenario?.traceHash);
+  const wrong = roofs(SERVED) as { connections: { attributes: unknown }[] };
+  (wrong.connections[0] as { attributes: unknown }).attributes = [['powr', 'power']];
+  const { status, stderr } = simulate(written('wrong.json', wrong));
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /wrong\.json:\d+: connections\[0\]: .*PV has no output powr[\s\S]*what to do \(the author of the scenario\)/);
+  const gone = simulate(written('gone.json', roofs({ command: `'${process.execPath}' -e 'process.exit(3)' %(addr)s` })));
+  assert.equal(gone.status, 1, gone.stderr);
+  assert.match(gone.stderr, /gone\.json:\d+: simulators\.roofs: roofs: its process ended with exit code 3/);
+});
+
+test('mistakes are told before anything starts, exit 2', () => {
+  const wrong = roofs({ command: `'${process.execPath}' -e 'require("fs").writeFileSync("started", "")' %(addr)s` });
+  const { status, stderr } = simulate(written('mistakes.json', { ...wrong, untill: 5, initialEvents: { roof: 0 } }));
+  assert.equal(status, 2);
+  assert.match(
+    stderr,
+    /has 2 mistakes:[\s\S]*mistakes\.json:\d+: untill: [\s\S]*mistakes\.json:\d+: initialEvents\.roof: [\s\S]*what to do/,
+  );
+  assert.throws(() => readFileSync(join(folder, 'started')));
+  const looped = simulate(STREET, '--loop', '--start', '5');
+  assert.equal(looped.status, 2);
+  assert.match(looped.stderr, /replays no household files, so --start, --loop means nothing/);
+  assert.match(simulate('nowhere.json').stderr, /nowhere\.json can't be read/);
+});
