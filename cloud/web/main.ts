@@ -27,7 +27,7 @@ function draw(): void {
   showDataLabel(live.dataLabel);
   showTiles(live, average, fresh);
   states.show(rows, average, live.priceEurPerKwh, live.dataLabel);
-  edges.show(live, nowMs() - state.arrivedMs);
+  edges.show(live, nowMs() - state.arrivedMs, fresh.kind === 'cut');
   ticker.show(ordered(rows, 'name'), live.priceEurPerKwh);
   const label = live.dataLabel === '' ? '' : ` (${live.dataLabel})`;
   document.title = live.totalPowerW === null ? 'Fogline' : `${power(live.totalPowerW)}${label} · Fogline`;

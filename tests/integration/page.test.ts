@@ -161,9 +161,9 @@ test('16 states with the right numbers, as bars and as a table', needsChromium, 
   const rows = await tableRows(page);
   const reply = (await (await fetch(`${cloud.url}/api/v1/states`)).json()) as StatesReply;
   assert.equal(rows.length, 16);
-  const expected = reply.states.map(({ name, households, meanW, annualKwh, annualEur }) => {
-    if (meanW === null) return [name, 'no household', '–', '–', '–', '–'];
-    return [name, String(households), `${plain(meanW)} W`, `~${spaced(annualKwh)} kWh`, `~${money(annualEur)}`, '2 min'];
+  const expected = reply.states.map(({ name, households, drawn, meanW, annualKwh, annualEur }) => {
+    if (meanW === null) return [name, 'no household', '–', '–', '–', '–', '–'];
+    return [name, String(households), `${plain(meanW)} W`, `~${spaced(annualKwh)} kWh`, `~${money(annualEur)}`, '2 min', String(drawn)];
   });
   assert.deepEqual(rows, expected);
   assert.equal(rows.filter((row) => row[1] === 'no household').length, 2);

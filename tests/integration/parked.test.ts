@@ -90,6 +90,9 @@ test('a poison household parks alone; resumed too early it parks again; mended a
     fleet.start('cloud');
     fleet.start('edge');
     await fleet.until('the edge runs', () => true);
+    // Killed before its first reading: the state is its own now, and the topic empty. A new state would refuse another's records.
+    fleet.start('simulate', 'simulator_before_append');
+    assert.equal(await fleet.exited('simulate'), 'SIGKILL');
     await appendWrongTime(fleet.stateDir, 'poison');
     await fleet.until('the wrong reading is stored', ({ acked }) => acked === 1);
 

@@ -9,12 +9,15 @@ export class EdgesView {
   private readonly caption = document.createElement('span');
   private readonly table = new Table(byId('edges-table'), this.caption, TITLES);
 
-  /** @param sinceMessageMs time since the message arrived; heartbeats are as old as it said, and that much more */
-  show(live: LiveMessage, sinceMessageMs: number): void {
+  /**
+   * @param sinceMessageMs time since the message arrived; heartbeats are as old as it said, and that much more
+   * @param isCut nothing has been heard of the cloud: states are those before the cut
+   */
+  show(live: LiveMessage, sinceMessageMs: number, isCut: boolean): void {
     const cloudNowMs = Date.parse(live.sentAt) + sinceMessageMs;
     setText(this.caption, caption(live));
     this.table.show(
-      live.edges.map((edge) => cells(edge, cloudNowMs)),
+      live.edges.map((edge) => cells(edge, cloudNowMs, isCut)),
       live.edges.map((edge) => edge.state),
     );
   }
@@ -26,11 +29,11 @@ function caption({ edges, edgeCount }: LiveMessage): string {
   return edges.length < edgeCount ? `${count(edges.length)} of ${count(edgeCount)} edges, the silent ones first` : '';
 }
 
-function cells(edge: EdgeReply, cloudNowMs: number): string[] {
+function cells(edge: EdgeReply, cloudNowMs: number, isCut: boolean): string[] {
   const oldest = edge.oldestUnackedAt === null ? undefined : dateAndTime(edge.oldestUnackedAt);
   return [
     edge.edge,
-    edge.state,
+    isCut ? `${edge.state} before the cut` : edge.state,
     edge.lastHeartbeatAt === null
       ? 'not since the cloud started'
       : `${duration((cloudNowMs - Date.parse(edge.lastHeartbeatAt)) / 1_000)} ago`,
