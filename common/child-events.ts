@@ -53,7 +53,7 @@ export interface WarningEvent {
 /** Why a command ends: its last line. People read the same on stderr. */
 export interface ErrorEvent {
   event: 'error';
-  /** CONFIG (a setting, a file or a folder), USAGE (the command line), INTERNAL (a bug), or the OperatingErrorCode. */
+  /** CONFIG (a setting, a file or a folder), USAGE (the command line), INTERNAL (a bug), an OperatingErrorCode or a CosimErrorCode. */
   code: string;
   message: string;
   /** What to do; empty for a bug. */

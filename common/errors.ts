@@ -3,6 +3,7 @@
  *
  * ConfigError: the operator must change a setting, a file or a command; `remedy` says what to write.
  * OperatingError: the world refused (disk, broker, peer); `retryable` says whether trying again can help.
+ * SortedError: a room sorts its own, with who must act and the exit code.
  */
 import type { ErrorEvent } from './child-events.ts';
 
@@ -41,12 +42,21 @@ export class OperatingError extends Error {
   }
 }
 
+export abstract class SortedError extends Error {
+  abstract readonly code: string;
+  /** What to do, and who must do it. */
+  abstract readonly hint: string;
+  abstract readonly whoActs: string;
+  abstract readonly exitCode: number;
+}
+
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, data: 4, interrupted: 130 } as const;
 
 /** The exit code that belongs to an error which ends a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT.usage;
+  if (error instanceof SortedError) return error.exitCode;
   if (error instanceof OperatingError) {
     if (error.code === 'DATA_UNREADABLE') return EXIT.data;
     if (error.code === 'BROKER_UNREACHABLE' || error.code === 'CLOUD_UNREACHABLE') return EXIT.unreachable;
@@ -68,7 +78,8 @@ export function stoppedExitCode(signal: unknown, hasEnd: boolean): number {
 export function errorEventOf(error: unknown): ErrorEvent {
   const exitCode = exitCodeOf(error);
   if (error instanceof ConfigError) return { event: 'error', code: 'CONFIG', message: error.message, hint: error.remedy, exitCode };
-  if (error instanceof OperatingError) return { event: 'error', code: error.code, message: error.message, hint: error.hint, exitCode };
+  if (error instanceof OperatingError || error instanceof SortedError)
+    return { event: 'error', code: error.code, message: error.message, hint: error.hint, exitCode };
   return { event: 'error', code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: '', exitCode };
 }
 
@@ -76,5 +87,6 @@ export function errorEventOf(error: unknown): ErrorEvent {
 export function explain(error: unknown): string {
   if (error instanceof ConfigError) return `${error.message}\n  what to do: ${error.remedy}`;
   if (error instanceof OperatingError) return `${error.message} [${error.code}]\n  what to do: ${error.hint}`;
+  if (error instanceof SortedError) return `${error.message} [${error.code}]\n  what to do (${error.whoActs}): ${error.hint}`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -13,7 +13,6 @@ import { makeFolder } from '../../common/folders.ts';
 import { type Logger, openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
-import { CosimError } from './cosim/errors.ts';
 import type { Progress } from './cosim/progress.ts';
 import type { RunSummary } from './cosim/run-options.ts';
 import { refuseForeignRecords } from './foreign-records.ts';
@@ -55,10 +54,7 @@ export async function main(options: SimulateOptions): Promise<number> {
   };
   try {
     if (scenario.hasTopic) return await runIntoTopic(options, scenario, surroundings, logger);
-    return (await runAlone(options, scenario, surroundings, childOfRun)).exitCode;
-  } catch (error) {
-    if (error instanceof CosimError) return tell(error);
-    throw error;
+    return await runAlone(options, scenario, surroundings, childOfRun);
   } finally {
     await collected.end();
   }
@@ -183,12 +179,6 @@ function rtFactorOf({ config, origins }: SimulateOptions, { file }: CheckedScena
   }
   const speed = speedFactor(config);
   return speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed;
-}
-
-/** @returns the exit code */
-function tell(error: CosimError): number {
-  process.stderr.write(`fogline: ${error.message} [${error.code}]\n  what to do (${error.whoActs}): ${error.hint}\n`);
-  return error.whoActs === 'the author of the scenario' ? EXIT.usage : EXIT.failed;
 }
 
 /** CSV files that collectors write. */

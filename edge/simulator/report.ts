@@ -33,6 +33,8 @@ export interface ReportedRun {
   title: string;
   /** Last line for people. */
   done: string;
+  /** What the same command does after a stop. */
+  again: string;
   households: number;
   dataLabel: string;
   /** ISO-8601; empty for a run that has no instant of tick 0. */
@@ -84,7 +86,7 @@ export function jsonReporter(its: ReportedRun): Reporter {
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
-export function textReporter({ title, done, untilSeconds, secondsPerTick, quarantined, parked }: ReportedRun): Reporter {
+export function textReporter({ title, done, again, untilSeconds, secondsPerTick, quarantined, parked }: ReportedRun): Reporter {
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
@@ -114,7 +116,7 @@ export function textReporter({ title, done, untilSeconds, secondsPerTick, quaran
     },
     stopped: () => {
       bar.stop();
-      process.stdout.write('stopped before its end; the same command goes on where it was\n');
+      process.stdout.write(`stopped before its end; the same command ${again}\n`);
     },
     close: () => bar.stop(),
   };

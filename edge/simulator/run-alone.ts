@@ -1,9 +1,8 @@
 /** A scenario without a topic: simulators among themselves. Nothing is kept, so there is nothing to resume. */
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
-import { ConfigError, EXIT } from '../../common/errors.ts';
+import { ConfigError, EXIT, stoppedExitCode } from '../../common/errors.ts';
 import { isoTime } from '../../common/iso-time.ts';
-import type { RunSummary } from './cosim/run-options.ts';
 import { jsonReporter, type ReportedRun, textReporter } from './report.ts';
 import type { CheckedScenario } from './scenario/scenario-check.ts';
 import { runScenario, type ScenarioOptions } from './scenario.ts';
@@ -18,7 +17,7 @@ export async function runAlone(
   scenario: CheckedScenario,
   surroundings: Surroundings,
   isPartOfRun: boolean,
-): Promise<{ exitCode: number; summary: RunSummary | undefined }> {
+): Promise<number> {
   const remedy = 'use fogline simulate, or give it the simulator topic';
   if (isPartOfRun) throw new ConfigError(`the scenario ${scenario.path} has no topic, so nothing would arrive`, remedy);
   const untilSeconds = config.simulation.until_seconds ?? scenario.file.until;
@@ -39,8 +38,12 @@ export async function runAlone(
       clock: systemClock,
       progress: reporter.progress,
     });
-    if (summary.completed) reporter.finished(summary);
-    return { exitCode: EXIT.ok, summary };
+    if (summary.completed) {
+      reporter.finished(summary);
+      return EXIT.ok;
+    }
+    reporter.stopped();
+    return stoppedExitCode(surroundings.signal.reason, true);
   } finally {
     reporter.close();
   }
@@ -51,6 +54,7 @@ function reported({ path, file, fingerprint, startMs, simulators }: CheckedScena
     run: fingerprint,
     title: `simulating ${file.title ?? path}: ${simulators.length} simulators`,
     done: 'simulation finished',
+    again: 'begins anew',
     households: 0,
     dataLabel: '',
     t0: startMs === undefined ? '' : isoTime(startMs),

@@ -73,6 +73,7 @@ export function reported(plan: Plan, counts: Pick<ReportedRun, 'published' | 'qu
     run,
     title: `${isReplay ? 'replaying' : 'simulating'} ${countedText(households, dataLabel)} from ${t0}`,
     done: `${isReplay ? 'replay' : 'simulation'} finished: everything is in the topic`,
+    again: 'goes on where it was',
     households,
     dataLabel,
     t0,

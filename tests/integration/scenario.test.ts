@@ -1,6 +1,7 @@
 /** `fogline simulate --scenario FILE` as a process: into the topic, among simulators only, and with a simulator behind a wire. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +108,27 @@ test('a simulator behind a wire gives the same values; what only the run can tel
   const gone = simulate(written('gone.json', roofs({ command: `'${process.execPath}' -e 'process.exit(3)' %(addr)s` })));
   assert.equal(gone.status, 1, gone.stderr);
   assert.match(gone.stderr, /gone\.json:\d+: simulators\.roofs: roofs: its process ended with exit code 3/);
+  const { stdout } = simulate(join(folder, 'gone.json'), '--json');
+  const told = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as ChildEvent;
+  assert.ok(told.event === 'error', stdout);
+  assert.deepEqual([told.code, told.exitCode], ['SIMULATOR_NOT_STARTED', 1]);
+});
+
+test('a scenario without a topic that is stopped before its end is no success', async () => {
+  const file = written('slow.json', { ...roofs({ model: 'pv' }), until: 3_600, speed: 1 });
+  const child = spawn(process.execPath, ['--import', TSX, join(ROOT, 'fogline.ts'), 'simulate', '--scenario', file], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: DEADLINE_MS,
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    if (text === '') child.kill('SIGINT');
+    text += piece;
+  });
+  const [code] = await once(child, 'close');
+  assert.equal(code, 130, text);
+  assert.match(text, /stopped before its end; the same command begins anew\n$/);
 });
 
 test('mistakes are told before anything starts, exit 2', () => {

@@ -2,6 +2,7 @@
  * Mistakes of a scenario or of a simulator, with its name. They end the run: every simulator is finalized, then run()
  * rejects.
  */
+import { EXIT, SortedError } from '../../../common/errors.ts';
 
 /** Who must act, by code. */
 export const WHO_ACTS = {
@@ -25,7 +26,7 @@ export const WHO_ACTS = {
 
 export type CosimErrorCode = keyof typeof WHO_ACTS;
 
-export class CosimError extends Error {
+export class CosimError extends SortedError {
   override readonly name = 'CosimError';
   readonly code: CosimErrorCode;
   /** What to do. */
@@ -39,5 +40,9 @@ export class CosimError extends Error {
 
   get whoActs(): string {
     return WHO_ACTS[this.code];
+  }
+
+  get exitCode(): number {
+    return this.whoActs === 'the author of the scenario' ? EXIT.usage : EXIT.failed;
   }
 }
