@@ -9,7 +9,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LiveMessage } from '../cloud/server/api/api-types.ts';
 import { LIVE_EVERY_MS } from '../cloud/server/api/live-sse.ts';
 import { type Broker, POWER_TOPIC, type RecordBatch } from '../common/broker/broker.ts';
 import { openBroker } from '../common/broker/open-broker.ts';
@@ -19,7 +18,9 @@ import { silentLogger } from '../common/logger.ts';
 import { decodeTopicMessage } from '../common/topic-codec.ts';
 import { noKafka } from '../scripts/real-kafka.ts';
 import { ensureBuilt, Fleet } from '../tests/crash/fleet.ts';
+import { liveMessages } from '../tests/doubles/live-stream.ts';
 import { TestKafka } from '../tests/doubles/test-kafka.ts';
+import { DEFAULT_TIMES } from './default-times.ts';
 import { householdFolder } from './fifty-homes.ts';
 import { type Figure, median, type Question } from './question.ts';
 import { sleep } from './started-run.ts';
@@ -30,7 +31,6 @@ const REPLAY_SECONDS = 75;
 const LEFT_OUT_SECONDS = 15;
 const WINDOW_MS = 5_000;
 const P99 = 0.99;
-const DEFAULT_TIMES = ['link.heartbeat_seconds=3', 'link.heartbeat_deadline_seconds=1.2', 'link.data_deadline_seconds=10'];
 const PAGES = 10;
 const PAGE_EVERY_MS = LIVE_EVERY_MS / PAGES;
 const LOOK_MS = 100;
@@ -120,17 +120,9 @@ async function listenToPage(url: string, signal: AbortSignal, heard: Heard): Pro
 async function readLive(response: Response, heard: Heard): Promise<void> {
   const shown: Heard['shown'][number] = [];
   heard.shown.push(shown);
-  let text = '';
-  for await (const bytes of response.body!) {
-    text += Buffer.from(bytes).toString('utf8');
-    const events = text.split('\n\n');
-    text = events.pop() ?? '';
-    for (const event of events) {
-      const data = /^data:(.*)$/m.exec(event)?.[1];
-      if (!/^event: ?live$/m.test(event) || data === undefined) continue;
-      const newestMs = Date.parse((JSON.parse(data) as LiveMessage).newestAt ?? '');
-      if (newestMs > (shown.at(-1)?.newestMs ?? 0)) shown.push({ newestMs, atMs: performance.now() });
-    }
+  for await (const { newestAt } of liveMessages(response)) {
+    const newestMs = Date.parse(newestAt ?? '');
+    if (newestMs > (shown.at(-1)?.newestMs ?? 0)) shown.push({ newestMs, atMs: performance.now() });
   }
 }
 

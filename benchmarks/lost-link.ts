@@ -11,6 +11,7 @@ import { SETTINGS } from '../common/settings.ts';
 import { seededRandom } from '../common/random.ts';
 import { ensureBuilt, Fleet } from '../tests/crash/fleet.ts';
 import { type ProxyFault, startFaultyProxy } from '../tests/doubles/faulty-proxy.ts';
+import { DEFAULT_TIMES } from './default-times.ts';
 import { type Figure, median, type Question } from './question.ts';
 import { sleep } from './started-run.ts';
 
@@ -26,10 +27,6 @@ const FAULTS: readonly ProxyFault[] = [{ kind: 'swallow' }, { kind: 'refuse' }];
 const LOST = /the cloud does not answer/;
 /** Heartbeats in which the edge finds its way back before the next loss. */
 const QUIET_MS = 1_000;
-
-const DEFAULT_TIMES = (['heartbeat_seconds', 'heartbeat_deadline_seconds', 'data_deadline_seconds'] as const).map(
-  (key) => `link.${key}=${SETTINGS.link[key].default}`,
-);
 
 export const lostLink: Question = {
   name: 'lost-link',

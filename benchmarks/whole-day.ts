@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt, Fleet, type PartName } from '../tests/crash/fleet.ts';
+import { DEFAULT_TIMES } from './default-times.ts';
 import { fiftyHomes, HOMES } from './fifty-homes.ts';
 import { cpuSecondsOf, rssMbMaxOf } from './process-table.ts';
 import type { Figure, Question } from './question.ts';
 
-export const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 500;
 const PARTS: readonly PartName[] = ['simulate', 'edge', 'cloud'];
 
 interface Usage {
@@ -15,38 +16,45 @@ interface Usage {
   rssMbMax: number;
 }
 
-export type UsageByPart = Map<PartName, Usage>;
+type UsageByPart = Map<PartName, Usage>;
 
 export const wholeDay: Question = {
   name: 'whole-day',
   asks: `a whole day of ${HOMES} households at full speed, CSV to acknowledged`,
-  async answer(say): Promise<Figure[]> {
-    ensureBuilt();
-    const folder = mkdtempSync(join(tmpdir(), 'fogline-bench-'));
-    const fleet = new Fleet({
-      dataDir: fiftyHomes(folder),
-      sets: ['link.heartbeat_seconds=3', 'link.heartbeat_deadline_seconds=1.2', 'link.data_deadline_seconds=10'],
-    });
-    const usage: UsageByPart = new Map();
-    const looking = setInterval(() => look(fleet, usage), LOOK_EVERY_MS);
-    try {
-      await fleet.open();
-      const startMs = performance.now();
-      fleet.startAll();
-      const status = await fleet.untilDone();
-      const seconds = (performance.now() - startMs) / 1_000;
-      look(fleet, usage);
-      say(`${status.acked} parts acknowledged`);
-      return [{ what: 'CSV to acknowledged', value: seconds, unit: 's', promise: { is: '≤', limit: 60 } }, ...partFigures(usage)];
-    } finally {
-      clearInterval(looking);
-      await fleet.stop();
-      rmSync(folder, { recursive: true });
-    }
-  },
+  answer: (say) => dayFigures({ sets: [], limitSeconds: 60, say }),
 };
 
-export function look(fleet: Fleet, usage: UsageByPart): void {
+export interface Day {
+  /** More settings, `section.key=value`. */
+  sets: readonly string[];
+  /** What is promised. */
+  limitSeconds: number;
+  say: (line: string) => void;
+}
+
+export async function dayFigures({ sets, limitSeconds, say }: Day): Promise<Figure[]> {
+  ensureBuilt();
+  const folder = mkdtempSync(join(tmpdir(), 'fogline-bench-'));
+  const fleet = new Fleet({ dataDir: fiftyHomes(folder), sets: [...DEFAULT_TIMES, ...sets] });
+  const usage: UsageByPart = new Map();
+  const looking = setInterval(() => look(fleet, usage), LOOK_EVERY_MS);
+  try {
+    await fleet.open();
+    const startMs = performance.now();
+    fleet.startAll();
+    const status = await fleet.untilDone();
+    const seconds = (performance.now() - startMs) / 1_000;
+    look(fleet, usage);
+    say(`${status.acked} parts acknowledged`);
+    return [{ what: 'CSV to acknowledged', value: seconds, unit: 's', promise: { is: '≤', limit: limitSeconds } }, ...partFigures(usage)];
+  } finally {
+    clearInterval(looking);
+    await fleet.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function look(fleet: Fleet, usage: UsageByPart): void {
   for (const part of PARTS) {
     if (!fleet.isRunning(part)) continue;
     const [cpuSeconds, rssMbMax] = [cpuSecondsOf(fleet.pidOf(part)), rssMbMaxOf(fleet.pidOf(part))];
@@ -55,7 +63,7 @@ export function look(fleet: Fleet, usage: UsageByPart): void {
   }
 }
 
-export function partFigures(usage: UsageByPart): Figure[] {
+function partFigures(usage: UsageByPart): Figure[] {
   return PARTS.flatMap((part) => figuresOf(part, usage.get(part)));
 }
 

@@ -11,6 +11,7 @@ import { silentLogger } from '../../common/logger.ts';
 import type { ShippedRow } from '../../common/messages.ts';
 import { seededRandom } from '../../common/random.ts';
 import { decodeReply, encodeRequest } from '../../common/wire.ts';
+import { liveMessages } from './live-stream.ts';
 import { part, T0_MS, WINDOW_MS } from '../contract/series-store-probes.ts';
 
 const ENTRY = fileURLToPath(new URL('../../fogline.ts', import.meta.url));
@@ -86,16 +87,7 @@ export class CloudProcess {
   }
 
   private async readEvents(response: Response): Promise<void> {
-    let text = '';
-    for await (const bytes of response.body!) {
-      text += Buffer.from(bytes).toString('utf8');
-      const events = text.split('\n\n');
-      text = events.pop() ?? '';
-      for (const event of events) {
-        const data = /^data:(.*)$/m.exec(event)?.[1];
-        if (/^event: ?live$/m.test(event) && data !== undefined) this.live.push(JSON.parse(data) as LiveMessage);
-      }
-    }
+    for await (const message of liveMessages(response)) this.live.push(message);
   }
 }
 

@@ -1,13 +1,7 @@
 /** pynng (NNG for Python) as a peer in a process of its own, driven over its stdin and stdout by JSON lines. */
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-
-/** A python that can import pynng: FOGLINE_PYTHON, else python3; undefined when it can't. */
-export function pythonWithPynng(): string | undefined {
-  const python = process.env['FOGLINE_PYTHON'] || 'python3';
-  return spawnSync(python, ['-c', 'import pynng'], { stdio: 'ignore' }).status === 0 ? python : undefined;
-}
 
 /**
  * Asks: each line {"send": [base64…], "timeoutMs"} is sent at once, each body in a context of its own, and answered with

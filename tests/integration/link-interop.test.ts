@@ -10,13 +10,14 @@ import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
 import { many, randomBytes, until } from '../contract/link-suite.ts';
 import { freePort } from '../doubles/free-port.ts';
-import { PynngRep, PynngReq, pythonWithPynng } from '../doubles/pynng-peer.ts';
+import { PynngRep, PynngReq } from '../doubles/pynng-peer.ts';
+import { pythonWith } from '../doubles/python-with.ts';
 
 const PATIENT_MS = 30_000;
 const SIZES = [1, 31, 32, 1_000, 65_537, 262_144, (1 << 20) - 3];
 
 const nanomsg = await loadNanomsg(silentLogger);
-const python = pythonWithPynng();
+const python = pythonWith('pynng');
 const noNanomsg = nanomsg === undefined ? 'the npm package nanomsg is not installed' : false;
 const noPynng = python === undefined ? 'no python that can import pynng (FOGLINE_PYTHON, python3)' : false;
 

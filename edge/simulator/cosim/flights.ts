@@ -52,14 +52,10 @@ export class Flights {
     return this.open.find((open) => this.holdsUp(open, step, true)) ?? held.find((waiting) => this.holdsUp(waiting, step, false));
   }
 
-  began(step: Step, held: readonly Step[]): void {
+  /** @param isOpen false for a step that was over at once: it counts only where it overtook another */
+  began(step: Step, held: readonly Step[], isOpen: boolean): void {
     if (held.length > 0 || this.open.length > 0) this.overtaking.push(step);
-    this.open.push(step);
-  }
-
-  /** A step that was over at once; it counts only where it overtook another. */
-  passed(step: Step, held: readonly Step[]): void {
-    if (held.length > 0 || this.open.length > 0) this.overtaking.push(step);
+    if (isOpen) this.open.push(step);
   }
 
   ended(step: Step): void {

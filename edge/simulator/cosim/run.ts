@@ -157,7 +157,7 @@ export class Run {
       if (this.pace.waitMs(step.time.tick) > 0) break;
       const blocker = this.flights.blockerOf(step, held);
       this.scheduler.dropFirst(next);
-      if (blocker === undefined) this.begin(step, held);
+      if (blocker === undefined) this.begin(step);
       else {
         this.profile.waits(next, blocker.simulator);
         held.push(step);
@@ -185,7 +185,7 @@ export class Run {
     return simulator < 0 ? undefined : { simulator, time: this.scheduler.timeOf(simulator) as TieredTime };
   }
 
-  private begin(step: Step, held: readonly Step[]): void {
+  private begin(step: Step): void {
     const { simulator: index, time } = step;
     this.pace.begins(time.tick);
     this.tick = Math.max(this.tick, time.tick);
@@ -198,13 +198,9 @@ export class Run {
     const begun: Begun = { ...step, inputs, maxAdvance, beganMs: this.profile.began(index) };
     try {
       const over = this.step(begun);
-      if (over === undefined) {
-        this.profile.ended(index, begun.beganMs);
-        this.flights.passed(step, held);
-        return;
-      }
-      this.flights.began(step, held);
-      over.then(
+      this.flights.began(step, this.held, over !== undefined);
+      if (over === undefined) this.profile.ended(index, begun.beganMs);
+      over?.then(
         () => this.landed(step, begun),
         (error: unknown) => this.failed(step, begun, error),
       );
@@ -337,10 +333,6 @@ export class Run {
   /** Undefined when the world has stored nothing. @param asker index of who asks in its step */
   storedValue(source: number, eid: string, attr: string, asker: number): unknown {
     return this.dataflow.storedValue(source, eid, attr, this.lastTimes[asker]?.tick ?? 0);
-  }
-
-  isStepping(index: number): boolean {
-    return this.flights.inFlight.some(({ simulator }) => simulator === index);
   }
 
   /** Percent of simulated time that is done. */

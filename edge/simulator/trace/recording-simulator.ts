@@ -163,17 +163,11 @@ export class RecordingSimulator implements Simulator {
       this.close(open, `,"failed":${JSON.stringify(error instanceof Error ? error.message : String(error))}`);
       throw error;
     };
-    let answer: MaybePromise<T>;
-    try {
-      answer = call();
-    } catch (error) {
-      return failed(error);
-    }
     const over = (its: T) => {
       this.close(open, rest(its));
       return its;
     };
-    return isPromise(answer) ? answer.then(over, failed) : over(answer);
+    return answered(call, over, failed);
   }
 
   private close({ text, asked }: OpenStep, rest: string): void {
@@ -202,17 +196,11 @@ export class RecordingSimulator implements Simulator {
         keep({ refused: error instanceof Error ? error.message : String(error) });
         throw error;
       };
-      let answer: MaybePromise<T>;
-      try {
-        answer = call();
-      } catch (error) {
-        return refused(error);
-      }
       const told = (its: T) => {
         keep(its === undefined ? {} : { answer: asRecorded(its) });
         return its;
       };
-      return isPromise(answer) ? answer.then(told, refused) : told(answer);
+      return answered(call, told, refused);
     };
     return {
       progress: () => ask('progress', [], () => requests.progress()),
@@ -235,4 +223,15 @@ export class RecordingSimulator implements Simulator {
 
 function andThen<T, U>(value: MaybePromise<T>, use: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return isPromise(value) ? value.then(use) : use(value);
+}
+
+/** Makes the call, and hands on what it answers or throws, at once or later. */
+function answered<T>(call: () => MaybePromise<T>, over: (answer: T) => T, failed: (error: unknown) => never): MaybePromise<T> {
+  let answer: MaybePromise<T>;
+  try {
+    answer = call();
+  } catch (error) {
+    return failed(error);
+  }
+  return isPromise(answer) ? answer.then(over, failed) : over(answer);
 }

@@ -11,6 +11,7 @@ import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { freePort } from '../../doubles/free-port.ts';
+import { pythonWith } from '../../doubles/python-with.ts';
 import { noRedis } from '../../doubles/redis-server.ts';
 
 interface Service {
@@ -30,12 +31,9 @@ interface Compose {
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 const FILE = join(TOP, 'docker-compose.yml');
-const PYTHON = process.env['FOGLINE_PYTHON'] || 'python3';
+const PYTHON = pythonWith('check_jsonschema', 'ruamel.yaml') ?? '';
 const TO_JSON = 'import json, sys; from ruamel.yaml import YAML; json.dump(YAML(typ="safe").load(sys.stdin), sys.stdout)';
-const noChecker =
-  spawnSync(PYTHON, ['-c', 'import check_jsonschema, ruamel.yaml'], { stdio: 'ignore' }).status === 0
-    ? false
-    : 'no Python with check-jsonschema: pip install check-jsonschema, or set FOGLINE_PYTHON';
+const noChecker = PYTHON === '' && 'no Python with check-jsonschema: pip install check-jsonschema, or set FOGLINE_PYTHON';
 const needsChecker = { skip: noChecker };
 const PATIENT_MS = 20_000;
 

@@ -10,14 +10,12 @@ import { ConfigError } from '../../../../../common/errors.ts';
 import { parsePlacedJson } from '../../../../../edge/simulator/scenario/json-comments.ts';
 import { checkScenario, loadScenario } from '../../../../../edge/simulator/scenario/scenario-check.ts';
 import { scenarioJsonSchema } from '../../../../../edge/simulator/scenario/scenario-file.ts';
+import { pythonWith } from '../../../../doubles/python-with.ts';
 
 const ROOM = fileURLToPath(new URL('../../../../../edge/simulator/scenario/', import.meta.url));
 const EXAMPLES = ['default.scenario.jsonc', 'street.scenario.jsonc'];
-const PYTHON = process.env['FOGLINE_PYTHON'] || 'python3';
-const noChecker =
-  spawnSync(PYTHON, ['-c', 'import check_jsonschema'], { stdio: 'ignore' }).status === 0
-    ? false
-    : 'no Python with check-jsonschema: pip install check-jsonschema, or set FOGLINE_PYTHON';
+const PYTHON = pythonWith('check_jsonschema') ?? '';
+const noChecker = PYTHON === '' && 'no Python with check-jsonschema: pip install check-jsonschema, or set FOGLINE_PYTHON';
 const SETTINGS = { hasCollectFile: false, hasUntil: false };
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-scenario-'));
