@@ -28,6 +28,8 @@ export interface FlightsOptions {
   askers: readonly ReadonlySet<number>[];
 }
 
+const NONE: readonly Step[] = [];
+
 export class Flights {
   private readonly options: FlightsOptions;
   private readonly open: Step[] = [];
@@ -74,14 +76,16 @@ export class Flights {
     this.overtaking.length = kept;
   }
 
-  /** Calls for steps later than `step` that have begun already: to whoever asks at `step` they are still ahead. */
-  eachAhead(step: Step, found: (ahead: Step) => void): void {
-    for (const ahead of this.overtaking) if (this.compare(ahead, step) > 0) found(ahead);
+  /** Steps later than `step` that have begun already: to whoever asks at `step` they are still ahead. */
+  aheadOf(step: Step): readonly Step[] {
+    return this.overtaking.length === 0 ? NONE : this.overtaking.filter((ahead) => this.compare(ahead, step) > 0);
   }
 
   /** Tick that everybody has reached: no step before it is open. */
   reachedTick(tick: number): number {
-    return this.open.reduce((least, { time }) => Math.min(least, time.tick), tick);
+    let least = tick;
+    for (const { time } of this.open) least = Math.min(least, time.tick);
+    return least;
   }
 
   private holdsUp(earlier: Step, step: Step, hasBegun: boolean): boolean {

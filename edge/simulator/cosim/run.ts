@@ -7,7 +7,7 @@ import { Flights, type Step } from './flights.ts';
 import { Pace } from './pace.ts';
 import { Profile } from './profile.ts';
 import { ProgressMeter } from './progress.ts';
-import { Reach } from './reach.ts';
+import { type Distances, Reach } from './reach.ts';
 import type { LiveRun, RunMember, RunSettings, RunSummary } from './run-options.ts';
 import { reportRun } from './run-reports.ts';
 import { Scheduler } from './scheduler.ts';
@@ -195,18 +195,22 @@ export class Run {
     const inputs = this.dataflow.gather(index, time);
     const maxAdvance = this.maxAdvance(step);
     this.hash?.addNumber(index, maxAdvance);
-    const begun: Begun = { ...step, inputs, maxAdvance, beganMs: this.profile.began(index) };
+    const begun: Begun = { simulator: index, time, inputs, maxAdvance, beganMs: this.profile.began(index) };
     try {
       const over = this.step(begun);
       this.flights.began(step, this.held, over !== undefined);
       if (over === undefined) this.profile.ended(index, begun.beganMs);
-      over?.then(
-        () => this.landed(step, begun),
-        (error: unknown) => this.failed(step, begun, error),
-      );
+      else this.follow(over, step, begun);
     } catch (error) {
       this.fail(begun, error);
     }
+  }
+
+  private follow(over: Promise<void>, step: Step, begun: Begun): void {
+    over.then(
+      () => this.landed(step, begun),
+      (error: unknown) => this.failed(step, begun, error),
+    );
   }
 
   /** @returns a promise only when the simulator answered with one */
@@ -343,14 +347,13 @@ export class Run {
 
   private checkNext(index: number, tick: number, next: number | null): void {
     const { sid, type } = this.members[index] as RunMember;
-    const refuse = (message: string) => new CosimError('NEXT_STEP_INVALID', message, 'correct what the simulator answers to step');
     if (next === null) {
-      if (type === 'time-based') throw refuse(`${sid} is time-based, but its step at ${tick} gave no next step`);
+      if (type === 'time-based') throw nextStepInvalid(`${sid} is time-based, but its step at ${tick} gave no next step`);
       return;
     }
     if (!Number.isSafeInteger(next))
-      throw refuse(`${sid} gave ${String(next)} as next step in its step at ${tick}: a whole tick is wanted`);
-    if (next <= tick) throw refuse(`${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
+      throw nextStepInvalid(`${sid} gave ${String(next)} as next step in its step at ${tick}: a whole tick is wanted`);
+    if (next <= tick) throw nextStepInvalid(`${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
   }
 
   /**
@@ -360,15 +363,14 @@ export class Run {
   private maxAdvance(step: Step): number {
     const { scheduler } = this;
     const distances = this.reach.ancestorsOf(step.simulator);
-    let earliest = this.settings.until + 1;
-    earliest = Math.min(earliest, scheduler.timeOf(step.simulator)?.tick ?? earliest);
-    const look = (ancestor: number, time: TieredTime | undefined) => {
-      const ticks = distances.get(ancestor);
-      if (ticks !== undefined && time !== undefined) earliest = Math.min(earliest, time.tick + ticks);
-    };
-    if (distances.size <= scheduler.waiting.length) for (const ancestor of distances.keys()) look(ancestor, scheduler.timeOf(ancestor));
-    else for (const ancestor of scheduler.waiting) look(ancestor, scheduler.timeOf(ancestor));
-    this.flights.eachAhead(step, ({ simulator, time }) => look(simulator, time));
+    let earliest = Math.min(this.settings.until + 1, scheduler.timeOf(step.simulator)?.tick ?? Number.POSITIVE_INFINITY);
+    if (distances.size === 0) return earliest - 1;
+    if (distances.size <= scheduler.waiting.length)
+      for (const [ancestor, ticks] of distances) earliest = Math.min(earliest, tickOf(scheduler.timeOf(ancestor)) + ticks);
+    else
+      for (const ancestor of scheduler.waiting)
+        earliest = Math.min(earliest, tickOf(scheduler.timeOf(ancestor)) + ticksOf(distances, ancestor));
+    for (const { simulator, time } of this.flights.aheadOf(step)) earliest = Math.min(earliest, time.tick + ticksOf(distances, simulator));
     return earliest - 1;
   }
 
@@ -437,4 +439,18 @@ export class Run {
     const names = this.openSteps().map(({ sid, time }) => `${sid} (step at ${time})`);
     return `simulated time stands at ${this.reachedTick(this.tick)}: waiting for ${names.join(', ')}`;
   }
+}
+
+function nextStepInvalid(message: string): CosimError {
+  return new CosimError('NEXT_STEP_INVALID', message, 'correct what the simulator answers to step');
+}
+
+/** Never, for a simulator without a step ahead. */
+function tickOf(time: TieredTime | undefined): number {
+  return time === undefined ? Number.POSITIVE_INFINITY : time.tick;
+}
+
+/** Endless, for a simulator that is no ancestor. */
+function ticksOf(distances: Distances, simulator: number): number {
+  return distances.get(simulator) ?? Number.POSITIVE_INFINITY;
 }
