@@ -1,7 +1,7 @@
 /** A scenario without a topic: simulators among themselves. Nothing is kept, so there is nothing to resume. */
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
-import { ConfigError, EXIT, stoppedExitCode } from '../../common/errors.ts';
+import { EXIT, stoppedExitCode } from '../../common/errors.ts';
 import { isoTime } from '../../common/iso-time.ts';
 import { jsonReporter, type ReportedRun, textReporter } from './report.ts';
 import type { CheckedScenario } from './scenario/scenario-check.ts';
@@ -11,15 +11,7 @@ import { untilTick } from './scenario/scenario-run.ts';
 /** Of ScenarioOptions, what does not depend on the scenario. */
 export type Surroundings = Pick<ScenarioOptions, 'rtFactor' | 'collect' | 'openFile' | 'logger' | 'environment' | 'signal' | 'watch'>;
 
-/** @throws ConfigError under `fogline run`, which waits for what arrives */
-export async function runAlone(
-  { config, json }: CommandOptions,
-  scenario: CheckedScenario,
-  surroundings: Surroundings,
-  isPartOfRun: boolean,
-): Promise<number> {
-  const remedy = 'use fogline simulate, or give it the simulator topic';
-  if (isPartOfRun) throw new ConfigError(`the scenario ${scenario.path} has no topic, so nothing would arrive`, remedy);
+export async function runAlone({ config, json }: CommandOptions, scenario: CheckedScenario, surroundings: Surroundings): Promise<number> {
   const untilSeconds = config.simulation.until_seconds ?? scenario.file.until;
   if (untilSeconds === undefined) throw new Error('a scenario without a replay was checked to have an end');
   const its = reported(scenario, untilSeconds);

@@ -1,5 +1,5 @@
 /** What a run with a topic is, before it begins: from the scenario, the settings and what the state remembers. */
-import type { Config } from '../../common/config.ts';
+import { type Config, type LoadedConfig, speedFactor } from '../../common/config.ts';
 import { plural } from '../../common/count-text.ts';
 import { ConfigError } from '../../common/errors.ts';
 import { isoTime } from '../../common/iso-time.ts';
@@ -61,6 +61,28 @@ export function refuseReplaySettings({ simulation }: Config, { path, isReplay }:
   if (given.length === 0) return;
   const options = given.map((name) => `--${name}`).join(', ');
   throw new ConfigError(`the scenario ${path} replays no household files, so ${options} means nothing`, 'leave it out, also in config.ini');
+}
+
+/** @throws ConfigError for a scenario that puts nothing into the topic: edge and cloud would wait for ever */
+export function refuseTopicless({ path, hasTopic, isReplay }: CheckedScenario): void {
+  if (hasTopic) return;
+  const start = isReplay ? '' : ', a "start",';
+  throw new ConfigError(
+    `the scenario ${path} has no simulator topic, so nothing would ever reach edge and cloud`,
+    `run it alone: fogline simulate --scenario ${path}. For its readings to arrive, give it a simulator {"model": "topic"}${start}` +
+      ' and a connection that brings it "readings", as street.scenario.jsonc does',
+  );
+}
+
+/** Real seconds per simulated second. What the operator has chosen is stronger than the file, the file stronger than the default. */
+export function rtFactorOf(config: Config, origins: LoadedConfig['origins'], { file }: CheckedScenario): number {
+  const chosen = origins.get('simulation.speed');
+  if (chosen === undefined || chosen.origin === 'default') {
+    if (file.rtFactor !== undefined) return file.rtFactor;
+    if (file.speed !== undefined) return file.speed === 'max' ? 0 : 1 / file.speed;
+  }
+  const speed = speedFactor(config);
+  return speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed;
 }
 
 export function reported(plan: Plan, counts: Pick<ReportedRun, 'published' | 'quarantined'>): ReportedRun {
