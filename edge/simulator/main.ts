@@ -71,7 +71,7 @@ async function runIntoTopic(
   const stateFolder = join(stateDir, 'simulator');
   makeFolder(stateFolder);
   const identityFile = new IdentityFile(stateFolder);
-  const plan = await planRun(config, scenario, stateDir, identityFile);
+  const plan = await planRun(config, scenario, stateDir, (its) => identityFile.establish(its));
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();

@@ -35,6 +35,8 @@ export interface ReportedRun {
   done: string;
   /** What the same command does after a stop. */
   again: string;
+  /** What became of rows that are no readings. */
+  rejected: string;
   households: number;
   dataLabel: string;
   /** ISO-8601; empty for a run that has no instant of tick 0. */
@@ -86,7 +88,8 @@ export function jsonReporter(its: ReportedRun): Reporter {
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
-export function textReporter({ title, done, again, untilSeconds, secondsPerTick, quarantined, parked }: ReportedRun): Reporter {
+export function textReporter(its: ReportedRun): Reporter {
+  const { title, done, again, rejected, untilSeconds, secondsPerTick, quarantined, parked } = its;
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
@@ -94,7 +97,7 @@ export function textReporter({ title, done, again, untilSeconds, secondsPerTick,
   return {
     notice: (message) => process.stderr.write(`notice: ${message}\n  what to do: ${NOTICE_HINT}\n`),
     ready: () => {
-      process.stdout.write(`${title}, ${untilSeconds} s\n`);
+      process.stdout.write(`${title}, ${untilSeconds === ENDLESS_TICKS ? 'again and again' : `${untilSeconds} s`}\n`);
       if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });
     },
     progress: ({ tick, ticksPerSecond, etaSeconds }) => {
@@ -110,7 +113,7 @@ export function textReporter({ title, done, again, untilSeconds, secondsPerTick,
       if (isTerminal) bar.update(untilSeconds);
       bar.stop();
       process.stdout.write(`${done}\n`);
-      if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} quarantined: fogline quarantine list\n`);
+      if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} ${rejected}\n`);
       for (const { household, reason } of parked()) process.stdout.write(`parked: ${household}: ${reason}\n`);
       if (summary !== undefined) process.stdout.write(`${profileTable(summary.profile)}trace hash: ${summary.traceHash}\n`);
     },

@@ -75,6 +75,8 @@ test('run refuses before anything starts: no topic, a mistake in the file', () =
   assert.equal(status, 2, stderr);
   assert.match(stderr, /^fogline run ends: scenario: the scenario \S+alone\.json has no simulator topic, so nothing would ever reach/);
   assert.match(stderr, /what to do: run it alone: fogline simulate --scenario \S+alone\.json\. .*"model": "topic"/);
+  const unfed = streetWith('unfed.jsonc', (text) => text.replace(/\{ "from": "meters", "to": "sink".*\}/, ''));
+  assert.match(run(unfed, 'unfed').stderr, /the scenario \S+unfed\.jsonc connects nothing to its topic, so nothing would ever reach/);
   const wrong = streetWith('wrong.jsonc', (text) => text.replace('"until": 86400', '"untill": 86400'));
   const refused = run(wrong, 'wrong');
   assert.equal(refused.status, 2);
