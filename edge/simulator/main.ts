@@ -21,7 +21,7 @@ import { BadRowError } from './models/household-stream.ts';
 import { timeNotices } from './models/time-notices.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
-import { ENDLESS_TICKS, jsonReporter, textReporter, withoutCatchingUp } from './report.ts';
+import { ENDLESS_TICKS, jsonReporter, textReporter, TIME_HINT, withoutCatchingUp } from './report.ts';
 import { runAlone, type Surroundings } from './run-alone.ts';
 import { type Plan, planRun, refuseReplaySettings, refuseTopicless, reported, rtFactorOf } from './run-plan.ts';
 import { type CheckedScenario, loadScenario } from './scenario/scenario-check.ts';
@@ -93,7 +93,7 @@ async function runIntoTopic(
   const its = reported(plan, { published: () => writer.published, quarantined: () => quarantine.count });
   const reporter = json ? jsonReporter(its) : textReporter(its);
   try {
-    for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice);
+    for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice, TIME_HINT);
     await writer.open();
     if (identityFile.isNew) await refuseForeignRecords(broker, config);
     identityFile.keep(plan.identity);
@@ -103,7 +103,8 @@ async function runIntoTopic(
       quarantine.flush();
       reporter.progress(now);
     };
-    const summary = writer.hasEnded ? 'before' : await replay(options, plan, writer, quarantine, identityFile, surroundings, progress);
+    const watched = { ...surroundings, watch: { ...surroundings.watch, onKeptAside: reporter.keptAside } };
+    const summary = writer.hasEnded ? 'before' : await replay(options, plan, writer, quarantine, identityFile, watched, progress);
     if (summary === 'stopped') {
       reporter.stopped();
       return stoppedExitCode(signal.reason, plan.untilSeconds !== ENDLESS_TICKS);

@@ -13,18 +13,21 @@ import { newIdentity } from './identity.ts';
 import type { HouseholdSimulatorOptions } from './models/household.ts';
 import { BadRowError } from './models/household-stream.ts';
 import { timeNotices } from './models/time-notices.ts';
-import { ENDLESS_TICKS, jsonReporter, type ReportedRun, textReporter, withoutCatchingUp } from './report.ts';
+import { ENDLESS_TICKS, jsonReporter, type ReportedRun, textReporter, TIME_HINT, withoutCatchingUp } from './report.ts';
 import { type Plan, planRun, reported as replayReport } from './run-plan.ts';
 import type { CheckedScenario } from './scenario/scenario-check.ts';
 import { runScenario, type ScenarioOptions } from './scenario.ts';
 import { untilTick } from './scenario/scenario-run.ts';
+import type { RunWatchOptions } from './trace/run-watch.ts';
 
 const MS_PER_SECOND = 1_000;
 /** Rows that are told one by one; the others are counted. */
 const REJECTED_TOLD_MAX = 20;
 
 /** Of ScenarioOptions, what does not depend on the scenario. */
-export type Surroundings = Pick<ScenarioOptions, 'rtFactor' | 'collect' | 'openFile' | 'logger' | 'environment' | 'signal' | 'watch'>;
+export type Surroundings = Pick<ScenarioOptions, 'rtFactor' | 'collect' | 'openFile' | 'logger' | 'environment' | 'signal'> & {
+  watch: Pick<RunWatchOptions, 'recordFile' | 'statusPort'>;
+};
 
 export async function runAlone(options: CommandOptions, scenario: CheckedScenario, surroundings: Surroundings): Promise<number> {
   const { logger, signal } = surroundings;
@@ -34,12 +37,13 @@ export async function runAlone(options: CommandOptions, scenario: CheckedScenari
   const its = study?.reported() ?? reported(scenario, untilSeconds);
   const reporter = options.json ? jsonReporter(its) : textReporter(its);
   try {
-    for (const notice of timeNotices(study?.plan.folder.files ?? [])) reporter.notice(notice);
+    for (const notice of timeNotices(study?.plan.folder.files ?? [])) reporter.notice(notice, TIME_HINT);
     reporter.ready();
     const startTick = study?.startTick ?? 0;
     const paced = withoutCatchingUp(startTick);
     const summary = await runScenario({
       ...surroundings,
+      watch: { ...surroundings.watch, onKeptAside: reporter.keptAside },
       scenario,
       files: study?.plan.folder.files ?? [],
       household: study?.household(),

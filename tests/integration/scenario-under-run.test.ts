@@ -84,3 +84,34 @@ test('run refuses before anything starts: no topic, a mistake in the file', () =
   for (const state of ['alone', 'wrong'])
     for (const part of ['simulator', 'cloud', 'logs']) assert.ok(!existsSync(join(folder, state, part)));
 });
+
+test('the recording of a simulator that was killed under run is kept aside and told', () => {
+  const trace = join(folder, 'street.trace');
+  const args = [
+    ENTRY,
+    'run',
+    '--scenario',
+    STREET,
+    '--state',
+    'killed',
+    '--until',
+    '60',
+    '--speed',
+    'max',
+    '--exit-when-done',
+    ...ANY_PORTS,
+  ];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...args, '--set', `simulation.record_file=${trace}`], {
+    ...{ cwd: folder, encoding: 'utf8', timeout: DEADLINE_MS },
+    // After some seconds: what is recorded reaches the file within one.
+    env: { ...process.env, FOGLINE_FAILPOINT: 'simulator_after_append_before_resume_save:25' },
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /simulate ended \(signal SIGKILL\)/);
+  assert.match(stdout, /simulate: the earlier recording is kept as \S+street\.trace\.1\n {2}what to do: look into it: fogline trace show /);
+  for (const file of [trace, `${trace}.1`]) {
+    const shown = fogline('trace', 'show', file, '--simulator', 'pv', '--to', '5');
+    assert.equal(shown.status, 0, shown.stderr);
+    assert.match(shown.stdout, /pv/);
+  }
+});
