@@ -138,6 +138,9 @@ stateful(command('why', "every stage's view of one window"))
   .action((household: string, time: string, flags: ReplayFlags & { url?: string }) =>
     perform(flags, async (options) => (await import('./audit/why-main.ts')).main({ ...options, url: flags.url, household, time })),
   );
+replayed(stateful(command('plan', 'what run would run of a scenario file', { hidden: true }))).action((flags: ReplayFlags) =>
+  perform(flags, async (options, { origins }) => (await import('./edge/simulator/plan-main.ts')).main({ ...options, origins })),
+);
 stateful(command('sample', 'make the synthetic households', { hidden: true })).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/sample-main.ts')).main(options)),
 );

@@ -10,7 +10,7 @@ import type { CloudFile, CloudSource } from './cloud-file.ts';
 import type { EdgeFile, EdgePart, EdgeSource } from './edge-file.ts';
 import { checkEnergy, type EnergyCheck } from './energy-register.ts';
 import type { Findings, StageName } from './findings.ts';
-import { FIELDS, type SourceRows } from './source-rows.ts';
+import { FIELDS, type SourceFile } from './source-rows.ts';
 import type { TopicSource, TopicStage } from './topic-stage.ts';
 import { addWindows, partStats, type RunSpan, type Stats, sameDigest, timeOf, timesOf, type TruthSource, windowOf } from './truth.ts';
 import { WindowAudit, type WindowsAudited } from './window-audit.ts';
@@ -28,6 +28,8 @@ export interface DeviceReport {
   household: string;
   device: string;
   src: string;
+  /** What the stages are compared with: the rows of a file; for a model only the topic itself. */
+  truth: 'file' | 'topic';
   source: StageTotals;
   topic: StageTotals | null;
   edge: StageTotals | null;
@@ -61,17 +63,17 @@ export class HouseholdAudit {
   private readonly stages: StagesRead;
   private readonly span: RunSpan;
   private readonly findings: Findings;
-  private readonly rows: SourceRows;
+  private readonly file: SourceFile;
   private readonly windowMs: number;
   private readonly household: string;
 
-  constructor(rows: SourceRows, stages: StagesRead, span: RunSpan, findings: Findings) {
-    this.rows = rows;
+  constructor(file: SourceFile, stages: StagesRead, span: RunSpan, findings: Findings) {
+    this.file = file;
     this.stages = stages;
     this.span = span;
     this.findings = findings;
     this.windowMs = stages.cloud.file.windowMs;
-    this.household = rows.household;
+    this.household = file.household;
   }
 
   /** @param srcs every source of the household that any stage, or the file, knows */
@@ -86,7 +88,7 @@ export class HouseholdAudit {
         this.refuse(
           'source',
           undefined,
-          `source ${src} of ${device} is known to the stages, and is no source of the file ${this.rows.path}`,
+          `source ${src} of ${device} is known to the stages, and is no source of the file ${this.file.path}`,
         );
         continue;
       }
@@ -123,7 +125,8 @@ export class HouseholdAudit {
     const waiting = SeqIntervals.of(run.flatMap(([from, to]) => missingFromAll(from, to, [covered, gaps.all])));
     this.checkWaiting(truth, waiting, edge);
     const { household, device, src } = truth;
-    return { household, device, src, source, ...stages, latest: 'not asked', declared: gaps.declared, waiting: waiting.size };
+    const kind = truth.rows.kind === 'file' ? 'file' : 'topic';
+    return { household, device, src, truth: kind, source, ...stages, latest: 'not asked', declared: gaps.declared, waiting: waiting.size };
   }
 
   /** Declared at the cloud, or on the way there: with a reason, stored before. */
@@ -160,7 +163,7 @@ export class HouseholdAudit {
     const last = this.span.ended ? truth.to : Math.min(seqs.max, truth.to);
     const begin = isTrimmed ? Math.max(truth.from, first ?? last + 1) : truth.from;
     for (const [from, to] of missingFromAll(begin, last, [seqs, ...later])) {
-      const what = `${to - from + 1} readings of the file are not in the topic: seqs ${from} to ${to}`;
+      const what = `${to - from + 1} readings of ${truth.rows.told.whole} are not in the topic: seqs ${from} to ${to}`;
       const remedy = 'start the run again: rows that were added to the file come in; if that does not help, begin anew with --fresh';
       this.refuse('topic', windowOf(truth, from, this.windowMs), what, remedy);
     }
@@ -219,11 +222,16 @@ export class HouseholdAudit {
   private checkPart(truth: TruthSource, part: EdgePart, name: string): void {
     const { fromSeq, toSeq } = part;
     if (toSeq > truth.rows.count)
-      return this.refuseSeq('edge', truth, fromSeq, `${name}: seq ${toSeq}, the file ends with ${truth.rows.count}`);
+      return this.refuseSeq('edge', truth, fromSeq, `${name}: seq ${toSeq}, ${truth.rows.told.whole} ends with ${truth.rows.count}`);
     if (!sameDigest(part.digest, truth.digests.of([[fromSeq, toSeq]])))
-      return this.refuseSeq('edge', truth, fromSeq, `${name}: the digest of seqs ${fromSeq} to ${toSeq} is not that of the file's rows`);
+      return this.refuseSeq(
+        'edge',
+        truth,
+        fromSeq,
+        `${name}: the digest of seqs ${fromSeq} to ${toSeq} is not that of ${truth.rows.told.rows}`,
+      );
     const stats = partStats(truth, fromSeq, toSeq);
-    for (const [i, field] of FIELDS.entries()) {
+    for (const [i, field] of truth.rows.fields.entries()) {
       const want = stats[i] as FieldStats;
       const numbers = part.fields.get(field);
       const { firstMs, lastMs } = part;
@@ -251,14 +259,19 @@ export class HouseholdAudit {
   /** A stage's running totals against the file's rows of just the seqs that it says it has. */
   private compare(stage: StageName, truth: TruthSource, seqs: SeqIntervals, readings: number, digest: Digest): void {
     if (seqs.max > truth.rows.count)
-      this.refuseSeq(stage, truth, truth.rows.count, `it has seqs up to ${seqs.max}, the file ends with ${truth.rows.count}`);
+      this.refuseSeq(
+        stage,
+        truth,
+        truth.rows.count,
+        `it has seqs up to ${seqs.max}, ${truth.rows.told.whole} ends with ${truth.rows.count}`,
+      );
     if (readings !== seqs.size) this.refuse(stage, undefined, `its totals say ${readings} readings, its seqs are ${seqs.size}`);
     const want = truth.digests.of(seqs.ranges());
     if (!sameDigest(want, digest))
       this.refuse(
         stage,
         undefined,
-        `the digest of its ${readings} readings is ${digestToHex(digest)}, the file's rows make ${digestToHex(want)}`,
+        `the digest of its ${readings} readings is ${digestToHex(digest)}, ${truth.rows.told.rows} make ${digestToHex(want)}`,
       );
   }
 
@@ -287,7 +300,8 @@ export class HouseholdAudit {
         addWindows(truth, source.truth, source.cloud.covered.ranges(), rank, this.windowMs);
         byId.set(source.cloud.id, { truth: source.truth, rank });
       });
-    const device = { household: this.household, deviceId, sources: byId, truth };
+    const fields = stored[0]?.truth.rows.fields ?? [];
+    const device = { household: this.household, deviceId, fields, sources: byId, truth };
     return new WindowAudit(this.stages.cloud.file, this.findings, device).run();
   }
 
@@ -314,8 +328,8 @@ export class HouseholdAudit {
         Array.from({ length: Math.max(0, Math.min(to, truth.rows.count) - from + 1) }, (_, i) => energyRow(truth, from + i)),
       ),
     );
-    // A looped file begins again: each pass has its register.
-    if (this.span.passMs !== undefined) return undefined;
+    // A looped file begins again: each pass has its register. A model has none.
+    if (this.span.passMs !== undefined || sources.some(({ truth }) => truth.rows.kind === 'model')) return undefined;
     rows.sort((a, b) => a.timeMs - b.timeMs);
     const check = checkEnergy(rows, this.windowMs);
     if (!check.agrees) {
@@ -341,7 +355,7 @@ function isOf(truth: TruthSource): (other: { household: string; device: string; 
   return ({ household, device, src }) => household === truth.household && device === truth.device && src === truth.src;
 }
 
-function endsOf(seqs: SeqIntervals): { firstSeq: number | null; lastSeq: number | null } {
+export function endsOf(seqs: SeqIntervals): { firstSeq: number | null; lastSeq: number | null } {
   const ranges = seqs.ranges();
   return { firstSeq: ranges[0]?.[0] ?? null, lastSeq: ranges.at(-1)?.[1] ?? null };
 }

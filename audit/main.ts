@@ -1,6 +1,7 @@
 /**
  * `fogline audit`: proves from the files to the chart that no reading is lost, doubled or changed, or says which one is. The truth are
- * the rows of the files, read by code of the audit's own; it imports nothing of simulator, edge or cloud.
+ * the rows of the files, read by code of the audit's own; it imports nothing of simulator, edge or cloud. Of a model the topic is all
+ * there is to compare with.
  */
 import { join } from 'node:path';
 import { openBroker } from '../common/broker/open-broker.ts';
@@ -15,9 +16,10 @@ import { Findings } from './findings.ts';
 import { checkPlaces } from './household-places.ts';
 import { HouseholdAudit, type HouseholdReport, type StagesRead } from './household-audit.ts';
 import { readLatest } from './latest-stage.ts';
+import { auditModels } from './model-audit.ts';
 import { refuseGoneOutbox, refuseOtherBroker } from './missing-stages.ts';
 import { type AuditReport, print, reportOf, textOf } from './report.ts';
-import { readQuarantine, readRunState, type RunState, syntheticFolder, urlOfRun } from './run-state.ts';
+import { isOfModels, readQuarantine, readRunState, type RunState, syntheticFolder, urlOfRun } from './run-state.ts';
 import { METER, readSource, type SourceFile, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
 import { hasEmbeddedTopic, TopicStage } from './topic-stage.ts';
 import { type RunSpan, truthOf } from './truth.ts';
@@ -40,7 +42,7 @@ export async function main(options: AuditOptions): Promise<number> {
 async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditReport> {
   const findings = new Findings();
   const state = readRunState(stateDir);
-  const files = sourceFiles(dataFolder(config, stateDir));
+  const files = isOfModels(state) ? [] : sourceFiles(dataFolder(config, stateDir));
   const closers: (() => void | Promise<void>)[] = [];
   try {
     // From the last stage but one backwards would miss what moves on meanwhile; so: edge, page, cloud, topic.
@@ -65,6 +67,8 @@ async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditRepo
     const { parts, rollups } = cloud.strayRows();
     if (parts + rollups > 0) findings.refuse('(none)', 'cloud', undefined, `${parts} parts and ${rollups} buckets belong to no household`);
     const households = await auditHouseholds(files, stages, span, state, stateDir, findings);
+    const models = modelHouseholds(stages, files, state);
+    households.push(...(await auditModels(models, stages, span, findings)));
     const compared = { topic: topic !== undefined, edge: edge !== undefined, latest: latest !== undefined };
     return reportOf({ households, findings, ended: span.ended, compared });
   } finally {
@@ -91,7 +95,8 @@ async function auditHouseholds(
   }
   const known = new Set(files.map(({ household }) => household));
   for (const [household, stage] of householdsAt(stages)) {
-    if (!known.has(household)) findings.refuse(household, stage, undefined, 'its readings are here, and there is no file of it');
+    if (!known.has(household) && state.scenario === undefined)
+      findings.refuse(household, stage, undefined, 'its readings are here, and there is no file of it');
   }
   return reports;
 }
@@ -140,6 +145,13 @@ function* sourcesAt({ topic, edge, cloud }: StagesRead): Generator<{ household: 
   yield* cloud.sources;
   yield* edge?.sources ?? [];
   yield* topic?.sources.values() ?? [];
+}
+
+/** Households that no file is of; a scenario file can have them. */
+function modelHouseholds(stages: StagesRead, files: readonly SourceFile[], state: RunState): Set<string> {
+  if (state.scenario === undefined) return new Set();
+  const known = new Set(files.map(({ household }) => household));
+  return new Set([...householdsAt(stages).keys()].filter((household) => !known.has(household)));
 }
 
 function householdsAt({ topic, edge, cloud }: StagesRead): Map<string, 'topic' | 'edge' | 'cloud'> {

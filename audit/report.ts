@@ -10,6 +10,8 @@ export interface AuditReport {
   run: 'ended' | 'not ended';
   stages: { name: 'topic' | 'edge' | 'cloud' | 'latest'; compared: boolean }[];
   households: number;
+  /** Of them, those that are compared with the topic alone. */
+  models: number;
   devices: DeviceReport[];
   windows: number;
   buckets: number;
@@ -47,7 +49,8 @@ export function reportOf(parts: {
       { name: 'cloud', compared: true },
       { name: 'latest', compared: compared.latest },
     ],
-    households: households.length,
+    households: countOf(households.flatMap((report) => report.devices)),
+    models: countOf(households.flatMap((report) => report.devices.filter(({ truth }) => truth === 'topic'))),
     devices: households.flatMap(({ devices }) => devices),
     windows: sum(({ windows }) => windows),
     buckets: sum(({ buckets }) => buckets),
@@ -58,6 +61,10 @@ export function reportOf(parts: {
     refused: findings.refused,
     refusals: findings.refusals,
   };
+}
+
+function countOf(devices: readonly DeviceReport[]): number {
+  return new Set(devices.map(({ household }) => household)).size;
 }
 
 export function textOf(report: AuditReport): string {
@@ -78,8 +85,10 @@ export function textOf(report: AuditReport): string {
 }
 
 function deviceLines(device: DeviceReport): string[] {
-  const { household, device: name, src, source, topic, edge, cloud, latest, declared } = device;
-  const stages = Object.entries({ source, topic, edge, cloud }).map(([stage, totals]) => `  ${stage.padEnd(6)} ${totalsText(totals)}`);
+  const { household, device: name, src, truth, source, topic, edge, cloud, latest, declared } = device;
+  const shown = truth === 'file' ? { source, topic, edge, cloud } : { topic, edge, cloud };
+  const stages = Object.entries(shown).map(([stage, totals]) => `  ${stage.padEnd(6)} ${totalsText(totals)}`);
+  if (truth === 'topic') stages.unshift('  source a model: nothing but the topic says what it gave');
   return [`${household} ${name} (${src}), declared missing ${declared}, latest ${latest}`, ...stages];
 }
 
@@ -100,8 +109,18 @@ function energyLine(energy: AuditReport['energy'][number]): string {
   );
 }
 
-function progressLines({ run, waiting, stages }: AuditReport): string[] {
-  const lines = stages.filter(({ compared }) => !compared).map(({ name }) => `note: ${name} is not here; it is not compared`);
+function modelText(models: number): string {
+  const which = `${plural(models, 'household is a model', 'households are models')}`;
+  return `${which}: whether the values are right nobody can say here; edge, cloud and latest are compared with the topic, every window too`;
+}
+
+function missingLines(stages: AuditReport['stages']): string[] {
+  return stages.filter(({ compared }) => !compared).map(({ name }) => `note: ${name} is not here; it is not compared`);
+}
+
+function progressLines({ run, waiting, stages, models }: AuditReport): string[] {
+  const lines = models === 0 ? [] : [`note: ${modelText(models)}`];
+  lines.push(...missingLines(stages));
   if (run === 'not ended') lines.push('the run has not ended: compared up to what is covered at the cloud');
   if (waiting > 0) lines.push(`${waiting} readings are not at the cloud yet: compared up to covered`);
   return lines;

@@ -11,6 +11,10 @@ export interface RunState {
   passMs: number;
   /** Households that the simulator set aside, with the reason. */
   parked: Readonly<Record<string, string>>;
+  /** Households whose files are replayed, with the first source of each. */
+  sources: Readonly<Record<string, string | null>>;
+  /** Of a scenario file: then readings of other households are those of models. */
+  scenario?: string;
 }
 
 /** At this size the simulator stops writing rows down and only counts them. */
@@ -20,7 +24,9 @@ const QUARANTINE_FULL_BYTES = 64 << 20;
 export function readRunState(stateDir: string): RunState {
   const path = join(stateDir, 'simulator', 'identity.json');
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as RunState;
+    const { sources = {}, ...others } = JSON.parse(readFileSync(path, 'utf8')) as Omit<RunState, 'sources'> &
+      Partial<Pick<RunState, 'sources'>>;
+    return { ...others, sources };
   } catch (cause) {
     throw new OperatingError('DATA_UNREADABLE', `${path} can not be read, so nothing is known of the run in ${stateDir}`, {
       retryable: false,
@@ -28,6 +34,11 @@ export function readRunState(stateDir: string): RunState {
       cause,
     });
   }
+}
+
+/** No files are replayed: all readings are those of models. */
+export function isOfModels({ scenario, sources }: RunState): boolean {
+  return scenario !== undefined && Object.keys(sources).length === 0;
 }
 
 /** Lines set aside, by file name; undefined when the table is full and does not hold all. */

@@ -40,12 +40,19 @@ export interface SourceFile {
 
 /** Row i is seq i + 1. */
 export interface SourceRows extends SourceFile {
+  /** A model's readings are known from the topic alone. */
+  kind: 'file' | 'model';
+  device: string;
+  /** Columns of `values`. */
+  fields: readonly string[];
+  /** What stands there, for people: `the file`, `the file's rows`. */
+  told: { whole: string; rows: string };
   count: number;
   lines: number[];
   timesMs: number[];
   /** Greatest time up to the row: R10's T. */
   reachedMs: number[];
-  /** By field, in the order of FIELDS. */
+  /** By field, in the order of `fields`. */
   values: number[][];
   rejected: RejectedLine[];
   /** For each rejected line the number of accepted rows before it. */
@@ -69,6 +76,10 @@ export function sourceFiles(dir: string): SourceFile[] {
 export function readSource(file: SourceFile): SourceRows {
   const rows: SourceRows = {
     ...file,
+    kind: 'file',
+    device: METER,
+    fields: FIELDS,
+    told: { whole: 'the file', rows: "the file's rows" },
     count: 0,
     lines: [],
     timesMs: [],
@@ -132,11 +143,11 @@ export class SourceDigests {
   constructor(rows: SourceRows, src: string, shiftMs: number) {
     this.high = new Uint32Array(rows.count + 1);
     this.low = new Uint32Array(rows.count + 1);
-    const source = textDigest(`${rows.household}/${METER}/${src}`);
+    const source = textDigest(`${rows.household}/${rows.device}/${src}`);
     const sum: Digest = { high: 0, low: 0 };
     const values: Record<string, number> = {};
     for (let i = 0; i < rows.count; i++) {
-      FIELDS.forEach((field, at) => (values[field] = rows.values[at]?.[i] as number));
+      rows.fields.forEach((field, at) => (values[field] = rows.values[at]?.[i] as number));
       addReadingDigest(sum, source, i + 1, (rows.timesMs[i] as number) + shiftMs, values);
       this.high[i + 1] = sum.high;
       this.low[i + 1] = sum.low;

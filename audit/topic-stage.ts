@@ -77,6 +77,15 @@ export class TopicStage {
     }
   }
 
+  /** All readings of a partition, again, in the order of the log. */
+  async *readingsIn(partition: number): AsyncGenerator<Reading> {
+    const { earliestOffset, endOffset } = await this.broker.logState(POWER_TOPIC, partition);
+    for await (const record of recordsOf(this.broker, partition, earliestOffset, endOffset)) {
+      const message = decodeTopicMessage(record.value);
+      if (message.kind === 'reading') yield message.reading;
+    }
+  }
+
   private take(reading: Reading, isTaken: boolean): void {
     const { household, device, src, seq, timeMs, values } = reading;
     const key = sourceKey(household, device, src);

@@ -3,7 +3,7 @@ import { sourceKey } from '../common/ids.ts';
 import type { Digest } from '../common/protocol/digest.ts';
 import type { Interval } from '../common/protocol/seq-intervals.ts';
 import { addStats, type FieldStats, oneReading } from './window-stats.ts';
-import { FIELDS, METER, SourceDigests, type SourceRows, srcOf } from './source-rows.ts';
+import { METER, SourceDigests, type SourceRows, srcOf } from './source-rows.ts';
 
 /** The run that the state belongs to, and how far it went. */
 export interface RunSpan {
@@ -52,6 +52,12 @@ export function truthOf(rows: SourceRows, src: string, span: RunSpan): TruthSour
   return undefined;
 }
 
+/** @param lastSeq of the run's end mark, where there is one */
+export function truthOfModel(rows: SourceRows, src: string, lastSeq: number | undefined): TruthSource {
+  const { household, device, count } = rows;
+  return { household, device, src, rows, shiftMs: 0, digests: new SourceDigests(rows, src, 0), from: 1, to: lastSeq ?? count };
+}
+
 /** R10: T only grows along the file, so a run is a range of seqs. */
 function runSeqs(rows: SourceRows, shiftMs: number, { t0Ms, startMs, endMs = Infinity, passMs = Infinity }: RunSpan) {
   const below = (limitMs: number) => {
@@ -75,7 +81,7 @@ export function windowOf(truth: TruthSource, seq: number, windowMs: number): num
   return seq > truth.rows.count ? undefined : Math.floor(timeOf(truth, seq) / windowMs) * windowMs;
 }
 
-/** Statistics of a window, or of a part, in the order of FIELDS. */
+/** Statistics of a window, or of a part, in the order of the source's fields. */
 export type Stats = FieldStats[];
 
 export function partStats(truth: TruthSource, fromSeq: number, toSeq: number, rank = 0): Stats {
@@ -121,7 +127,7 @@ export function addAll(into: Stats, other: Stats): void {
 
 function readingStats(truth: TruthSource, seq: number, rank: number): Stats {
   const timeMs = timeOf(truth, seq);
-  return FIELDS.map((_, i) => oneReading(truth.rows.values[i]?.[seq - 1] as number, timeMs, rank * SEQS_PER_SOURCE + seq));
+  return truth.rows.fields.map((_, i) => oneReading(truth.rows.values[i]?.[seq - 1] as number, timeMs, rank * SEQS_PER_SOURCE + seq));
 }
 
 export function sameDigest(a: Digest, b: Digest): boolean {

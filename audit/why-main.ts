@@ -12,7 +12,7 @@ import { readLatest } from './latest-stage.ts';
 import { dataFolder, openTopic } from './main.ts';
 import { print } from './report.ts';
 import { refuseOtherBroker } from './missing-stages.ts';
-import { readQuarantine, readRunState, type RunState, urlOfRun } from './run-state.ts';
+import { isOfModels, readQuarantine, readRunState, type RunState, urlOfRun } from './run-state.ts';
 import { FIELDS, METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
 
 /** What a window has more of is counted, not shown. */
@@ -53,7 +53,7 @@ export async function main(options: WhyOptions): Promise<number> {
 async function look(options: WhyOptions): Promise<Answer> {
   const { config, stateDir, household } = options;
   const state = readRunState(stateDir);
-  const rows = rowsOf(options);
+  const rows = rowsOf(options, state);
   const timeMs = timeOf(options.time, state.t0Ms);
   const windowMs = config.edge.window_seconds * 1_000;
   const fromMs = Math.floor(timeMs / windowMs) * windowMs;
@@ -82,18 +82,26 @@ function timeOf(text: string, originMs: number): number {
   return timeMs;
 }
 
-/** @throws ConfigError naming the household that was meant */
-function rowsOf({ config, stateDir, household }: WhyOptions): SourceRows {
-  const files = sourceFiles(dataFolder(config, stateDir));
+/** @returns undefined for a model's household. @throws ConfigError naming the household that was meant */
+function rowsOf({ config, stateDir, household }: WhyOptions, state: RunState): SourceRows | undefined {
+  const files = isOfModels(state) ? [] : sourceFiles(dataFolder(config, stateDir));
   const file = files.find((its) => its.household === household);
   if (file !== undefined) return readSource(file);
-  const known = files.map((its) => its.household);
+  const models = state.scenario === undefined ? [] : storedHouseholds(stateDir);
+  if (models.includes(household)) return undefined;
+  const known = [...new Set([...files.map((its) => its.household), ...models])];
   const meant = likelyWord(household, known);
   const shown = known.slice(0, NAMES_SHOWN_MAX).join(', ') + (known.length > NAMES_SHOWN_MAX ? ', …' : '');
-  const remedy = `there are ${shown}; or name the folder that was replayed: --data DIR`;
-  throw new ConfigError(
-    `there is no file of household ${household}`,
-    meant === undefined ? remedy : `did you mean ${meant}? Otherwise ${remedy}`,
+  const remedy = `there are ${shown}${isOfModels(state) ? '' : '; or name the folder that was replayed: --data DIR'}`;
+  const what = state.scenario === undefined ? 'file of household' : 'household';
+  throw new ConfigError(`there is no ${what} ${household}`, meant === undefined ? remedy : `did you mean ${meant}? Otherwise ${remedy}`);
+}
+
+function storedHouseholds(stateDir: string): string[] {
+  return inCloud(
+    stateDir,
+    (cloud) => cloud.households().map((its) => its.household),
+    () => [],
   );
 }
 
@@ -102,9 +110,9 @@ function rowsOf({ config, stateDir, household }: WhyOptions): SourceRows {
  * begins and ends in are of it.
  * @throws ConfigError naming the span
  */
-function refuseOutside(timeMs: number, window: Window, rows: SourceRows, state: RunState, stateDir: string): void {
+function refuseOutside(timeMs: number, window: Window, rows: SourceRows | undefined, state: RunState, stateDir: string): void {
   const startMs = state.t0Ms + state.startSeconds * 1_000;
-  const lastMs = state.loop ? Infinity : Math.max(startMs, rows.reachedMs.at(-1) ?? 0, newestStoredMs(stateDir));
+  const lastMs = state.loop ? Infinity : Math.max(startMs, rows?.reachedMs.at(-1) ?? 0, newestStoredMs(stateDir));
   if (window.toMs > startMs && window.fromMs <= lastMs) return;
   const secondsOf = (ms: number) => (ms - state.t0Ms) / 1_000;
   const [span, seconds] = state.loop
@@ -121,7 +129,8 @@ function newestStoredMs(stateDir: string): number {
   );
 }
 
-function sourceLines(rows: SourceRows, stateDir: string, window: Window, passMs: number | undefined): string[] {
+function sourceLines(rows: SourceRows | undefined, stateDir: string, window: Window, passMs: number | undefined): string[] {
+  if (rows === undefined) return ['a model: nothing but the topic says what it gave'];
   const lines = rowLines(rows, window, 0, 0);
   for (let pass = 1; passMs !== undefined && lines.length === 0 && pass * passMs < window.toMs; pass++) {
     if (window.fromMs - pass * passMs < (rows.timesMs[0] ?? 0) - passMs) break;

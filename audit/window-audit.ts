@@ -5,14 +5,16 @@
 import { isoTime } from '../common/iso-time.ts';
 import type { CloudFile, CloudPart, CloudRollup, CloudSeries, PartNumbers } from './cloud-file.ts';
 import type { Findings } from './findings.ts';
-import { FIELDS } from './source-rows.ts';
 import { SEQS_PER_SOURCE, type Stats, sameDigest, timesOf, type TruthSource } from './truth.ts';
 import { addStats, differenceOf, type FieldStats, sumTolerance, timeDifferenceOf } from './window-stats.ts';
 
 const HOUR_MS = 3_600_000;
 const LEVELS_MS = [60_000, 900_000, HOUR_MS] as const;
 /** Fields in W: mean times length is an energy. */
-const POWER_FIELDS: ReadonlySet<string> = new Set(['power', 'power1', 'power2', 'power3']);
+const POWER_FIELDS: ReadonlySet<string> = new Set([
+  ...['power', 'power1', 'power2', 'power3'],
+  ...['base_power', 'pv_power', 'battery_power', 'ev_power', 'heat_pump_power'],
+]);
 
 export interface WindowsAudited {
   windows: number;
@@ -47,6 +49,8 @@ const RECENT_MAX = 100_000;
 export interface DeviceToAudit {
   household: string;
   deviceId: number;
+  /** In the order of the statistics. */
+  fields: readonly string[];
   /** By the cloud's source id, with its place among the device's sources. */
   sources: ReadonlyMap<number, { truth: TruthSource; rank: number }>;
   /** The audit's own windows of what the cloud says it has stored. */
@@ -91,13 +95,13 @@ export class WindowAudit {
     const held = this.add(startMs, parts);
     const truth = this.device.truth.get(startMs);
     if (truth === undefined) return this.refuse(startMs, 'the source has no reading in this window that is counted as stored');
-    for (const [i, field] of FIELDS.entries()) {
+    for (const [i, field] of this.device.fields.entries()) {
       const stats = held.get(field);
       const difference = stats === undefined ? 'is missing' : differenceOf(stats, truth[i] as FieldStats);
       if (difference !== undefined) return this.refuse(startMs, `${field}: ${difference}`);
     }
-    const extra = [...held.keys()].find((field) => !FIELDS.includes(field as (typeof FIELDS)[number]));
-    if (extra !== undefined) this.refuse(startMs, `the field ${extra} is not in the files`);
+    const extra = [...held.keys()].find((field) => !this.device.fields.includes(field));
+    if (extra !== undefined) this.refuse(startMs, `the field ${extra} is not in its source`);
   }
 
   /** The window as the sum of its parts; also adds it to its buckets. */
@@ -137,9 +141,9 @@ export class WindowAudit {
   private checkPart(startMs: number, part: CloudPart, truth: TruthSource): void {
     const { fromSeq, toSeq } = part;
     const seqs = `seqs ${fromSeq} to ${toSeq}`;
-    if (toSeq > truth.rows.count) return this.refuse(startMs, `${seqs}, the file ends with ${truth.rows.count}`);
+    if (toSeq > truth.rows.count) return this.refuse(startMs, `${seqs}, ${truth.rows.told.whole} ends with ${truth.rows.count}`);
     if (!sameDigest(part.digest, truth.digests.of([[fromSeq, toSeq]])))
-      return this.refuse(startMs, `the digest of ${seqs} is not that of the file's rows`);
+      return this.refuse(startMs, `the digest of ${seqs} is not that of ${truth.rows.told.rows}`);
     const times = timesOf(truth, [[fromSeq, toSeq]]);
     const difference = times === undefined ? undefined : timeDifferenceOf(part, times);
     if (difference !== undefined) this.refuse(startMs, `${seqs}: ${difference}`);

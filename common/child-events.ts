@@ -41,6 +41,31 @@ export type ChildEvent =
   | WarningEvent
   | ErrorEvent;
 
+/** Where the synthetic households are; said by `fogline sample`. */
+export interface SampleEvent {
+  event: 'sample';
+  dir: string;
+}
+
+/** What a scenario file will be run as; said by `fogline plan`, which `fogline run` asks before it starts anything. */
+export interface PlanEvent {
+  event: 'plan';
+  /** As the operator wrote it. */
+  file: string;
+  /** Empty when the file has none. */
+  title: string;
+  /** Household files are replayed: their number and times are known when they have been read. */
+  isReplay: boolean;
+  /** Without those of household files, and without the topic's. */
+  entities: number;
+  /** ISO-8601; empty in a replay. */
+  t0: string;
+  /** Null in a replay that ends with its data. */
+  untilSeconds: number | null;
+  /** Simulated seconds per second; null for as fast as possible. */
+  speed: number | null;
+}
+
 /** Something is not as it should be, and the part goes on. */
 export interface WarningEvent {
   event: 'warning';

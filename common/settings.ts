@@ -37,7 +37,11 @@ export const SETTINGS = {
     mark_seconds: { default: '5', kind: 'integer', min: 1, max: 3600, comment: 'simulated seconds between marks' },
     collect_file: { default: '', kind: 'path', comment: 'also write every reading into this CSV file; empty = no' },
     seed: { default: '20191224', kind: 'integer', comment: 'seed of the synthetic households' },
-    record_file: { default: '', kind: 'path', comment: 'record every exchange with every simulator into this file; empty = no' },
+    record_file: {
+      default: '',
+      kind: 'path',
+      comment: 'record every exchange with every simulator into this file, an earlier one is kept as FILE.1, FILE.2; empty = no',
+    },
     status_port: {
       default: '',
       kind: 'integer',

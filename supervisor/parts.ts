@@ -7,21 +7,23 @@ import type { ChildPlan } from './child.ts';
 import type { PartName } from './child-rules.ts';
 import type { ChosenPort } from './ports.ts';
 
-export const SYNTHETIC = 'synthetic';
 const HOUSEHOLDS_FILE = 'households.json';
+
+/** What the readings of a run come from. */
+export type DataOfRun = { kind: 'folder' | 'synthetic'; dir: string } | { kind: 'simulated' };
 
 /**
  * Settings of this run beyond the operator's, as `section.key=value`: ports, and what belongs to the data.
  * @param site a word of this run's own
  */
-export function addedSettings(options: RunOptions, ports: readonly ChosenPort[], dataDir: string, site: string): string[] {
+export function addedSettings(options: RunOptions, ports: readonly ChosenPort[], data: DataOfRun, site: string): string[] {
   const sets = ports.map(({ name, port }) => `${name}=${port}`);
   const isFree = (name: string) => options.origins.get(name)?.origin === 'default';
   // Another run may have found the same ports free: its cloud must not take our rows.
   if (isFree('link.site')) sets.push(`link.site=${site}`);
-  const codes = join(dataDir, HOUSEHOLDS_FILE);
-  if (isFree('cloud.households_file') && existsSync(codes)) sets.push(`cloud.households_file=${codes}`);
-  if (isFree('dashboard.data_label') && options.config.simulation.data_dir === '') sets.push(`dashboard.data_label=${SYNTHETIC}`);
+  const codes = data.kind === 'simulated' ? undefined : join(data.dir, HOUSEHOLDS_FILE);
+  if (codes !== undefined && isFree('cloud.households_file') && existsSync(codes)) sets.push(`cloud.households_file=${codes}`);
+  if (data.kind !== 'folder' && isFree('dashboard.data_label')) sets.push(`dashboard.data_label=${data.kind}`);
   return sets;
 }
 

@@ -9,15 +9,15 @@ import { stoppedExitCode } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
 import { randomId } from '../common/random.ts';
 import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
+import { type Asked, askPlan, askSample } from './asked-child.ts';
 import { Child, type ChildEnd } from './child.ts';
 import type { PartName } from './child-rules.ts';
 import { fetchJson } from './fetch-json.ts';
-import { addedSettings, commandOf, mayFindForeignRecords, planOf, wishedPorts } from './parts.ts';
+import { addedSettings, commandOf, type DataOfRun, mayFindForeignRecords, planOf, wishedPorts } from './parts.ts';
 import { type ChosenPort, choosePorts, takenPorts } from './ports.ts';
 import { identityOf } from './process-identity.ts';
-import { exitCodeWhenDone, hear, isDone, newView, type RunView, summaryOf } from './run-view.ts';
-import { finishedBeforeText, replayLine, restartText, statusLine, summaryText, warningText } from './run-text.ts';
-import { makeSample } from './sample.ts';
+import { exitCodeWhenDone, hear, isAllKnown, isDone, newView, nounOf, type RunView, summaryOf } from './run-view.ts';
+import { finishedBeforeText, replayLine, restartText, scenarioLine, statusLine, summaryText, warningText } from './run-text.ts';
 import type { StateDir } from './state-dir.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -96,15 +96,20 @@ export class ReplayRun {
   /** @returns an outcome when there is nothing to watch */
   private async startParts(): Promise<Outcome | undefined> {
     const { config, signal } = this.options;
-    let dataDir = config.simulation.data_dir;
-    if (dataDir === '') {
-      const sample = await makeSample(commandOf(this.options, 'sample', []), signal);
-      if (sample.kind === 'stopped') return sample;
-      if (sample.kind === 'failed') return { ...sample, kind: 'gave_up', part: 'sample' };
-      dataDir = sample.dir;
+    const { data_dir: given, scenario_file: scenarioFile } = config.simulation;
+    if (scenarioFile !== '') {
+      const plan = await askPlan(commandOf(this.options, 'plan', []), signal);
+      if (plan.kind !== 'said') return unsaid('scenario', plan);
+      this.view.plan = plan.event;
+    }
+    let data: DataOfRun = this.view.plan?.isReplay === false ? { kind: 'simulated' } : { kind: 'folder', dir: given };
+    if (data.kind === 'folder' && given === '') {
+      const sample = await askSample(commandOf(this.options, 'sample', []), signal);
+      if (sample.kind !== 'said') return unsaid('sample', sample);
+      data = { kind: 'synthetic', dir: sample.event.dir };
     }
     if (signal.aborted) return { kind: 'stopped' };
-    const settings = addedSettings(this.options, this.ports, dataDir, randomId());
+    const settings = addedSettings(this.options, this.ports, data, randomId());
     this.startPart('cloud', settings);
     if (mayFindForeignRecords(this.options)) this.startWaiting = () => this.startPart('edge', settings);
     else this.startPart('edge', settings);
@@ -171,8 +176,8 @@ export class ReplayRun {
     this.state.note({ url });
     const taken = takenPorts(this.ports);
     this.terminal.say(`Fogline   ${url}${taken.length === 0 ? '' : `   (${taken.join(', ')})`}`);
-    this.terminal.say(`replays   ${this.replayText()}`);
-    this.replayKnownAtGreeting = this.view.replay !== undefined;
+    this.terminal.say(this.runText());
+    this.replayKnownAtGreeting = isAllKnown(this.view);
     this.terminal.say(`next      npx fogline export${this.stateOption()} > windows.csv   (Ctrl-C ends; the same command goes on)`);
     if (this.options.open) openBrowser(url);
   }
@@ -183,16 +188,18 @@ export class ReplayRun {
     if (this.readyTold || replay === undefined || url === undefined) return;
     this.readyTold = true;
     this.greet();
-    if (!this.replayKnownAtGreeting) this.terminal.say(`replays   ${this.replayText()}`);
+    if (!this.replayKnownAtGreeting) this.terminal.say(this.runText());
     this.terminal.emit({ ...replay, part: 'run', url });
     const before = this.state.finishedRun();
     if (before?.run === replay.run) this.terminal.say(finishedBeforeText(before));
   }
 
-  private replayText(): string {
+  /** `replays   …`, or `runs      …` for a scenario file. */
+  private runText(): string {
     const { config } = this.options;
-    const { data_dir: dataDir, loop } = config.simulation;
-    return replayLine(this.view, { dataDir, speed: speedFactor(config), loop });
+    const { data_dir: dataDir, loop, scenario_file: file } = config.simulation;
+    if (file !== '') return `runs      ${scenarioLine(this.view, { file, dataDir, loop })}`;
+    return `replays   ${replayLine(this.view, { dataDir, speed: speedFactor(config), loop })}`;
   }
 
   /** As the operator would write it; nothing for the default. */
@@ -241,7 +248,7 @@ export class ReplayRun {
     if (this.announcedDone || run === undefined) return;
     this.announcedDone = true;
     if (this.state.finishedRun()?.run !== run) this.state.rememberFinished({ run, finishedAt: new Date(this.clock.nowMs()).toISOString() });
-    if (!this.options.exitWhenDone) this.terminal.say('replay finished; Ctrl-C ends');
+    if (!this.options.exitWhenDone) this.terminal.say(`${nounOf(this.view)} finished; Ctrl-C ends`);
   }
 
   /** What the cloud holds, asked while it still runs; null when it does not answer. */
@@ -272,7 +279,7 @@ export class ReplayRun {
     const seconds = (this.clock.monotonicMs() - this.startedMs) / 1_000;
     const summary = summaryOf(this.view, { readings, seconds, exitCode, ...(error === undefined ? {} : { error }) });
     this.terminal.emit(summary);
-    if (!this.options.json && outcome.kind === 'done') this.terminal.say(summaryText(summary));
+    if (!this.options.json && outcome.kind === 'done') this.terminal.say(summaryText(summary, nounOf(this.view)));
     if (!this.options.json && outcome.kind === 'stopped') this.terminal.say('stopped; the same command goes on where it was');
     return exitCode;
   }
@@ -282,6 +289,11 @@ export class ReplayRun {
     if (outcome.kind === 'done') return exitCodeWhenDone(this.view);
     return stoppedExitCode(this.options.signal.reason, this.options.exitWhenDone);
   }
+}
+
+/** The run does not begin. */
+function unsaid(part: string, asked: Exclude<Asked<never>, { kind: 'said' }>): Outcome {
+  return asked.kind === 'stopped' ? asked : { ...asked, kind: 'gave_up', part };
 }
 
 /** A machine without a browser is no reason to stop. */

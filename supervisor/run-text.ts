@@ -2,7 +2,7 @@
 import type { ErrorEvent, WarningEvent } from '../common/child-events.ts';
 import { countText, plural } from '../common/count-text.ts';
 import type { FinishedRun } from './state-dir.ts';
-import { isDone, parkedOf, type RunView, type Summary } from './run-view.ts';
+import { isDone, nounOf, parkedOf, type RunView, type Summary } from './run-view.ts';
 
 /** `35 s`, `24 min`, `1 h 12 min`, `2 days` */
 export function durationText(seconds: number): string {
@@ -24,27 +24,57 @@ export function clockText(seconds: number): string {
 
 /** What is replayed, from where to where, and how long that takes. Before the simulator has said it, what is asked for. */
 export function replayLine(view: RunView, asked: { dataDir: string; speed: number; loop: boolean }): string {
-  const speed = asked.speed === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `at ${asked.speed}× speed`;
   const { replay } = view;
+  const speed = speedText(asked.speed);
   if (replay === undefined) {
     const what = asked.dataDir === '' ? 'synthetic households (made at the first start)' : asked.dataDir;
     return `${what}, ${speed}; how long it takes is told when the data have been read`;
   }
-  const what = `${plural(replay.households, replay.dataLabel === '' ? 'household' : `${replay.dataLabel} household`)} from ${replay.t0}`;
-  const seconds = replay.untilSeconds - replay.startSeconds;
-  const span = `${clockText(replay.startSeconds)} to ${clockText(replay.untilSeconds)}`;
-  if (asked.loop) return `${what}, ${span}, ${speed}, again and again`;
-  const takes = asked.speed === Number.POSITIVE_INFINITY ? '' : `: about ${durationText(seconds / asked.speed)}`;
-  return `${what}, ${span}, ${speed}${takes}`;
+  return `${householdsText(replay)}, ${spanText(replay, asked)}`;
+}
+
+/** Which scenario file is run, with what in it, up to when, and how long that takes. */
+export function scenarioLine({ plan, replay }: RunView, asked: { file: string; dataDir: string; loop: boolean }): string {
+  if (plan === undefined) return `${asked.file}; what is in it is told when it has been checked`;
+  const { file, title, isReplay, entities, t0, untilSeconds } = plan;
+  const name = title === '' ? file : `${file} (${title})`;
+  const speed = plan.speed ?? Number.POSITIVE_INFINITY;
+  const others = plural(entities, 'entity', 'entities');
+  if (!isReplay) {
+    const span = spanText({ startSeconds: 0, untilSeconds: untilSeconds ?? 0 }, { speed, loop: false });
+    return `${name}: ${others} from ${t0}, ${span}`;
+  }
+  const beside = entities === 0 ? '' : ` and ${others} beside them`;
+  if (replay !== undefined) return `${name}: ${householdsText(replay)}${beside}, ${spanText(replay, { speed, loop: asked.loop })}`;
+  const homes = asked.dataDir === '' ? 'synthetic households' : `the households of ${asked.dataDir}`;
+  return `${name}: ${homes}${beside}, ${speedText(speed)}; how long it takes is told when the data have been read`;
+}
+
+function householdsText({ households, dataLabel, t0 }: NonNullable<RunView['replay']>): string {
+  return `${plural(households, dataLabel === '' ? 'household' : `${dataLabel} household`)} from ${t0}`;
+}
+
+/** From where to where, how fast, how long that takes. */
+function spanText(
+  { startSeconds, untilSeconds }: { startSeconds: number; untilSeconds: number },
+  { speed, loop }: { speed: number; loop: boolean },
+): string {
+  const span = `${clockText(startSeconds)} to ${clockText(untilSeconds)}, ${speedText(speed)}`;
+  if (loop) return `${span}, again and again`;
+  return speed === Number.POSITIVE_INFINITY ? span : `${span}: about ${durationText((untilSeconds - startSeconds) / speed)}`;
+}
+
+function speedText(speed: number): string {
+  return speed === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `at ${Number(speed.toPrecision(6))}× speed`;
 }
 
 export function statusLine(view: RunView): string {
   const { progress, replay, edge } = view;
   const words: string[] = [];
-  if (isDone(view)) words.push('replay finished');
+  if (isDone(view)) words.push(`${nounOf(view)} finished`);
   else if (view.finished !== undefined) words.push('everything is read, the rest is on its way');
   else if (progress !== undefined) words.push(progressText(progress));
-  else if (replay !== undefined) words.push('replay begins');
+  else if (replay !== undefined) words.push(`${nounOf(view)} begins`);
   else words.push('starting');
   const published = view.finished?.published ?? progress?.published;
   if (published !== undefined) words.push(`${plural(published, 'reading')} published`);
@@ -101,8 +131,8 @@ export function finishedBeforeText(finished: FinishedRun): string {
   return `finished at ${finished.finishedAt}; --fresh starts over`;
 }
 
-export function summaryText(summary: Summary): string {
-  const head = summary.exitCode === 0 ? 'replay finished' : 'ended';
+export function summaryText(summary: Summary, noun: ReturnType<typeof nounOf>): string {
+  const head = summary.exitCode === 0 ? `${noun} finished` : 'ended';
   const words = [plural(summary.households, 'household'), `${plural(summary.published, 'reading')} published`];
   if (summary.readings !== null) words.push(`${countText(summary.readings)} stored (all runs of this state)`);
   if (summary.unreadable > 0) words.push(`${plural(summary.unreadable, 'record')} unreadable`);

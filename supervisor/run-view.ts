@@ -1,5 +1,5 @@
 /** What `fogline run` knows of its parts, and what follows from it. Pure: events and answers in, texts and verdicts out. */
-import type { ChildEvent, WarningEvent } from '../common/child-events.ts';
+import type { ChildEvent, PlanEvent, WarningEvent } from '../common/child-events.ts';
 import { EXIT } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
 import type { PartName } from './child-rules.ts';
@@ -12,6 +12,8 @@ export interface RunView {
   /** Undefined until the cloud listens. */
   url: string | undefined;
   statusUrl: string | undefined;
+  /** Of a scenario file; undefined without one, and until it has been checked. */
+  plan: PlanEvent | undefined;
   replay: ReplayReady | undefined;
   progress: ReplayProgress | undefined;
   finished: ReplayFinished | undefined;
@@ -31,6 +33,7 @@ export function newView(): RunView {
   return {
     url: undefined,
     statusUrl: undefined,
+    plan: undefined,
     replay: undefined,
     progress: undefined,
     finished: undefined,
@@ -60,6 +63,16 @@ function noteWarning({ notices }: RunView, { part, message }: WarningEvent): voi
 export function isDone(view: RunView): boolean {
   const run = view.finished?.run;
   return view.edgeAnswers && run !== undefined && view.edge?.runs.some((its) => its.run === run && its.done) === true;
+}
+
+/** What is run can be told whole: that of files when they have been read. */
+export function isAllKnown({ plan, replay }: RunView): boolean {
+  return replay !== undefined || plan?.isReplay === false;
+}
+
+/** The word for what is run. */
+export function nounOf({ plan }: RunView): 'replay' | 'simulation' {
+  return plan?.isReplay === false ? 'simulation' : 'replay';
 }
 
 /** Households held back, by the simulator or by the edge. */

@@ -110,7 +110,8 @@ export class IdentityFile {
   }
 }
 
-function newIdentity({ folder, startSeconds, loop, scenario }: IdentityOptions): Identity {
+/** Of a run that begins: nothing of it is published or kept. */
+export function newIdentity({ folder, startSeconds, loop, scenario }: IdentityOptions): Identity {
   const t0Ms = earliestSecondMs(folder);
   const passMs = Math.ceil((folder.maxMs + 1 - t0Ms) / PASS_ALIGNED_MS) * PASS_ALIGNED_MS;
   const sources = folder.files.map(({ household, scan }) => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
-import { type LoadedConfig, processEnvironment, processVariables, speedFactor } from '../../common/config.ts';
+import { type LoadedConfig, processEnvironment, processVariables } from '../../common/config.ts';
 import { EXIT, stoppedExitCode } from '../../common/errors.ts';
 import { makeFolder } from '../../common/folders.ts';
 import { type Logger, openLogger } from '../../common/logger.ts';
@@ -21,9 +21,9 @@ import { BadRowError } from './models/household-stream.ts';
 import { timeNotices } from './models/time-notices.ts';
 import { TopicWriter } from './models/topic-writer.ts';
 import { Quarantine } from './quarantine.ts';
-import { ENDLESS_TICKS, jsonReporter, textReporter, withoutCatchingUp } from './report.ts';
+import { ENDLESS_TICKS, jsonReporter, textReporter, TIME_HINT, withoutCatchingUp } from './report.ts';
 import { runAlone, type Surroundings } from './run-alone.ts';
-import { type Plan, planRun, refuseReplaySettings, reported } from './run-plan.ts';
+import { type Plan, planRun, refuseReplaySettings, refuseTopicless, reported, rtFactorOf } from './run-plan.ts';
 import { type CheckedScenario, loadScenario } from './scenario/scenario-check.ts';
 import { DEFAULT_SCENARIO, runScenario } from './scenario.ts';
 
@@ -41,10 +41,11 @@ export async function main(options: SimulateOptions): Promise<number> {
   const scenario = loadScenario(scenario_file === '' ? DEFAULT_SCENARIO : scenario_file, checks);
   refuseReplaySettings(config, scenario);
   const { logLevel, childOfRun } = processEnvironment();
+  if (childOfRun) refuseTopicless(scenario);
   const logger = openLogger('simulate', logLevel);
   const collected = new CollectedFiles();
   const surroundings: Surroundings = {
-    rtFactor: rtFactorOf(options, scenario),
+    rtFactor: rtFactorOf(config, options.origins, scenario),
     collect: collect_file === '' ? undefined : collected.open(collect_file),
     openFile: (path) => collected.open(path),
     logger,
@@ -54,7 +55,7 @@ export async function main(options: SimulateOptions): Promise<number> {
   };
   try {
     if (scenario.hasTopic) return await runIntoTopic(options, scenario, surroundings, logger);
-    return await runAlone(options, scenario, surroundings, childOfRun);
+    return await runAlone(options, scenario, surroundings);
   } finally {
     await collected.end();
   }
@@ -70,7 +71,7 @@ async function runIntoTopic(
   const stateFolder = join(stateDir, 'simulator');
   makeFolder(stateFolder);
   const identityFile = new IdentityFile(stateFolder);
-  const plan = await planRun(config, scenario, stateDir, identityFile);
+  const plan = await planRun(config, scenario, stateDir, (its) => identityFile.establish(its));
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();
@@ -92,7 +93,7 @@ async function runIntoTopic(
   const its = reported(plan, { published: () => writer.published, quarantined: () => quarantine.count });
   const reporter = json ? jsonReporter(its) : textReporter(its);
   try {
-    for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice);
+    for (const notice of timeNotices(plan.folder.files)) reporter.notice(notice, TIME_HINT);
     await writer.open();
     if (identityFile.isNew) await refuseForeignRecords(broker, config);
     identityFile.keep(plan.identity);
@@ -102,7 +103,8 @@ async function runIntoTopic(
       quarantine.flush();
       reporter.progress(now);
     };
-    const summary = writer.hasEnded ? 'before' : await replay(options, plan, writer, quarantine, identityFile, surroundings, progress);
+    const watched = { ...surroundings, watch: { ...surroundings.watch, onKeptAside: reporter.keptAside } };
+    const summary = writer.hasEnded ? 'before' : await replay(options, plan, writer, quarantine, identityFile, watched, progress);
     if (summary === 'stopped') {
       reporter.stopped();
       return stoppedExitCode(signal.reason, plan.untilSeconds !== ENDLESS_TICKS);
@@ -168,17 +170,6 @@ async function replay(
   quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return signal.aborted ? 'stopped' : summary;
-}
-
-/** What the operator has chosen is stronger than the file, the file stronger than the default. */
-function rtFactorOf({ config, origins }: SimulateOptions, { file }: CheckedScenario): number {
-  const chosen = origins.get('simulation.speed');
-  if (chosen === undefined || chosen.origin === 'default') {
-    if (file.rtFactor !== undefined) return file.rtFactor;
-    if (file.speed !== undefined) return file.speed === 'max' ? 0 : 1 / file.speed;
-  }
-  const speed = speedFactor(config);
-  return speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed;
 }
 
 /** CSV files that collectors write. */

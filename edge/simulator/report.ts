@@ -11,7 +11,8 @@ export const ENDLESS_TICKS = 2 ** 40;
 /** Without a terminal, a line at every tenth report: one in ten seconds. */
 const PROGRESS_LINE_EVERY = 10;
 
-const NOTICE_HINT = 'is the time right? Beginning and end of the run follow from it; it is replayed as it is (data/README.md)';
+/** What to do about a time that may be wrong. */
+export const TIME_HINT = 'is the time right? Beginning and end of the run follow from it; it is replayed as it is (data/README.md)';
 
 /**
  * Speed and rest without the steps up to `fromTick`, which are taken as fast as possible: neither is known up to the first whole report
@@ -35,6 +36,8 @@ export interface ReportedRun {
   done: string;
   /** What the same command does after a stop. */
   again: string;
+  /** What became of rows that are no readings. */
+  rejected: string;
   households: number;
   dataLabel: string;
   /** ISO-8601; empty for a run that has no instant of tick 0. */
@@ -48,8 +51,10 @@ export interface ReportedRun {
 }
 
 export interface Reporter {
-  /** Something about the data that is not wrong for certain. */
-  notice(message: string): void;
+  /** Something that is not wrong for certain, with what to do. */
+  notice: (message: string, hint: string) => void;
+  /** Where the recording of an earlier run is. */
+  keptAside: (path: string) => void;
   ready(): void;
   progress: (progress: Progress) => void;
   /** @param summary of a run that is to be compared with others */
@@ -62,7 +67,7 @@ export interface Reporter {
 export function jsonReporter(its: ReportedRun): Reporter {
   const { run, households, dataLabel, t0, startSeconds, untilSeconds, secondsPerTick, published, quarantined, parked } = its;
   return {
-    notice: (message) => printEvent({ event: 'warning', part: 'simulate', message, hint: NOTICE_HINT }),
+    ...noticing((message, hint) => printEvent({ event: 'warning', part: 'simulate', message, hint })),
     ready: () => printEvent({ event: 'ready', part: 'simulate', run, households, dataLabel, t0, startSeconds, untilSeconds }),
     progress: ({ tick, ticksPerSecond, etaSeconds }) =>
       printEvent({
@@ -86,15 +91,16 @@ export function jsonReporter(its: ReportedRun): Reporter {
 }
 
 /** A bar on a terminal, plain lines elsewhere. */
-export function textReporter({ title, done, again, untilSeconds, secondsPerTick, quarantined, parked }: ReportedRun): Reporter {
+export function textReporter(its: ReportedRun): Reporter {
+  const { title, done, again, rejected, untilSeconds, secondsPerTick, quarantined, parked } = its;
   const isTerminal = process.stdout.isTTY === true;
   const format = '{bar} {percentage}% | simulated {value} of {total} s | {speed} x | {remaining} s left';
   const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic);
   let reports = 0;
   return {
-    notice: (message) => process.stderr.write(`notice: ${message}\n  what to do: ${NOTICE_HINT}\n`),
+    ...noticing((message, hint) => process.stderr.write(`notice: ${message}\n  what to do: ${hint}\n`)),
     ready: () => {
-      process.stdout.write(`${title}, ${untilSeconds} s\n`);
+      process.stdout.write(`${title}, ${untilSeconds === ENDLESS_TICKS ? 'again and again' : `${untilSeconds} s`}\n`);
       if (isTerminal) bar.start(untilSeconds, 0, { speed: '-', remaining: '-' });
     },
     progress: ({ tick, ticksPerSecond, etaSeconds }) => {
@@ -110,7 +116,7 @@ export function textReporter({ title, done, again, untilSeconds, secondsPerTick,
       if (isTerminal) bar.update(untilSeconds);
       bar.stop();
       process.stdout.write(`${done}\n`);
-      if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} quarantined: fogline quarantine list\n`);
+      if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} ${rejected}\n`);
       for (const { household, reason } of parked()) process.stdout.write(`parked: ${household}: ${reason}\n`);
       if (summary !== undefined) process.stdout.write(`${profileTable(summary.profile)}trace hash: ${summary.traceHash}\n`);
     },
@@ -119,6 +125,13 @@ export function textReporter({ title, done, again, untilSeconds, secondsPerTick,
       process.stdout.write(`stopped before its end; the same command ${again}\n`);
     },
     close: () => bar.stop(),
+  };
+}
+
+function noticing(notice: Reporter['notice']): Pick<Reporter, 'notice' | 'keptAside'> {
+  return {
+    notice,
+    keptAside: (path) => notice(`the earlier recording is kept as ${path}`, `look into it: fogline trace show ${path}`),
   };
 }
 

@@ -1,13 +1,14 @@
 /** What a run with a topic is, before it begins: from the scenario, the settings and what the state remembers. */
-import type { Config } from '../../common/config.ts';
+import { type Config, type LoadedConfig, speedFactor } from '../../common/config.ts';
 import { plural } from '../../common/count-text.ts';
 import { ConfigError } from '../../common/errors.ts';
 import { isoTime } from '../../common/iso-time.ts';
-import { type Identity, type IdentityFile, parkedOf, runIdOf } from './identity.ts';
+import { type Identity, type IdentityOptions, parkedOf, runIdOf } from './identity.ts';
 import { earliestSecondMs, type HouseholdFolder, openHouseholdFolder } from './models/household-folder.ts';
 import type { RunRange } from './models/household-stream.ts';
 import { ENDLESS_TICKS, type ReportedRun } from './report.ts';
 import { sampleFolder } from './sample-main.ts';
+import { setName } from './scenario/connection-check.ts';
 import { TOPIC } from './scenario/offered-models.ts';
 import type { CheckedScenario } from './scenario/scenario-check.ts';
 
@@ -23,13 +24,19 @@ export interface Plan {
   run: string;
 }
 
-export async function planRun(config: Config, scenario: CheckedScenario, stateDir: string, identityFile: IdentityFile): Promise<Plan> {
+/** @param establish the identity of the state, or of a run that keeps none */
+export async function planRun(
+  config: Config,
+  scenario: CheckedScenario,
+  stateDir: string,
+  establish: (its: IdentityOptions) => Identity,
+): Promise<Plan> {
   const { start_seconds, until_seconds, loop, scenario_file } = config.simulation;
   const folder = await folderOf(config, scenario, stateDir);
   // Before the state is bound to it.
   if (scenario.isReplay && !loop) refuseLateStart(folder, start_seconds);
   const its = scenario_file === '' ? {} : { scenario: scenario.fingerprint };
-  const identity = identityFile.establish({ folder, startSeconds: start_seconds, loop, ...its });
+  const identity = establish({ folder, startSeconds: start_seconds, loop, ...its });
   const { t0Ms, passMs } = identity;
   const dataSeconds = Math.floor((folder.maxMs - t0Ms) / MS_PER_SECOND) + 1;
   const untilSeconds = until_seconds ?? scenario.file.until ?? (loop ? ENDLESS_TICKS : dataSeconds);
@@ -63,6 +70,30 @@ export function refuseReplaySettings({ simulation }: Config, { path, isReplay }:
   throw new ConfigError(`the scenario ${path} replays no household files, so ${options} means nothing`, 'leave it out, also in config.ini');
 }
 
+/** @throws ConfigError for a scenario that puts nothing into the topic: edge and cloud would wait for ever */
+export function refuseTopicless(scenario: CheckedScenario): void {
+  const { path, hasTopic, isReplay } = scenario;
+  if (feedersOf(scenario).size > 0) return;
+  const what = hasTopic ? 'connects nothing to its topic' : 'has no simulator topic';
+  const missing = hasTopic ? '' : ` a simulator {"model": "topic"}${isReplay ? '' : ', a "start",'} and`;
+  throw new ConfigError(
+    `the scenario ${path} ${what}, so nothing would ever reach edge and cloud`,
+    `run it alone: fogline simulate --scenario ${path}. For its readings to arrive, give it${missing} a connection that brings the topic` +
+      ' "readings", as street.scenario.jsonc does',
+  );
+}
+
+/** Real seconds per simulated second. What the operator has chosen is stronger than the file, the file stronger than the default. */
+export function rtFactorOf(config: Config, origins: LoadedConfig['origins'], { file }: CheckedScenario): number {
+  const chosen = origins.get('simulation.speed');
+  if (chosen === undefined || chosen.origin === 'default') {
+    if (file.rtFactor !== undefined) return file.rtFactor;
+    if (file.speed !== undefined) return file.speed === 'max' ? 0 : 1 / file.speed;
+  }
+  const speed = speedFactor(config);
+  return speed === Number.POSITIVE_INFINITY ? 0 : 1 / speed;
+}
+
 export function reported(plan: Plan, counts: Pick<ReportedRun, 'published' | 'quarantined'>): ReportedRun {
   const { scenario, folder, identity, untilSeconds, run } = plan;
   const { isReplay } = scenario;
@@ -74,6 +105,7 @@ export function reported(plan: Plan, counts: Pick<ReportedRun, 'published' | 'qu
     title: `${isReplay ? 'replaying' : 'simulating'} ${countedText(households, dataLabel)} from ${t0}`,
     done: `${isReplay ? 'replay' : 'simulation'} finished: everything is in the topic`,
     again: 'goes on where it was',
+    rejected: 'quarantined: fogline quarantine list',
     households,
     dataLabel,
     t0,
@@ -93,12 +125,16 @@ async function folderOf({ simulation }: Config, { isReplay, startMs }: CheckedSc
 }
 
 /** Entities whose readings go into the topic. */
-function householdsIn({ file, sets }: CheckedScenario): number {
+function householdsIn(scenario: CheckedScenario): number {
+  const feeders = feedersOf(scenario);
+  return scenario.sets.reduce((sum, { name, count = 0 }) => sum + (feeders.has(name) ? count : 0), 0);
+}
+
+/** Entity sets that are connected to the topic. */
+function feedersOf({ file, sets }: CheckedScenario): Set<string> {
   const topics = new Set(sets.filter(({ simulator }) => simulator.entry.model === TOPIC).map(({ name }) => name));
-  const sources = new Set<string>();
-  for (const { from, to } of file.connections ?? [])
-    if (topics.has(typeof to === 'string' ? to : to.of)) sources.add(typeof from === 'string' ? from : from.of);
-  return sets.reduce((sum, { name, count = 0 }) => sum + (sources.has(name) ? count : 0), 0);
+  const connections = (file.connections ?? []).filter(({ to }) => topics.has(setName(to)));
+  return new Set(connections.map(({ from }) => setName(from)));
 }
 
 function countedText(households: number, dataLabel: string): string {

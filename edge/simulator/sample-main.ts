@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { SampleEvent } from '../../common/child-events.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { EXIT } from '../../common/errors.ts';
 import { SYNTHETIC_MARKER } from './models/household-folder.ts';
@@ -20,7 +21,8 @@ import { GENERATOR_VERSION, syntheticFile, syntheticHouseholds } from './models/
 
 export async function main({ config, stateDir, json }: CommandOptions): Promise<number> {
   const dir = sampleFolder(stateDir, config.simulation.seed);
-  process.stdout.write(json ? `${JSON.stringify({ event: 'sample', dir })}\n` : `synthetic households: ${dir}\n`);
+  const event: SampleEvent = { event: 'sample', dir };
+  process.stdout.write(json ? `${JSON.stringify(event)}\n` : `synthetic households: ${dir}\n`);
   return EXIT.ok;
 }
 

@@ -46,7 +46,7 @@ export interface ScenarioOptions {
   /** Of this process, for simulators that are started by a command. */
   environment?: Readonly<Record<string, string | undefined>>;
   /** What looks on; nothing unless given. */
-  watch?: Pick<RunWatchOptions, 'recordFile' | 'statusPort'>;
+  watch?: Pick<RunWatchOptions, 'recordFile' | 'statusPort' | 'onKeptAside'>;
 }
 
 export async function runScenario(options: ScenarioOptions): Promise<RunSummary> {

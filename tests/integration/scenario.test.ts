@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ChildEvent, ScenarioSummary } from '../../common/child-events.ts';
+import { writeMeteredData } from '../truth/metered-data.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STREET = join(ROOT, 'edge/simulator/scenario/street.scenario.jsonc');
@@ -93,6 +94,58 @@ test('simulators among themselves: a table, the hash, a file beside the scenario
   assert.match(stdout, /^trace hash: [0-9a-f]{16}\n$/m);
   const lines = readFileSync(join(folder, 'paper.csv'), 'utf8').trimEnd().split('\n');
   assert.equal(lines.length, 1 + 6 * 2);
+});
+
+test('household files without a topic are a study: their readings reach the other simulators, nothing is kept', () => {
+  writeMeteredData(join(folder, 'homes'), { households: 2, seconds: 120, seed: 5 });
+  const file = written('study.json', {
+    speed: 'max',
+    simulators: { homes: { model: 'household' }, paper: { model: 'collector', params: { file: 'study.csv' } } },
+    entities: {
+      homes: {
+        simulator: 'homes',
+        model: 'Household',
+        onePerFile: { dataset: 'households' },
+        params: { file: '%(path)s', household: '%(household)s', firstLine: '%(firstLine)s' },
+      },
+      sheet: { simulator: 'paper', model: 'Collector' },
+    },
+    connections: [{ from: 'homes', to: 'sheet', pattern: 'manyToOne', attributes: ['readings'] }],
+  });
+  const secondsIn = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => Number(line.split(',')[0]));
+  const whole = simulate(file, '--data', 'homes', '--state', 'study');
+  assert.equal(whole.status, 0, whole.stderr);
+  assert.match(
+    whole.stdout,
+    /^replaying 2 households for \S+study\.json, 1\d\d s\n[\s\S]*^replay finished\n(\d+ rows left out: they are no readings\n)?simulator /m,
+  );
+  const all = secondsIn(readFileSync(join(folder, 'study.csv'), 'utf8'));
+  assert.ok(all.length > 100 && (all.at(-1) as number) > 100);
+  assert.ok(!existsSync(join(folder, 'study')), 'nothing is kept');
+  const { scenario } = finished(file, '--data', 'homes', '--start', '30', '--until', '60');
+  const part = secondsIn(readFileSync(join(folder, 'study.csv'), 'utf8'));
+  assert.deepEqual(
+    part,
+    all.filter((second) => second >= 30 && second < 60),
+  );
+  assert.match(scenario?.traceHash ?? '', /^[0-9a-f]{16}$/);
+});
+
+test('a study tells rows that are no readings and goes on, or ends with exit 4 when it is to', () => {
+  writeMeteredData(join(folder, 'spoilt'), { households: 1, seconds: 60, seed: 5 });
+  const path = join(folder, 'spoilt/home-1.csv');
+  writeFileSync(path, `${readFileSync(path, 'utf8')}no,reading\n`);
+  const args = [join(folder, 'study.json'), '--data', 'spoilt'] as const;
+  const { status, stdout, stderr } = simulate(...args);
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^\d+ rows? left out: they are no readings$/m);
+  assert.match(stderr, /home-1\.csv[^\n]*the row is no reading and is left out/);
+  assert.equal(simulate(...args, '--set', 'simulation.on_bad_row=fail').status, 4);
 });
 
 test('a simulator behind a wire gives the same values; what only the run can tell names the place in the file', () => {

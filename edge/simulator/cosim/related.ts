@@ -44,11 +44,11 @@ export class RelatedGraph {
     return { nodes: Object.fromEntries(this.nodes), edges };
   }
 
-  /** @throws CosimError REQUEST_REFUSED for an entity that does not exist */
+  /** @throws CosimError ENTITY_UNKNOWN for an entity that does not exist */
   of(fullId: string): RelatedEntities['nodes'] {
     const its = this.neighbours.get(fullId);
     if (its === undefined)
-      throw new CosimError('REQUEST_REFUSED', `there is no entity ${fullId}`, 'ask for one of the scenario, by its full id');
+      throw new CosimError('ENTITY_UNKNOWN', `there is no entity ${fullId}`, 'ask for one of the scenario, by its full id');
     return Object.fromEntries([...its].map((id) => [id, this.nodes.get(id) as { sid: string; type: string }]));
   }
 }

@@ -19,8 +19,8 @@ export interface AskedWorld {
   indexOf(sid: string): number | undefined;
   simulatorAt(index: number): Simulator;
   sidAt(index: number): string;
-  /** True when `asker` is connected to `asked` with asyncRequests. */
-  mayAsk(asked: number, asker: number): boolean;
+  /** What a connection from `asked` to `asker` allows: nothing without one, data alone, or requests too (asyncRequests). */
+  reachOf(asked: number, asker: number): 'none' | 'data' | 'requests';
   /** Undefined before and after the run. */
   readonly run: Run | undefined;
   readonly isPaced: boolean;
@@ -105,16 +105,20 @@ export class WorldRequests implements Requests {
     const dot = fullId.indexOf('.');
     const index = dot < 0 ? undefined : this.world.indexOf(fullId.slice(0, dot));
     if (index === undefined)
-      throw new CosimError('REQUEST_REFUSED', `${this.sid} asked for ${fullId}, which does not exist`, 'name it by its full id, sid.eid');
-    if (!this.world.mayAsk(index, this.asker)) {
-      const asked = this.world.sidAt(index);
-      throw new CosimError(
-        'REQUEST_REFUSED',
-        `${this.sid} asked for ${fullId}, but is not connected to ${asked} with asyncRequests`,
-        `connect an entity of ${asked} to one of ${this.sid} with asyncRequests`,
-      );
-    }
+      throw new CosimError('ENTITY_UNKNOWN', `${this.sid} asked for ${fullId}, which does not exist`, 'name it by its full id, sid.eid');
+    const reach = this.world.reachOf(index, this.asker);
+    if (reach !== 'requests') throw this.unreachable(fullId, this.world.sidAt(index), reach);
     return { index, eid: fullId.slice(dot + 1) };
+  }
+
+  private unreachable(fullId: string, asked: string, reach: 'none' | 'data'): CosimError {
+    const { sid } = this;
+    if (reach === 'none') {
+      const message = `${sid} asked for ${fullId}, but no connection leads from ${asked} to ${sid}`;
+      return new CosimError('ASYNC_NOT_CONNECTED', message, `connect an entity of ${asked} to one of ${sid} with asyncRequests`);
+    }
+    const message = `${sid} asked for ${fullId}, but the connection from ${asked} to ${sid} is without asyncRequests`;
+    return new CosimError('ASYNC_NOT_ENABLED', message, `give the connection from ${asked} to ${sid} asyncRequests`);
   }
 }
 

@@ -75,7 +75,7 @@ export interface RelatedEntities {
 
 /**
  * What a simulator may ask of the world. getData and setData only while it steps, and only of simulators that are connected to it with
- * `asyncRequests`. @throws CosimError REQUEST_REFUSED
+ * `asyncRequests`. @throws CosimError ENTITY_UNKNOWN, ASYNC_NOT_CONNECTED, ASYNC_NOT_ENABLED; REQUEST_REFUSED at the wrong time
  */
 export interface Requests {
   /** Percent of the whole simulation. */

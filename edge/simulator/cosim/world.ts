@@ -65,6 +65,8 @@ interface Member {
   readonly sid: string;
   readonly simulator: Simulator;
   readonly groups: readonly number[];
+  /** Who gets its outputs, and who of them may ask it. */
+  readonly readers: Set<number>;
   readonly askers: Set<number>;
   readonly eids: Set<string>;
   type: string;
@@ -123,8 +125,10 @@ export class World implements Group {
       this.options.warn(`${sourceId}.${sourceAttr} is an event, but ${destAttr} of ${dest.fullId} does not step for it: it is seen once`);
     }
     this.graph.connect(source.fullId, dest.fullId);
+    const asked = this.members[from.simulator] as Member;
+    asked.readers.add(to.simulator);
     if (options.asyncRequests !== true) return;
-    (this.members[from.simulator] as Member).askers.add(to.simulator);
+    asked.askers.add(to.simulator);
     if (made.length === 0) this.asking.push(askingOf(from, to));
   }
 
@@ -186,7 +190,17 @@ export class World implements Group {
     if (this.indices.has(sid)) throw misused(`two simulators are called ${sid}`, 'give each a name of its own');
     const simulator = this.options.around(its);
     const index = this.members.length;
-    const member: Member = { sid, simulator, groups, askers: new Set(), eids: new Set(), type: '', rules: new Map(), extraMethods: [] };
+    const member: Member = {
+      sid,
+      simulator,
+      groups,
+      readers: new Set(),
+      askers: new Set(),
+      eids: new Set(),
+      type: '',
+      rules: new Map(),
+      extraMethods: [],
+    };
     this.members.push(member);
     this.indices.set(sid, index);
     const meta = await simulator.init(sid, this.options.timeResolution, params, new WorldRequests(this.asked, index));
@@ -210,7 +224,10 @@ export class World implements Group {
       indexOf: (sid) => indices.get(sid),
       simulatorAt: (index) => (members[index] as Member).simulator,
       sidAt: (index) => (members[index] as Member).sid,
-      mayAsk: (asked, asker) => members[asked]?.askers.has(asker) === true,
+      reachOf: (asked, asker) => {
+        if (members[asked]?.askers.has(asker) === true) return 'requests';
+        return members[asked]?.readers.has(asker) === true ? 'data' : 'none';
+      },
       get run() {
         return currentRun();
       },

@@ -1,16 +1,29 @@
 /** Answers what a simulator at the other end asks the world for, with the names of failures that mosaik's users know. */
-import { CosimError } from '../cosim/errors.ts';
+import { CosimError, type CosimErrorCode } from '../cosim/errors.ts';
 import { isPromise, type MaybePromise, type OutputRequest, type Requests } from '../cosim/simulator.ts';
 import type { IncomingRequest } from './remote-channel.ts';
 import { isObject } from './remote-meta.ts';
 
+/** By the code of a refusal. */
+const FAILURE_NAMES: Readonly<Partial<Record<CosimErrorCode, string>>> = {
+  ENTITY_UNKNOWN: 'KeyError',
+  ASYNC_NOT_CONNECTED: 'AsyncRequestsNotConnectedError',
+  ASYNC_NOT_ENABLED: 'AsyncRequestsNotEnabledError',
+};
+
+/** The code of a refusal that somebody else's world names so. */
+export function refusalCodeOf(failureName: string): CosimErrorCode {
+  const known = Object.entries(FAILURE_NAMES).find(([, name]) => name === failureName);
+  return known === undefined ? 'REQUEST_REFUSED' : (known[0] as CosimErrorCode);
+}
+
 class BadArguments extends Error {}
 
-export function answerRequest(request: IncomingRequest, sid: string, requests: Requests): void {
+export function answerRequest(request: IncomingRequest, requests: Requests): void {
   const failed = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     const hint = error instanceof CosimError ? `what to do: ${error.hint}` : '';
-    request.fail(failureName(error, request, sid, requests), message, hint);
+    request.fail(failureName(error, request), message, hint);
   };
   try {
     const result = resultOf(request, requests);
@@ -63,31 +76,10 @@ function objectOf(value: unknown, call: string): object {
   return value;
 }
 
-function failureName(error: unknown, { call, args }: IncomingRequest, sid: string, requests: Requests): string {
+function failureName(error: unknown, { call, args }: IncomingRequest): string {
   if (error instanceof BadArguments) return 'TypeError';
-  if (!(error instanceof CosimError) || error.code !== 'REQUEST_REFUSED') return 'SimulationError';
-  if (call === 'set_event') return typeof args[0] === 'number' ? 'EventInNonRealTimeModeError' : 'TypeError';
-  if (call !== 'get_data' && call !== 'set_data') return 'KeyError';
-  const asked = sidsIn(call, args[0]);
-  const graph = requests.relatedGraph();
-  if (isPromise(graph)) return 'AsyncRequestsNotConnectedError';
-  const known = new Set(Object.values(graph.nodes).map((node) => node.sid));
-  if ([...asked].some((its) => !known.has(its))) return 'KeyError';
-  const isConnected = graph.edges.some(([a, b]) => {
-    const [from, to] = [sidOf(a), sidOf(b)];
-    return (from === sid && asked.has(to)) || (to === sid && asked.has(from));
-  });
-  return isConnected ? 'AsyncRequestsNotEnabledError' : 'AsyncRequestsNotConnectedError';
-}
-
-function sidsIn(call: string, argument: unknown): Set<string> {
-  const ids =
-    call === 'get_data'
-      ? Object.keys(argument as object)
-      : Object.values(argument as object).flatMap((dests) => Object.keys(dests as object));
-  return new Set(ids.map(sidOf));
-}
-
-function sidOf(fullId: string): string {
-  return fullId.split('.', 1)[0] as string;
+  if (!(error instanceof CosimError)) return 'SimulationError';
+  if (call === 'set_event' && error.code === 'REQUEST_REFUSED')
+    return typeof args[0] === 'number' ? 'EventInNonRealTimeModeError' : 'TypeError';
+  return FAILURE_NAMES[error.code] ?? 'SimulationError';
 }

@@ -80,7 +80,7 @@ export class RemoteSimulator implements Simulator {
     const channel = new RemoteChannel(peer.socket, {
       onRequest: (request) => {
         if (this.isStepping) this.hasAsked = true;
-        answerRequest(request, sid, requests);
+        answerRequest(request, requests);
       },
     });
     this.channel = channel;

@@ -3,6 +3,7 @@ import type { Logger } from '../../../common/logger.ts';
 import { CosimError } from '../cosim/errors.ts';
 import type { OutputRequest, RelatedEntities, Requests } from '../cosim/simulator.ts';
 import { FailureReply, type RemoteChannel } from './remote-channel.ts';
+import { refusalCodeOf } from './remote-requests.ts';
 
 export class WireRequests implements Requests {
   private readonly channel: RemoteChannel;
@@ -53,9 +54,14 @@ export class WireRequests implements Requests {
       return await this.channel.request(call, args);
     } catch (error) {
       if (!(error instanceof FailureReply)) throw error;
-      throw new CosimError('REQUEST_REFUSED', `${call} was refused: ${error.type}: ${error.message}`, 'look at the scenario in mosaik', {
-        cause: error,
-      });
+      throw new CosimError(
+        refusalCodeOf(error.type),
+        `${call} was refused: ${error.type}: ${error.message}`,
+        'look at the scenario in mosaik',
+        {
+          cause: error,
+        },
+      );
     }
   }
 

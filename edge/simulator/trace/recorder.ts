@@ -10,6 +10,7 @@ import { constants, createGzip, type Gzip } from 'node:zlib';
 import type { Clock, Timer } from '../../../common/clock.ts';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import type { Simulator } from '../cosim/simulator.ts';
+import { keepAside } from './kept-aside.ts';
 import { type RecordedLines, RecordingSimulator, type SimulatorBeforeRun } from './recording-simulator.ts';
 import { type RecordedEnd, TRACE_FORMAT, TRACE_VERSION, type TraceHeader, type TraceOrigins } from './trace-format.ts';
 import { encodeValue } from './trace-values.ts';
@@ -52,9 +53,13 @@ export class TraceRecorder implements RecordedLines {
     this.options = options;
   }
 
-  /** @throws ConfigError when the file can't be made */
-  async start(): Promise<void> {
+  /**
+   * @returns where an earlier file of that name is kept, if there was one
+   * @throws ConfigError when the file can't be made
+   */
+  async start(): Promise<string | undefined> {
     const { file } = this.options;
+    const aside = keepAside(file);
     const output = createWriteStream(file);
     await new Promise<void>((resolve, reject) => {
       output.once('open', () => resolve());
@@ -71,6 +76,7 @@ export class TraceRecorder implements RecordedLines {
     gzip.on('error', (cause) => this.fail(cause));
     output.on('drain', () => this.giveRoom());
     gzip.pipe(output);
+    return aside;
   }
 
   readonly around = (simulator: Simulator): Simulator => new RecordingSimulator(simulator, this);

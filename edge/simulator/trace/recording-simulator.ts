@@ -4,6 +4,7 @@
  * It answers step and getData in one exchange even where the other does not, because so it is told whether anybody wants outputs: a step is
  * one line, written as soon as it is over. What it was given and what it answers is written down at that moment: both may reuse objects.
  */
+import { CosimError } from '../cosim/errors.ts';
 import {
   type CreatedEntity,
   type Inputs,
@@ -193,7 +194,10 @@ export class RecordingSimulator implements Simulator {
       // Whom it belongs to is known now; the answer may come later.
       const keep = this.keeper(request, asRecorded(args) as unknown[]);
       const refused = (error: unknown): never => {
-        keep({ refused: error instanceof Error ? error.message : String(error) });
+        keep({
+          refused: error instanceof Error ? error.message : String(error),
+          ...(error instanceof CosimError ? { code: error.code } : {}),
+        });
         throw error;
       };
       const told = (its: T) => {
@@ -212,7 +216,7 @@ export class RecordingSimulator implements Simulator {
     };
   }
 
-  private keeper(request: AskedRequest['request'], args: unknown[]): (result: Pick<AskedRequest, 'answer' | 'refused'>) => void {
+  private keeper(request: AskedRequest['request'], args: unknown[]): (result: Omit<AskedRequest, 'request' | 'args'>) => void {
     const { open, header } = this;
     if (open === undefined && this.lines.isRunning)
       return (result) => this.between(encodeValue({ request, args, ...result } satisfies AskedRequest), '');

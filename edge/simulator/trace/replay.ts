@@ -246,7 +246,8 @@ class ReplayedRequests {
     }
     const difference = firstDifference(expected.args, given);
     if (difference !== undefined) this.found ??= { ...difference, path: [request, ...difference.path] };
-    if (expected.refused !== undefined) throw new CosimError('REQUEST_REFUSED', expected.refused, 'as in the recorded run');
+    if (expected.refused !== undefined)
+      throw new CosimError(expected.code ?? 'REQUEST_REFUSED', expected.refused, 'as in the recorded run');
     return expected.answer;
   }
 }

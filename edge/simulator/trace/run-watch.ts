@@ -18,6 +18,8 @@ export interface RunWatchOptions {
   recordFile: string;
   /** 0 for any, null for no page. */
   statusPort: number | null;
+  /** Told where an earlier recording of that name is kept. */
+  onKeptAside?: (aside: string) => void;
   /** What is run, for people. */
   scenario: string;
   until: number;
@@ -49,7 +51,8 @@ export class RunWatch {
       const onFailure = (error: Error) => this.failed.abort(error);
       const told = { scenario, until, ...(origins === undefined ? {} : { origins }) };
       const recorder = new TraceRecorder({ file: recordFile, clock, ...told, onFailure });
-      await recorder.start();
+      const aside = await recorder.start();
+      if (aside !== undefined) this.options.onKeptAside?.(aside);
       this.recorder = recorder;
     }
     if (statusPort === null) return undefined;

@@ -4,6 +4,7 @@
  * First the header, then one line per step in the order in which the steps were over, between them what was asked outside of steps, and
  * an end line. A file without one is of a run that is not over, or of a process that was killed: it holds the run up to there.
  */
+import type { CosimErrorCode } from '../cosim/errors.ts';
 import type { CreatedEntity, Inputs, OutputRequest, Outputs, Params, SimulatorMeta } from '../cosim/simulator.ts';
 import type { RunRange } from '../models/household-stream.ts';
 
@@ -55,6 +56,8 @@ export interface AskedRequest {
   answer?: unknown;
   /** Message of the refusal. */
   refused?: string;
+  /** Its code, where it has one. */
+  code?: CosimErrorCode;
 }
 
 export interface RecordedStep {

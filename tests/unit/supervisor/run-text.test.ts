@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countText } from '../../../common/count-text.ts';
-import { clockText, durationText, replayLine, statusLine, restartText, summaryText, warningText } from '../../../supervisor/run-text.ts';
-import { hear, newView, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
+import {
+  clockText,
+  durationText,
+  replayLine,
+  restartText,
+  scenarioLine,
+  statusLine,
+  summaryText,
+  warningText,
+} from '../../../supervisor/run-text.ts';
+import { hear, newView, nounOf, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
 
 test('durations, clock times and counts as people write them', () => {
   const durations: [number, string][] = [
@@ -35,6 +44,34 @@ test('what is replayed and how long it takes; what is asked for while that is no
   assert.equal(replayLine(replaying('synthetic'), asked), known);
   assert.match(replayLine(replaying(''), { ...asked, speed: Number.POSITIVE_INFINITY }), /^16 households .* as fast as it goes$/);
   assert.match(replayLine(replaying(''), { ...asked, loop: true }), /again and again$/);
+});
+
+test('a scenario file: which, what is in it, until when and how fast, as far as it is known', () => {
+  const asked = { file: 'street.jsonc', dataDir: '', loop: false };
+  assert.equal(scenarioLine(newView(), asked), 'street.jsonc; what is in it is told when it has been checked');
+  const view = newView();
+  const plan = { event: 'plan', file: 'street.jsonc', title: 'A street', isReplay: false, entities: 400 } as const;
+  const times = { t0: '2023-06-21T00:00:00.000Z', untilSeconds: 86_400 };
+  view.plan = { ...plan, ...times, speed: 10 };
+  const known = 'street.jsonc (A street): 400 entities from 2023-06-21T00:00:00.000Z, 00:00:00 to 24:00:00';
+  assert.equal(scenarioLine(view, asked), `${known}, at 10× speed: about 2 h 24 min`);
+  view.plan = { ...plan, ...times, speed: null };
+  assert.equal(scenarioLine(view, asked), `${known}, as fast as it goes`);
+  assert.equal(statusLine(view), 'starting');
+  assert.match(summaryText(summaryOf(view, { readings: 5, seconds: 61, exitCode: 0 }), nounOf(view)), /^simulation finished: /);
+});
+
+test('a scenario file that replays households: what is known of them before and after they have been read', () => {
+  const asked = { file: 'homes.jsonc', dataDir: 'data/homes', loop: false };
+  const view = newView();
+  view.plan = { event: 'plan', file: 'homes.jsonc', title: '', isReplay: true, entities: 2, t0: '', untilSeconds: null, speed: 60 };
+  const before = /^homes\.jsonc: the households of data\/homes and 2 entities beside them, at 60× speed; how long it takes is told when/;
+  assert.match(scenarioLine(view, asked), before);
+  assert.match(scenarioLine(view, { ...asked, dataDir: '' }), /^homes\.jsonc: synthetic households and 2 entities/);
+  view.replay = replaying('').replay;
+  const after =
+    'homes.jsonc: 16 households from 2019-12-24T00:00:00Z and 2 entities beside them, 00:00:00 to 24:00:00, at 60× speed: about 24 min';
+  assert.equal(scenarioLine(view, asked), after);
 });
 
 test('the status line goes from starting to finished and names what is wrong', () => {
@@ -91,17 +128,17 @@ test('the summary for people names parked households', () => {
   const view = replaying('');
   const summary = { ...summaryOf(view, { readings: 5, seconds: 61, exitCode: 1 }), parked: [{ household: 'h1', reason: 'second source' }] };
   assert.match(
-    summaryText(summary),
+    summaryText(summary, 'replay'),
     /^ended: 16 households.* 5 stored \(all runs of this state\).* 61 s\n {2}parked: h1: second source\n.*parked list$/,
   );
 });
 
 test('the summary for people says where to look for rows and records that were left out, and nothing of them without any', () => {
   const clean = summaryOf(newView(), { readings: 5, seconds: 61, exitCode: 0 });
-  assert.match(summaryText(clean), /^replay finished: [^\n]*, 61 s$/);
-  const rows = summaryText({ ...clean, quarantined: 3 });
+  assert.match(summaryText(clean, 'replay'), /^replay finished: [^\n]*, 61 s$/);
+  const rows = summaryText({ ...clean, quarantined: 3 }, 'replay');
   assert.match(rows, / 3 quarantined,.*\n {2}rows that are no readings: npx fogline quarantine list$/);
-  const records = summaryText({ ...clean, unreadable: 1 });
+  const records = summaryText({ ...clean, unreadable: 1 }, 'replay');
   assert.match(records, / 1 record unreadable,.*\n {2}what is held back: npx fogline parked list$/);
 });
 
@@ -115,5 +152,5 @@ test('the end of a part is told with its reason and what to do, a warning likewi
   for (let i = 0; i < 2; i++) hear(view, warning);
   const summary = summaryOf(view, { readings: 5, seconds: 61, exitCode: 0 });
   assert.deepEqual(summary.notices, ['cloud: redis refuses']);
-  assert.match(summaryText(summary), /\n {2}notice: cloud: redis refuses$/);
+  assert.match(summaryText(summary, 'replay'), /\n {2}notice: cloud: redis refuses$/);
 });

@@ -65,17 +65,43 @@ describe('requests of a simulator while it steps', () => {
     assert.deepEqual(answers, [{ 'A.M0': { x: 0, y: 0 } }, { 'A.M0': { x: 10, y: 100 } }]);
   });
 
-  test('who is not connected with asyncRequests is refused, with the remedy', async () => {
+  /** @param asks what B asks for in its step; A is connected to it as `connect` does */
+  async function refusedWith(
+    asks: (requests: Requests) => unknown,
+    connect: (world: World, a: Entity, b: Entity) => void,
+  ): Promise<CosimError> {
     const world = new World({ clock: systemClock });
-    const controller = new Asking({}, (requests) => requests.setData({ 'B.M0': { 'A.M0': { y: 1 } } }));
-    await started(world, 'A', new ScriptedSimulator({}));
-    await started(world, 'B', controller);
-    const refused = (error: unknown) =>
-      error instanceof CosimError &&
-      error.code === 'REQUEST_REFUSED' &&
-      /not connected to A/.test(error.message) &&
-      /asyncRequests/.test(error.hint);
-    await assert.rejects(world.run({ until: 1 }), refused);
+    const [a] = await started(world, 'A', new ScriptedSimulator({}));
+    const [b] = await started(world, 'B', new Asking({}, (requests) => void asks(requests)));
+    connect(world, a!, b!);
+    return world.run({ until: 1 }).then(
+      () => assert.fail('it was not refused'),
+      (error: unknown) => (assert.ok(error instanceof CosimError), error),
+    );
+  }
+
+  test('who is not connected is told so, who is connected without asyncRequests is told that; each with the remedy', async () => {
+    const asks = [
+      (requests: Requests) => requests.setData({ 'B.M0': { 'A.M0': { y: 1 } } }),
+      (requests: Requests) => requests.getData({ 'A.M0': ['x'] }),
+    ];
+    for (const ask of asks) {
+      const apart = await refusedWith(ask, () => undefined);
+      assert.deepEqual([apart.code, apart.whoActs], ['ASYNC_NOT_CONNECTED', 'the author of the scenario']);
+      assert.match(apart.message, /no connection leads from A to B/);
+      assert.match(apart.hint, /connect an entity of A to one of B with asyncRequests/);
+      const closed = await refusedWith(ask, (world, a, b) => world.connect(a, b, ['x']));
+      assert.equal(closed.code, 'ASYNC_NOT_ENABLED');
+      assert.match(closed.message, /the connection from A to B is without asyncRequests/);
+      // A connection the other way leads nowhere, whatever it allows.
+      const backwards = await refusedWith(ask, (world, a, b) => world.connect(b, a, ['x'], { asyncRequests: true }));
+      assert.equal(backwards.code, 'ASYNC_NOT_CONNECTED');
+    }
+    const unknown = await refusedWith(
+      (requests) => requests.getData({ 'C.M0': ['x'] }),
+      (world, a, b) => world.connect(a, b, ['x']),
+    );
+    assert.equal(unknown.code, 'ENTITY_UNKNOWN');
   });
 
   test('an event needs real time; there it makes the simulator step, a late one as soon as it can', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { systemClock } from '../../../../../common/clock.ts';
 import { ConfigError, OperatingError } from '../../../../../common/errors.ts';
 import { World } from '../../../../../edge/simulator/cosim/world.ts';
 import type { RunStatus } from '../../../../../edge/simulator/trace/live-status.ts';
+import { KEPT_MAX } from '../../../../../edge/simulator/trace/kept-aside.ts';
 import { RunWatch, type RunWatchOptions } from '../../../../../edge/simulator/trace/run-watch.ts';
 import { ScriptedSimulator } from '../cosim/scripted-simulator.ts';
 import { readTrace, temporaryFolder } from './recorded-run.ts';
@@ -117,4 +119,38 @@ test('a disk that is full ends the run, and is told', async (t) => {
   watch.ended(summary);
   await assert.rejects(watch.stop(), (error) => error instanceof OperatingError && error.code === 'DISK_FULL');
   await watch.stop();
+});
+
+test('an earlier recording is kept aside with a number and told, whatever number is taken; a pipe or an empty file is not', async (t) => {
+  const folder = temporaryFolder(t);
+  const recordFile = join(folder, 'a.trace');
+  const told: string[] = [];
+  const recordOnce = async () => {
+    const watch = watchOf(t, { recordFile, onKeptAside: (aside) => told.push(aside) });
+    await watch.start();
+    watch.ended({ completed: true, traceHash: '0' });
+    await watch.stop();
+    return readFileSync(recordFile);
+  };
+  writeFileSync(recordFile, '');
+  await recordOnce();
+  assert.deepEqual(told, [], 'nothing is lost of an empty file');
+  writeFileSync(recordFile, 'of a run that crashed');
+  writeFileSync(`${recordFile}.2`, "somebody else's");
+  await recordOnce();
+  const third = await recordOnce();
+  assert.deepEqual(told, [`${recordFile}.1`, `${recordFile}.3`]);
+  assert.equal(readFileSync(`${recordFile}.1`, 'utf8'), 'of a run that crashed');
+  assert.equal(readFileSync(`${recordFile}.2`, 'utf8'), "somebody else's");
+  assert.deepEqual(readdirSync(folder).sort(), ['a.trace', 'a.trace.1', 'a.trace.2', 'a.trace.3']);
+  assert.ok(third.length > 0);
+});
+
+test('without a number that is free nothing is written', async (t) => {
+  const folder = temporaryFolder(t);
+  const recordFile = join(folder, 'a.trace');
+  for (const name of ['a.trace', ...Array.from({ length: KEPT_MAX }, (_, i) => `a.trace.${i + 1}`)])
+    writeFileSync(join(folder, name), name);
+  await assert.rejects(watchOf(t, { recordFile }).start(), (error) => error instanceof ConfigError && /1000 earlier/.test(error.message));
+  assert.equal(readFileSync(recordFile, 'utf8'), 'a.trace');
 });
