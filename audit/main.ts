@@ -94,8 +94,9 @@ async function auditHouseholds(
     await yieldToEventLoop();
   }
   const known = new Set(files.map(({ household }) => household));
+  const models = modelHouseholds(stages, files, state);
   for (const [household, stage] of householdsAt(stages)) {
-    if (!known.has(household) && state.scenario === undefined)
+    if (!known.has(household) && !models.has(household))
       findings.refuse(household, stage, undefined, 'its readings are here, and there is no file of it');
   }
   return reports;
@@ -147,10 +148,10 @@ function* sourcesAt({ topic, edge, cloud }: StagesRead): Generator<{ household: 
   yield* topic?.sources.values() ?? [];
 }
 
-/** Households that no file is of; a scenario file can have them. */
+/** Households that no file is of, and never was: a scenario file can have them. */
 function modelHouseholds(stages: StagesRead, files: readonly SourceFile[], state: RunState): Set<string> {
   if (state.scenario === undefined) return new Set();
-  const known = new Set(files.map(({ household }) => household));
+  const known = new Set([...files.map(({ household }) => household), ...Object.keys(state.sources)]);
   return new Set([...householdsAt(stages).keys()].filter((household) => !known.has(household)));
 }
 

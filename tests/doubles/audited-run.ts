@@ -27,7 +27,16 @@ export interface Report {
   refused: number;
   refusals: Refusal[];
   declared: { household: string; stage: string; reason: string; readings: number }[];
-  devices: { household: string; source: Totals; topic: Totals; edge: Totals; cloud: Totals; latest: string; declared: number }[];
+  devices: {
+    household: string;
+    truth: string;
+    source: Totals;
+    topic: Totals;
+    edge: Totals;
+    cloud: Totals;
+    latest: string;
+    declared: number;
+  }[];
   energy: { household: string; agrees: boolean; registerKwh: number; integralKwh: number; toleranceKwh: number; fedInKwh: number }[];
 }
 

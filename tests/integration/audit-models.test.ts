@@ -9,7 +9,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
-import { assertNamed, assertYes, audit, cleanUp, copyOf, fogline, folder, inFile, type Report } from '../doubles/audited-run.ts';
+import { assertNamed, assertYes, audit, cleanUp, copyOf, fogline, folder, inFile, type Report, run } from '../doubles/audited-run.ts';
+import { METERED_START_MS, writeMeteredData } from '../truth/metered-data.ts';
 
 const STREET = fileURLToPath(new URL('../../edge/simulator/scenario/street.scenario.jsonc', import.meta.url));
 const HOUSEHOLDS = 50;
@@ -31,7 +32,7 @@ before(() => {
 });
 after(cleanUp);
 
-type ModelReport = Report & { models: number; run: string; devices: (Report['devices'][number] & { truth: string })[] };
+type ModelReport = Report & { models: number };
 /** No file is asked for: whatever --data says is not read. */
 const auditOf = (its: string) => audit(its, join(folder, 'nowhere')) as ModelReport;
 
@@ -108,6 +109,46 @@ test('a trimmed topic: what can not be added up again is said, edge and cloud ar
   assert.equal(report.windows, 0);
   inFile(join(trimmed, 'cloud/series.db'), (database) => database.exec('UPDATE sources SET digest_low = digest_low + 1 WHERE id = 1'));
   assert.match(auditOf(trimmed).refusals[0]?.what ?? '', /is not that of the same ones at the edge/);
+});
+
+test('files and a model in one scenario: each is compared with its own truth', () => {
+  const [data, file, mixed] = [join(folder, 'homes'), join(folder, 'mixed.json'), join(folder, 'mixed')];
+  writeMeteredData(data, { households: 2, seconds: 300, seed: 4 });
+  const params = { start: new Date(METERED_START_MS).toISOString(), step_seconds: 5 };
+  const homes = { file: '%(path)s', household: '%(household)s', firstLine: '%(firstLine)s' };
+  const scenario = {
+    simulators: {
+      homes: { model: 'household' },
+      topic: { model: 'topic' },
+      loads: { model: 'base-load', params: { ...params, seed: 1 } },
+      meters: { model: 'asset-readings', params },
+    },
+    entities: {
+      homes: { simulator: 'homes', model: 'Household', onePerFile: { dataset: 'households' }, params: homes },
+      sink: { simulator: 'topic', model: 'Topic' },
+      load: { simulator: 'loads', model: 'BaseLoad' },
+      meter: { simulator: 'meters', model: 'Meter', params: { household: 'model-1', model: '%(scenario)s' } },
+    },
+    connections: [
+      { from: 'homes', to: 'sink', pattern: 'manyToOne', attributes: ['readings', 'skipped'] },
+      { from: 'load', to: 'meter', attributes: ['power'] },
+      { from: 'meter', to: 'sink', attributes: ['readings'] },
+    ],
+  };
+  writeFileSync(file, JSON.stringify(scenario));
+  run(mixed, data, '--scenario', file);
+  const report = audit(mixed, data) as ModelReport;
+  assertYes(report);
+  const truths = report.devices.map(({ household, truth }) => [household, truth]);
+  assert.deepEqual(truths, [
+    ['home-1', 'file'],
+    ['home-2', 'file'],
+    ['model-1', 'topic'],
+  ]);
+  assert.deepEqual([report.models, report.energy.length], [1, 2]);
+  // Without its file a household would only be compared with the topic: that is no truth of a replay.
+  rmSync(join(data, 'home-2.csv'));
+  assertNamed(audit(mixed, data), { household: 'home-2', stage: 'cloud', what: /there is no file of it/ });
 });
 
 test('without a topic nothing is said: exit 4 with the remedy', () => {
