@@ -142,6 +142,15 @@ describe('a simulator started by command', () => {
     assert.match(error.message, /peer, step at 0: 1\.0 is not written as a whole number/);
   });
 
+  test('a next step beyond our whole numbers is after the end of the run: sys.maxsize, Python says, and means never', async () => {
+    for (const next of [String(2n ** 63n - 1n), String(2n ** 70n)]) {
+      await play({ next, out: ['1'] });
+      assert.equal(notes().filter((line) => line.startsWith('step ')).length, 1, next);
+    }
+    const error = await rejection(play({ next: String(-(2n ** 70n)), out: ['1'] }));
+    assert.equal(error.code, 'NEXT_STEP_INVALID');
+  });
+
   test('its exception has its name, message and traceback in the error', async () => {
     const error = await rejection(play({ raise: 'no wind' }));
     assert.equal(error.code, 'SIMULATOR_FAILED');

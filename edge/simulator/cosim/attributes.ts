@@ -10,19 +10,30 @@ export interface ModelRules {
   outputOf(attr: string): 'persistent' | 'non-persistent' | undefined;
 }
 
-/** Names of calls can't be names of models. */
+/** Names of calls can't be names of models, nor of extra methods. */
 const RESERVED_NAMES: readonly string[] = ['init', 'create', 'setup_done', 'step', 'get_data', 'finalize', 'stop'];
 
 /** @throws CosimError META_INVALID */
 export function rulesOf(sid: string, meta: SimulatorMeta): ReadonlyMap<string, ModelRules> {
   const rules = new Map<string, ModelRules>();
+  if (typeof meta !== 'object' || meta === null || typeof meta.models !== 'object' || meta.models === null)
+    throw invalid(sid, 'init must answer a meta with type and models');
   if (!['time-based', 'event-based', 'hybrid'].includes(meta.type))
     throw invalid(sid, `type ${String(meta.type)} is not time-based, event-based or hybrid`);
   for (const [name, model] of Object.entries(meta.models)) {
     if (RESERVED_NAMES.includes(name)) throw invalid(sid, `${name} can't be the name of a model`);
+    for (const list of ['params', 'attrs'] as const)
+      if (!Array.isArray(model[list])) throw invalid(`${sid}.${name}`, `${list} must be a list, also an empty one`);
     rules.set(name, rulesOfModel(sid, meta.type, name, model));
   }
   return rules;
+}
+
+/** @throws CosimError META_INVALID */
+export function extraMethodsOf(sid: string, { extraMethods = [] }: SimulatorMeta): readonly string[] {
+  const reserved = extraMethods.find((method) => RESERVED_NAMES.includes(method));
+  if (reserved !== undefined) throw invalid(sid, `${reserved} can't be the name of an extra method`);
+  return extraMethods;
 }
 
 function rulesOfModel(sid: string, type: SimulatorType, name: string, meta: ModelMeta): ModelRules {

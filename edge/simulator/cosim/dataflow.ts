@@ -4,13 +4,17 @@
  *                  replaced. An attribute that this output left out is null.
  *   delivered once (non-persistent source): queued with its time of arrival; a step at t takes everything up to t, of one
  *                  connection the latest.
- *   remembered     (non-persistent source with initialData into a non-trigger attribute; without a cache every persistent source):
- *                  queued, and the latest one is seen at every step until a newer one arrives.
- * What a step sees depends on the times of outputs alone, never on when they were told: a source may be ahead of its readers.
+ *   remembered     (non-persistent source with initialData; without a cache every persistent source): queued, and the latest one is
+ *                  seen at every step until a newer one arrives.
+ * An output has arrived when its tick plus the shift is reached and the step that made it comes before in the order of steps. So what
+ * a step sees never depends on when it was told: a source may be ahead of its readers. A weak connection delays who is triggered, not
+ * what is seen: of a source that has stepped before in the same round, this round's output is seen.
  * Inputs are laid out in the order in which the connections were declared, after those that others have set.
  */
 import type { Connection } from './connections.ts';
+import { CosimError } from './errors.ts';
 import type { Columns, Inputs, OutputRequest, Outputs } from './simulator.ts';
+import { compareSteps, type StepOrder } from './step-order.ts';
 import { addDelay, compareTimes, type Delay, type TieredTime } from './tiered-time.ts';
 import type { TraceHash } from './trace-hash.ts';
 
@@ -18,12 +22,17 @@ import type { TraceHash } from './trace-hash.ts';
 export type Answered = Outputs | Columns;
 
 interface StoredOutput {
+  /** Valid from. */
   time: TieredTime;
+  /** Of the step that made it. */
+  made: TieredTime;
   answered: Answered;
 }
 
 interface PushedValue {
+  /** Of its arrival. */
   time: TieredTime;
+  made: TieredTime;
   value: unknown;
 }
 
@@ -41,8 +50,8 @@ interface Slot {
   readonly reader: Reader | undefined;
   /** Values that no step has taken, by time and then by when they were told. */
   readonly queue: PushedValue[];
-  /** Set for a connection that remembers. */
-  remembered: { value: unknown } | undefined;
+  /** Set for a connection that remembers. Initial data is in the destination's terms: no transform is applied to it. */
+  remembered: { value: unknown; isInitial: boolean } | undefined;
   warned: boolean;
 }
 
@@ -91,6 +100,7 @@ interface DestSide {
 
 export interface DataflowOptions {
   connections: readonly Connection[];
+  order: StepOrder;
   sids: readonly string[];
   /** False: persistent outputs are remembered where they arrive, not stored where they come from. */
   cache: boolean;
@@ -103,15 +113,20 @@ export interface DataflowOptions {
 /** Answers of a simulator that are looked through for names that nobody asked for: it repeats its mistakes. */
 const ANSWERS_LOOKED_THROUGH = 4;
 
+/** Told of each simulator that must step because of an output, with the time. */
+type Trigger = (dest: number, time: TieredTime) => void;
+
 export class Dataflow {
   private readonly sids: readonly string[];
+  private readonly order: StepOrder;
   private readonly sources: SourceSide[];
   private readonly dests: DestSide[];
   private readonly hash: TraceHash | undefined;
   private readonly warn: (message: string) => void;
 
-  constructor({ connections, sids, cache, hash, warn }: DataflowOptions) {
+  constructor({ connections, order, sids, cache, hash, warn }: DataflowOptions) {
     this.sids = sids;
+    this.order = order;
     const bySource: Slot[][] = sids.map(() => []);
     this.dests = bySource.map(() => ({ readers: new Map(), places: new Map(), standing: [], pending: [], set: undefined }));
     for (const connection of connections) {
@@ -139,8 +154,7 @@ export class Dataflow {
     if (dest.set !== undefined) this.hash?.add(simulator, inputs);
     dest.set = undefined;
     for (const reader of dest.readers.values()) {
-      const { outputs } = this.sources[reader.source] as SourceSide;
-      reader.answered = lastArrived(outputs, reader.delay, time)?.answered;
+      reader.answered = this.lastArrived(reader, simulator, time)?.answered;
     }
     if (pending.length > 1) pending.sort((a, b) => a.connection.index - b.connection.index);
     let at = 0;
@@ -148,11 +162,11 @@ export class Dataflow {
     for (const slot of pending) {
       while (at < standing.length && (standing[at] as Slot).connection.index < slot.connection.index)
         this.giveStanding(inputs, standing[at++] as Slot);
-      const taken = takeQueued(slot.queue, time);
+      const taken = this.takeQueued(slot, time);
       if (slot.queue.length > 0) pending[kept++] = slot;
       if (taken === undefined) continue;
       if (slot.remembered === undefined) this.give(inputs, slot, taken.value);
-      else slot.remembered.value = taken.value;
+      else slot.remembered = { value: taken.value, isInitial: false };
     }
     pending.length = kept;
     while (at < standing.length) this.giveStanding(inputs, standing[at++] as Slot);
@@ -161,17 +175,18 @@ export class Dataflow {
 
   /**
    * Takes the outputs of one step.
+   * @param time from which they are valid; `made` is that of the step
    * @param now tick that everybody has reached; outputs that no step from there on can ask for are dropped
    * @param trigger called for each simulator that must step because of them, with the time
    */
-  deliver(simulator: number, time: TieredTime, answered: Answered, now: number, trigger: (dest: number, time: TieredTime) => void): void {
+  deliver(simulator: number, made: TieredTime, time: TieredTime, answered: Answered, now: number, trigger: Trigger): void {
     const source = this.sources[simulator] as SourceSide;
-    if (source.stores) store(source, { time, answered }, now);
+    if (source.stores) store(source, { time, made, answered }, now);
     if (source.answers++ >= ANSWERS_LOOKED_THROUGH && !source.pushes) return;
     if ('columns' in answered) {
       for (const slot of source.all) {
         const value = columnValue(answered, slot);
-        if (value !== undefined) this.push(slot, time, value, trigger);
+        if (value !== undefined) this.push(slot, { time, made, value }, trigger);
       }
       return;
     }
@@ -179,13 +194,14 @@ export class Dataflow {
     for (const eid in data) {
       const byAttr = source.slots.get(eid);
       const values = data[eid] as Readonly<Record<string, unknown>>;
+      if (typeof values !== 'object' || values === null) throw noValues(`${this.sids[simulator]}.${eid}`, made, values);
       for (const attr in values) {
         const slots = byAttr?.get(attr);
         if (slots === undefined) {
           this.warn(`${this.sids[simulator]}.${eid} gave ${attr}, which was not asked for`);
           continue;
         }
-        for (const slot of slots) this.push(slot, time, values[attr], trigger);
+        for (const slot of slots) this.push(slot, { time, made, value: values[attr] }, trigger);
       }
     }
   }
@@ -209,15 +225,14 @@ export class Dataflow {
     return undefined;
   }
 
-  private push(slot: Slot, time: TieredTime, value: unknown, trigger: (dest: number, time: TieredTime) => void): void {
+  private push(slot: Slot, { time, made, value }: PushedValue, trigger: Trigger): void {
     const { connection, queue } = slot;
     const arrival = addDelay(time, connection.delay);
     if (slot.reader === undefined) {
       if (queue.length === 0) (this.dests[connection.dest] as DestSide).pending.push(slot);
       let at = queue.length;
       while (at > 0 && compareTimes((queue[at - 1] as PushedValue).time, arrival) > 0) at--;
-      if (at === queue.length) queue.push({ time: arrival, value });
-      else queue.splice(at, 0, { time: arrival, value });
+      queue.splice(at, 0, { time: arrival, made, value });
     }
     if (connection.triggers) trigger(connection.dest, arrival);
   }
@@ -226,7 +241,9 @@ export class Dataflow {
   private giveStanding(inputs: Inputs, slot: Slot): void {
     const { reader } = slot;
     if (reader === undefined) {
-      this.give(inputs, slot, slot.remembered?.value);
+      const { value, isInitial } = slot.remembered as { value: unknown; isInitial: boolean };
+      if (isInitial) this.lay(inputs, slot, value);
+      else this.give(inputs, slot, value);
       return;
     }
     const { answered } = reader;
@@ -240,14 +257,44 @@ export class Dataflow {
   }
 
   private give(inputs: Inputs, slot: Slot, value: unknown): void {
-    const { place, transform } = slot;
-    const given = transform === undefined || value === null ? value : transform(value);
+    const { transform } = slot;
+    this.lay(inputs, slot, transform === undefined || value === null ? value : transformed(slot.connection, transform, value));
+  }
+
+  private lay(inputs: Inputs, slot: Slot, given: unknown): void {
+    const { place } = slot;
     if (place.inputs !== inputs) {
       place.inputs = inputs;
       place.values = valuesAt(inputs, place.eid, place.attr);
     }
     place.values[slot.sourceId] = given;
     if (this.hash !== undefined) this.hash.addInput(slot.connection.dest, slot.connection.index, given);
+  }
+
+  /** Of what has arrived the last stored, not the one with the greatest time. */
+  private lastArrived({ source, delay }: Reader, dest: number, by: TieredTime): StoredOutput | undefined {
+    const { outputs } = this.sources[source] as SourceSide;
+    for (let at = outputs.length - 1; at >= 0; at--) {
+      const output = outputs[at] as StoredOutput;
+      const tick = output.time.tick + delay.ticks;
+      if (tick < by.tick || (tick === by.tick && compareSteps(this.order, source, output.made, dest, by) < 0)) return output;
+    }
+    return undefined;
+  }
+
+  /** The latest value that has arrived; all that have leave the queue. */
+  private takeQueued({ queue, connection }: Slot, by: TieredTime): PushedValue | undefined {
+    const { source, dest } = connection;
+    let latest: PushedValue | undefined;
+    let kept = 0;
+    for (const pushed of queue) {
+      const { tick } = pushed.time;
+      const hasArrived = tick < by.tick || (tick === by.tick && compareSteps(this.order, source, pushed.made, dest, by) < 0);
+      if (hasArrived) latest = pushed;
+      else queue[kept++] = pushed;
+    }
+    queue.length = kept;
+    return latest;
   }
 
   private warnMissing(slot: Slot): void {
@@ -258,14 +305,38 @@ export class Dataflow {
   }
 }
 
+/** @throws CosimError TRANSFORM_FAILED */
+function transformed(connection: Connection, transform: (value: unknown) => unknown, value: unknown): unknown {
+  try {
+    return transform(value);
+  } catch (error) {
+    const { sourceId, sourceAttr, destEid, destAttr } = connection;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CosimError(
+      'TRANSFORM_FAILED',
+      `the transform of ${sourceId}.${sourceAttr} → ${destEid}.${destAttr} failed: ${reason}`,
+      'correct the transform: it gets every value of the source but null',
+      { cause: error },
+    );
+  }
+}
+
+function noValues(fullId: string, { tick }: TieredTime, told: unknown): CosimError {
+  return new CosimError(
+    'ANSWER_INVALID',
+    `getData of the step at ${tick} gave ${String(told)} for ${fullId}: values by attribute are wanted`,
+    'answer values by entity and attribute',
+  );
+}
+
 function columnValue({ columns }: Columns, { sourceAttr, sourceIndex }: Slot): unknown {
   const column = columns[sourceAttr];
   return column === undefined ? undefined : column[sourceIndex];
 }
 
 function slotOf(connection: Connection, dest: DestSide, cache: boolean): Slot {
-  const { persistent, triggers, initial, destEid, destAttr, sourceId, sourceEid, sourceAttr, transform } = connection;
-  const remembers = persistent ? !cache : !triggers && initial !== undefined;
+  const { persistent, initial, destEid, destAttr, sourceId, sourceEid, sourceAttr, transform } = connection;
+  const remembers = persistent ? !cache : initial !== undefined;
   return {
     connection,
     sourceId,
@@ -276,7 +347,7 @@ function slotOf(connection: Connection, dest: DestSide, cache: boolean): Slot {
     place: placeOf(dest, destEid, destAttr),
     reader: persistent && cache ? readerOf(dest, connection) : undefined,
     queue: [],
-    remembered: remembers ? { value: initial ?? null } : undefined,
+    remembered: remembers ? { value: initial ?? null, isInitial: true } : undefined,
     warned: false,
   };
 }
@@ -342,26 +413,6 @@ function store(source: SourceSide, stored: StoredOutput, now: number): void {
     outputs.splice(0, at);
     return;
   }
-}
-
-/** The last stored, not the one with the greatest time. */
-function lastArrived(outputs: readonly StoredOutput[], delay: Delay, by: TieredTime): StoredOutput | undefined {
-  for (let at = outputs.length - 1; at >= 0; at--) {
-    const output = outputs[at] as StoredOutput;
-    if (compareTimes(addDelay(output.time, delay), by) <= 0) return output;
-  }
-  return undefined;
-}
-
-/** The latest value up to `time`; everything up to it leaves the queue. */
-function takeQueued(queue: PushedValue[], time: TieredTime): PushedValue | undefined {
-  let due = 0;
-  while (due < queue.length && compareTimes((queue[due] as PushedValue).time, time) <= 0) due++;
-  if (due === 0) return undefined;
-  const latest = queue[due - 1];
-  if (due === queue.length) queue.length = 0;
-  else queue.splice(0, due);
-  return latest;
 }
 
 function valuesAt(inputs: Inputs, eid: string, attr: string): Record<string, unknown> {

@@ -12,6 +12,7 @@ export const WHO_ACTS = {
   DATAFLOW_CYCLE: 'the author of the scenario',
   LOOP_ENDLESS: 'the author of the scenario',
   REQUEST_REFUSED: 'the author of the scenario',
+  TRANSFORM_FAILED: 'the author of the scenario',
   ENTITY_UNKNOWN: 'the author of the scenario',
   ASYNC_NOT_CONNECTED: 'the author of the scenario',
   ASYNC_NOT_ENABLED: 'the author of the scenario',

@@ -7,7 +7,8 @@
  *   - of a simulator whose output could reach it by then, directly or through others;
  *   - of a simulator that could make it step: until that one has said when it steps next, `maxAdvance` is not known;
  *   - of a simulator that may ask it for data;
- *   - of a simulator that reads it and has not begun its step (lazy stepping): nobody is more than a step ahead of his readers.
+ *   - of a simulator that reads it (lazy stepping), when that one has not begun its step, or when this one has made a step since
+ *     that lies later: nobody is more than one step ahead of his readers.
  * The earliest step waits for nobody, so there is always one that may go on.
  */
 import type { Reach } from './reach.ts';
@@ -35,6 +36,8 @@ export class Flights {
   private readonly open: Step[] = [];
   /** Steps that began before earlier ones were over, until those are. */
   private readonly overtaking: Step[] = [];
+  /** The last step that has begun, by simulator. */
+  private readonly latest: (Step | undefined)[] = [];
 
   constructor(options: FlightsOptions) {
     this.options = options;
@@ -56,6 +59,7 @@ export class Flights {
 
   /** @param isOpen false for a step that was over at once: it counts only where it overtook another */
   began(step: Step, held: readonly Step[], isOpen: boolean): void {
+    this.latest[step.simulator] = step;
     if (held.length > 0 || this.open.length > 0) this.overtaking.push(step);
     if (isOpen) this.open.push(step);
   }
@@ -97,7 +101,13 @@ export class Flights {
     const ticks = reach.reachedFrom(source).get(simulator);
     if (ticks !== undefined && earlier.time.tick + ticks <= step.time.tick) return true;
     if (reach.ancestorsOf(simulator).has(source)) return true;
-    return (lazy && !hasBegun && reach.isReadBy(simulator, source)) || askers[simulator]?.has(source) === true;
+    if (lazy && reach.isReadBy(simulator, source) && (!hasBegun || this.isAhead(simulator, earlier))) return true;
+    return askers[simulator]?.has(source) === true;
+  }
+
+  private isAhead(simulator: number, of: Step): boolean {
+    const latest = this.latest[simulator];
+    return latest !== undefined && this.compare(latest, of) > 0;
   }
 
   private compare(a: Step, b: Step): number {

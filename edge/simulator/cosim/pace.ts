@@ -1,6 +1,7 @@
 /**
  * Keeps simulated time from running ahead of the wall: a step at tick t waits until (t - fromTick) × secondsPerTick of real
- * time have passed. A run that is behind goes on at once and catches up; being behind is counted, not warned about.
+ * time have passed. A run that is behind goes on at once and catches up; being behind is counted, not warned about. Each step is
+ * measured against its own tick: simulators that wait for nobody may be in time while another is late.
  */
 import type { Clock } from '../../../common/clock.ts';
 import { CosimError } from './errors.ts';
@@ -14,14 +15,14 @@ export interface PaceOptions {
   secondsPerTick: number;
   /** Ticks before it are not paced; the pace begins when the run gets here. */
   fromTick: number;
-  /** A tick that begins later is lagging. */
+  /** A step that begins later is lagging. */
   toleranceMs: number | undefined;
-  /** Ends the run at the first lagging tick. */
+  /** Ends the run at the first lagging step. */
   rtStrict: boolean;
 }
 
 export class Pace {
-  /** Ticks that began later than they should, and the worst of them. */
+  /** Steps that began later than they should, and the worst of them. */
   laggingTicks = 0;
   lagMsMax = 0;
   private readonly clock: Clock;
@@ -30,7 +31,6 @@ export class Pace {
   private readonly toleranceMs: number;
   private readonly strict: boolean;
   private startMs: number | undefined;
-  private begunTick = -1;
 
   constructor({ clock, secondsPerTick, fromTick, toleranceMs = TOLERANCE_MS, rtStrict }: PaceOptions) {
     this.clock = clock;
@@ -49,10 +49,9 @@ export class Pace {
     return Math.max(0, this.aheadMs(tick));
   }
 
-  /** Notes how late the tick is, once per tick. @throws CosimError TOO_SLOW */
-  begins(tick: number): void {
-    if (tick <= this.begunTick) return;
-    this.begunTick = tick;
+  /** Notes how late a step is. @throws CosimError TOO_SLOW */
+  begins(sid: string, tick: number): void {
+    if (this.msPerTick === 0) return;
     const lateMs = -this.aheadMs(tick);
     if (lateMs <= this.toleranceMs) return;
     this.laggingTicks++;
@@ -60,7 +59,7 @@ export class Pace {
     if (this.strict)
       throw new CosimError(
         'TOO_SLOW',
-        `tick ${tick} began ${Math.round(lateMs)} ms late`,
+        `${sid} began its step at ${tick} ${Math.round(lateMs)} ms late`,
         'raise rtFactor or rtToleranceMs, or run without rtStrict',
       );
   }

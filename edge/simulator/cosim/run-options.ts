@@ -10,9 +10,9 @@ export interface RunOptions {
   until: number;
   /** Real seconds per simulated second: speed N is 1/N. 0, the default, is as fast as possible. */
   rtFactor?: number;
-  /** Ends the run with an error when a tick begins later than the tolerance. */
+  /** Ends the run with an error when a step begins later than the tolerance. */
   rtStrict?: boolean;
-  /** A tick that begins later than this is counted as lagging. */
+  /** A step that begins later than this is counted as lagging. */
   rtToleranceMs?: number;
   /** Ticks before this one are stepped as fast as possible. */
   pacedFromTick?: number;
@@ -45,7 +45,7 @@ export interface RunSummary {
   /** False when the signal ended it. */
   completed: boolean;
   steps: number;
-  /** Ticks that began late, and the worst delay. */
+  /** Steps that began late, and the worst delay. */
   laggingTicks: number;
   lagMsMax: number;
   /** Undefined when it was not wanted. */

@@ -12,8 +12,8 @@ export interface ReportedRun {
   progress: () => Progress;
   /** True while a step is not over. */
   isOpen: () => boolean;
-  /** Another text whenever something has happened. */
-  mark: () => string;
+  /** Simulated time that everybody has reached. */
+  reachedTick: () => number;
   standstill: () => string;
 }
 
@@ -22,14 +22,14 @@ export function reportRun({ clock, progress, onStandstill }: RunSettings, run: R
   const stops: (() => void)[] = [];
   if (progress !== undefined) stops.push(every(clock, PROGRESS_EVERY_MS, () => progress(run.progress())));
   if (onStandstill !== undefined) {
-    let changed = { mark: '', atMs: clock.monotonicMs() };
+    let reached = { tick: -1, atMs: clock.monotonicMs() };
     const look = () => {
-      const mark = run.mark();
+      const tick = run.reachedTick();
       const nowMs = clock.monotonicMs();
-      if (mark !== changed.mark || !run.isOpen()) changed = { mark, atMs: nowMs };
-      else if (nowMs - changed.atMs >= STANDSTILL_MS) {
+      if (tick !== reached.tick || !run.isOpen()) reached = { tick, atMs: nowMs };
+      else if (nowMs - reached.atMs >= STANDSTILL_MS) {
         onStandstill(run.standstill());
-        changed = { mark, atMs: nowMs };
+        reached = { tick, atMs: nowMs };
       }
     };
     stops.push(every(clock, LOOK_EVERY_MS, look));

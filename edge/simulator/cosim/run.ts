@@ -49,6 +49,8 @@ export class Run {
   private readonly hash: TraceHash | undefined;
   /** Time of the last step that has begun, by simulator. */
   private readonly lastTimes: (TieredTime | undefined)[];
+  /** Simulators that would step at `until` because of others: they are not stepped, but `maxAdvance` ends before it. */
+  private readonly triggeredAtEnd = new Set<number>();
   /** Latest tick that a step has begun at. */
   private tick = 0;
   private steps = 0;
@@ -80,7 +82,7 @@ export class Run {
     this.order = stepOrder({ connections: ordering, sids, groups: members.map(({ groups }) => groups) });
     this.scheduler = new Scheduler(this.order);
     this.hash = settings.traceHash === false ? undefined : new TraceHash(members.length);
-    this.dataflow = new Dataflow({ connections, sids, cache, hash: this.hash, warn });
+    this.dataflow = new Dataflow({ connections, order: this.order, sids, cache, hash: this.hash, warn });
     this.reach = new Reach(ordering, members.length);
     this.flights = new Flights({
       order: this.order,
@@ -108,9 +110,9 @@ export class Run {
   async run(): Promise<RunSummary> {
     this.meter.start(0);
     const stopReports = reportRun(this.settings, {
-      progress: () => this.meter.report(this.tick, this.steps),
+      progress: () => this.meter.report(this.reachedTick(this.tick), this.steps),
       isOpen: () => this.flights.inFlight.length > 0,
-      mark: () => `${this.steps} ${this.flights.inFlight.length}`,
+      reachedTick: () => this.reachedTick(this.tick),
       standstill: () => this.standstillText(),
     });
     try {
@@ -187,22 +189,22 @@ export class Run {
 
   private begin(step: Step): void {
     const { simulator: index, time } = step;
-    this.pace.begins(time.tick);
+    this.pace.begins((this.members[index] as RunMember).sid, time.tick);
     this.tick = Math.max(this.tick, time.tick);
     this.steps++;
     this.lastTimes[index] = time;
     this.hash?.addNumber(index, time.tick);
-    const inputs = this.dataflow.gather(index, time);
-    const maxAdvance = this.maxAdvance(step);
-    this.hash?.addNumber(index, maxAdvance);
-    const begun: Begun = { simulator: index, time, inputs, maxAdvance, beganMs: this.profile.began(index) };
     try {
+      const inputs = this.dataflow.gather(index, time);
+      const maxAdvance = this.maxAdvance(step);
+      this.hash?.addNumber(index, maxAdvance);
+      const begun: Begun = { simulator: index, time, inputs, maxAdvance, beganMs: this.profile.began(index) };
       const over = this.step(begun);
       this.flights.began(step, this.held, over !== undefined);
       if (over === undefined) this.profile.ended(index, begun.beganMs);
       else this.follow(over, step, begun);
     } catch (error) {
-      this.fail(begun, error);
+      this.fail(step, error);
     }
   }
 
@@ -265,7 +267,7 @@ export class Run {
       );
     }
     const validFrom = outputTick === time.tick ? time : atTick(outputTick);
-    this.dataflow.deliver(simulator, validFrom, outputs, this.reachedTick(time.tick), this.schedule);
+    this.dataflow.deliver(simulator, time, validFrom, outputs, this.reachedTick(time.tick), this.trigger);
     this.record(begun, next, outputs);
   }
 
@@ -301,6 +303,11 @@ export class Run {
           );
     this.failure ??= { error: told };
   }
+
+  private readonly trigger = (index: number, time: TieredTime): void => {
+    if (time.tick === this.settings.until) this.triggeredAtEnd.add(index);
+    this.schedule(index, time);
+  };
 
   private readonly schedule = (index: number, time: TieredTime): void => {
     const { until, maxLoopIterations } = this.settings;
@@ -362,8 +369,10 @@ export class Run {
    */
   private maxAdvance(step: Step): number {
     const { scheduler } = this;
+    const { until } = this.settings;
     const distances = this.reach.ancestorsOf(step.simulator);
-    let earliest = Math.min(this.settings.until + 1, scheduler.timeOf(step.simulator)?.tick ?? Number.POSITIVE_INFINITY);
+    let earliest = Math.min(until + 1, tickOf(scheduler.timeOf(step.simulator)));
+    if (this.triggeredAtEnd.has(step.simulator)) earliest = Math.min(earliest, until);
     if (distances.size === 0) return earliest - 1;
     if (distances.size <= scheduler.waiting.length)
       for (const [ancestor, ticks] of distances) earliest = Math.min(earliest, tickOf(scheduler.timeOf(ancestor)) + ticks);
@@ -371,6 +380,7 @@ export class Run {
       for (const ancestor of scheduler.waiting)
         earliest = Math.min(earliest, tickOf(scheduler.timeOf(ancestor)) + ticksOf(distances, ancestor));
     for (const { simulator, time } of this.flights.aheadOf(step)) earliest = Math.min(earliest, time.tick + ticksOf(distances, simulator));
+    for (const ancestor of this.triggeredAtEnd) earliest = Math.min(earliest, until + ticksOf(distances, ancestor));
     return earliest - 1;
   }
 

@@ -12,7 +12,7 @@
  * badly, without finalize of every simulator that was started.
  */
 import type { Clock } from '../../../common/clock.ts';
-import { type ModelRules, rulesOf } from './attributes.ts';
+import { extraMethodsOf, type ModelRules, rulesOf } from './attributes.ts';
 import { type AttributePair, type Connection, type ConnectOptions, connectionsOf, type Endpoint } from './connections.ts';
 import { entitiesOf, type Entity } from './entity.ts';
 import { CosimError } from './errors.ts';
@@ -20,7 +20,7 @@ import { RelatedGraph } from './related.ts';
 import { type AskedWorld, WorldRequests } from './requests.ts';
 import { Run } from './run.ts';
 import type { LiveRun, RunOptions, RunSummary } from './run-options.ts';
-import type { OutputRequest, Params, Simulator } from './simulator.ts';
+import type { MaybePromise, OutputRequest, Params, Simulator } from './simulator.ts';
 import { NO_DELAY } from './tiered-time.ts';
 
 /** Rounds of a same-time loop. */
@@ -91,10 +91,13 @@ export class World implements Group {
   constructor(options: WorldOptions) {
     const { clock, timeResolution = 1, cache = true, maxLoopIterations = LOOP_ITERATIONS_MAX } = options;
     const { warn = () => {}, around = (simulator) => simulator } = options;
-    const told = new Set<string>();
+    if (!(timeResolution > 0)) throw misused(`timeResolution is ${timeResolution}`, 'give the seconds of a tick, more than 0');
+    if (!Number.isSafeInteger(maxLoopIterations) || maxLoopIterations < 1)
+      throw misused(`maxLoopIterations is ${maxLoopIterations}`, 'give a whole number, at least 1');
+    const warned = new Set<string>();
     const warnOnce = (message: string) => {
-      if (told.has(message)) return;
-      told.add(message);
+      if (warned.has(message)) return;
+      warned.add(message);
       warn(message);
     };
     this.options = { clock, timeResolution, cache, maxLoopIterations, warn: warnOnce, around };
@@ -203,10 +206,11 @@ export class World implements Group {
     };
     this.members.push(member);
     this.indices.set(sid, index);
-    const meta = await simulator.init(sid, this.options.timeResolution, params, new WorldRequests(this.asked, index));
+    const { timeResolution } = this.options;
+    const meta = await told(sid, 'init', () => simulator.init(sid, timeResolution, params, new WorldRequests(this.asked, index)));
     member.rules = rulesOf(sid, meta);
     member.type = meta.type;
-    member.extraMethods = meta.extraMethods ?? [];
+    member.extraMethods = extraMethodsOf(sid, meta);
     return {
       sid,
       create: (num, model, modelParams = {}) => this.create(member, num, model, modelParams),
@@ -238,13 +242,13 @@ export class World implements Group {
   }
 
   private async setupDone(): Promise<void> {
-    await Promise.all(this.members.map(({ simulator }) => simulator.setupDone?.()));
+    await Promise.all(this.members.map(({ sid, simulator }) => told(sid, 'setupDone', () => simulator.setupDone?.())));
   }
 
   /** Every simulator at the same time, also when one of them fails; the first failure is thrown. */
   private async finalize(): Promise<void> {
     this.state = 'over';
-    const ended = await Promise.allSettled(this.members.map(async ({ simulator }) => simulator.finalize?.()));
+    const ended = await Promise.allSettled(this.members.map(({ sid, simulator }) => told(sid, 'finalize', () => simulator.finalize?.())));
     const failed = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
     if (failed !== undefined) throw failed.reason;
   }
@@ -257,7 +261,8 @@ export class World implements Group {
     if (rules.meta.public === false) throw refuse(`${model} is not public`);
     const unknown = Object.keys(params).find((name) => !rules.meta.params.includes(name));
     if (unknown !== undefined) throw refuse(`${model} has no parameter ${unknown}; it has ${rules.meta.params.join(', ')}`);
-    const entities = entitiesOf(member.sid, num, model, await member.simulator.create(num, model, params), member.eids);
+    const created = await told(member.sid, `create of ${num} ${model}`, () => member.simulator.create(num, model, params));
+    const entities = entitiesOf(member.sid, num, model, created, member.eids);
     for (const entity of entities) this.graph.add(entity);
     for (const entity of entities) this.graph.relate(entity);
     return entities;
@@ -269,7 +274,7 @@ export class World implements Group {
       const known = extraMethods.length === 0 ? 'it has none' : `it has ${extraMethods.join(', ')}`;
       throw misused(`${sid} has no extra method ${method}; ${known}`, 'name one that its meta lists');
     }
-    return simulator.call(method, args, named);
+    return told(sid, `extra method ${method}`, () => simulator.call?.(method, args, named));
   }
 
   private endpoint(entity: Entity): Endpoint {
@@ -289,6 +294,21 @@ export class World implements Group {
 
   private requireBuilding(call: string): void {
     if (this.state !== 'building') throw misused(`${call}() after run(): a world runs once`, 'make a new World');
+  }
+}
+
+/** Calls a simulator outside of its steps. @throws CosimError that names it and the call */
+async function told<Answer>(sid: string, call: string, ask: () => MaybePromise<Answer>): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof CosimError) throw error;
+    throw new CosimError(
+      'SIMULATOR_FAILED',
+      `${sid} failed in its ${call}: ${error instanceof Error ? error.message : String(error)}`,
+      `correct ${sid}, or what it was given; its own error is the cause of this one`,
+      { cause: error },
+    );
   }
 }
 

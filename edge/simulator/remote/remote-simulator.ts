@@ -261,7 +261,13 @@ export class RemoteSimulator implements Simulator {
   }
 }
 
-/** Python counts True as 1. Everything else that is no tick is refused by who asked. */
+/**
+ * Python counts True as 1, and has whole numbers beyond ours (sys.maxsize for never): such a tick is after the end of every run. Everything
+ * else that is no tick is refused by who asked.
+ */
 function nextOf(told: unknown): number | null {
-  return typeof told === 'boolean' ? Number(told) : ((told ?? null) as number | null);
+  if (typeof told === 'boolean') return Number(told);
+  if (typeof told === 'bigint') return told > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+  if (Number.isInteger(told)) return Math.min(told as number, Number.MAX_SAFE_INTEGER);
+  return (told ?? null) as number | null;
 }

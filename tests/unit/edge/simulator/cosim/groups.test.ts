@@ -143,3 +143,20 @@ test('a loop through a simulator that is not in the group takes no time, and is 
   const refused = /wait for each other[^]*A\.M0\.x → X\.M0\.x[^]*X\.M0\.x → B\.M0\.x[^]*B\.M0\.y → A\.M0\.y \(weak\)/;
   await assert.rejects(world.run({ until: 2 }), (error) => error instanceof CosimError && refused.test(error.message));
 });
+
+test('a weak connection delays who is triggered, not what is seen: a source that has stepped in this round is read', async () => {
+  for (const nonPersistent of [[], ['y']]) {
+    const world = new World({ clock: systemClock });
+    const loop = world.group();
+    const hybrid = (more: Script): Script => ({ type: 'hybrid', next: () => null, ...more });
+    const model = { trigger: [], nonPersistent };
+    const a = await entityOf(loop, 'A', hybrid({ model, next: (t) => t + 1, out: { x: (t) => t * 10, y: (t) => t * 100 } }));
+    const b = await entityOf(loop, 'B', hybrid({ model: { trigger: ['x'] }, out: { x: (t) => t * 10 } }));
+    const c = await entityOf(loop, 'C', hybrid({ model: { trigger: ['x'] } }));
+    world.connect(a.entity, b.entity, ['x']);
+    world.connect(b.entity, c.entity, ['x']);
+    world.connect(a.entity, c.entity, ['y'], { weak: true, initialData: { y: -1 } });
+    await world.run({ until: 3 });
+    assert.deepEqual(c.simulator.got('y'), [0, 100, 200], nonPersistent.join());
+  }
+});

@@ -52,13 +52,13 @@ test('the profile tells who was busy and who waited for whom; time that stands s
   assert.match(lines[0]!, /stands at 0: waiting for slow \(step at 0\)/);
 });
 
-test('strict real time ends the run at the first late tick', async () => {
+test('strict real time ends the run at the first late step and says whose it was', async () => {
   const clock = new VirtualClock();
   const world = new World({ clock });
   await (await world.start('slow', slow(clock, 3_000))).create(1, 'M');
   const ended = assert.rejects(
     world.run({ until: 10, rtFactor: 1, rtStrict: true, rtToleranceMs: 500 }),
-    (error) => error instanceof CosimError && error.code === 'TOO_SLOW' && /tick 1 began 2000 ms late/.test(error.message),
+    (error) => error instanceof CosimError && error.code === 'TOO_SLOW' && /slow began its step at 1 2000 ms late/.test(error.message),
   );
   while (await clock.fireNext());
   await ended;
@@ -77,4 +77,36 @@ test('a simulator that throws is named with its step, the cause is kept, and all
     return true;
   });
   assert.deepEqual([good.calls.at(-1), bad.calls.at(-1)], ['finalize', 'finalize']);
+});
+
+/** A source that is done at once, and a reader that takes 3 s for each step of a second. */
+async function paced(options: { rtStrict?: boolean; onStandstill?: (line: string) => void; stepMs?: number }) {
+  const clock = new VirtualClock();
+  const world = new World({ clock });
+  const { stepMs = 3_000, ...run } = options;
+  const [source] = await (await world.start('source', new ScriptedSimulator({ out: { x: (t) => t } }))).create(1, 'M');
+  const [reader] = await (await world.start('reader', slow(clock, stepMs))).create(1, 'M');
+  world.connect(source!, reader!, ['x']);
+  const [free] = await (await world.start('free', slow(clock, 1))).create(1, 'M');
+  const ticks: number[] = [];
+  const running = world.run({ until: 5, rtFactor: 1, rtToleranceMs: 500, ...run, progress: ({ tick }) => ticks.push(tick) });
+  running.catch(() => undefined);
+  while (await clock.fireNext());
+  return { running, ticks, free };
+}
+
+test('a simulator that is late counts, also when others of the same ticks are in time', async () => {
+  const { running } = await paced({});
+  const { laggingTicks, lagMsMax } = await running;
+  assert.ok(lagMsMax >= 4 * 2_000, `${lagMsMax} ms`);
+  assert.ok(laggingTicks >= 4, `${laggingTicks} steps`);
+  await assert.rejects((await paced({ rtStrict: true })).running, (error) => error instanceof CosimError && error.code === 'TOO_SLOW');
+});
+
+test('time stands still for everybody when one does not answer, whoever else goes on; progress says so too', async () => {
+  const lines: string[] = [];
+  const { running, ticks } = await paced({ stepMs: 25_000, onStandstill: (line) => lines.push(line) });
+  await running;
+  assert.match(lines[0] ?? '', /stands at 0: waiting for reader \(step at 0\)/);
+  assert.deepEqual([...new Set(ticks.slice(0, 20))], [0], 'the second before the first answer');
 });

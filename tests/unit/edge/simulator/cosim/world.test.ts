@@ -409,3 +409,85 @@ describe('real time', () => {
     assert.deepEqual(reports, [10, 40]);
   });
 });
+
+describe('initial data', () => {
+  test('of an event is seen from the start and remembered, by a trigger attribute too; no transform is applied to it', async () => {
+    for (const type of ['hybrid', 'time-based'] as const) {
+      const { simulators } = await play({
+        scripts: {
+          A: event({ out: { x: (t) => t * 10 } }),
+          B: { type, ...(type === 'hybrid' ? { model: { trigger: ['x'] } } : {}) },
+        },
+        wires: [['A', 'B', ['x'], { timeShifted: 1, initialData: { x: 3 }, transform: (value) => Number(value) * 2 }]],
+        events: { A: 1 },
+        run: { until: 5 },
+      });
+      assert.deepEqual(simulators['B']!.got('x'), [3, 3, 20, 20, 20], type);
+    }
+  });
+});
+
+test('a trigger for exactly until is not stepped, and nobody may advance beyond it', async () => {
+  const { simulators } = await play({
+    scripts: { A: { type: 'hybrid', model: { trigger: ['x'], nonPersistent: ['x'] }, out: { x: time } } },
+    wires: [['A', 'A', ['x'], { timeShifted: 2 }]],
+    run: { until: 6 },
+  });
+  assert.deepEqual(simulators['A']!.times, [0, 1, 2, 3, 4, 5]);
+  assert.equal(simulators['A']!.maxAdvances.at(-1), 5);
+});
+
+describe('a simulator of this process that fails outside of its steps is named with the call', () => {
+  const failures: [string, (simulator: Record<string, unknown>) => void, RegExp][] = [
+    ['init', (its) => (its['init'] = boom), /^S failed in its init: boom$/],
+    ['create', (its) => (its['create'] = boom), /^S failed in its create of 1 M: boom$/],
+    ['setupDone', (its) => (its['setupDone'] = boom), /^S failed in its setupDone: boom$/],
+    ['finalize', (its) => (its['finalize'] = boom), /^S failed in its finalize: boom$/],
+    ['getData', (its) => (its['getData'] = () => ({ data: { M0: 5 } })), /getData of the step at 0 gave 5 for S\.M0/],
+  ];
+  function boom(): never {
+    throw new TypeError('boom');
+  }
+  for (const [call, spoil, told] of failures) {
+    test(call, async () => {
+      const world = new World({ clock: systemClock });
+      const good = new ScriptedSimulator({});
+      const spoilt = new ScriptedSimulator({});
+      spoil(spoilt as unknown as Record<string, unknown>);
+      await assert.rejects(
+        async () => {
+          const [to] = await (await world.start('good', good)).create(1, 'M');
+          const [from] = await (await world.start('S', spoilt)).create(1, 'M');
+          world.connect(from!, to!, ['x']);
+          await world.run({ until: 2 });
+        },
+        (error) => error instanceof CosimError && told.test(error.message) && error.hint !== '',
+      );
+    });
+  }
+
+  test('a transform', async () => {
+    const wires: Wire[] = [['A', 'B', ['x'], { transform: boom }]];
+    await assert.rejects(
+      play({ scripts: { A: { out: { x: time } }, B: {} }, wires, run: { until: 2 } }),
+      (error) => error instanceof CosimError && error.code === 'TRANSFORM_FAILED' && /A\.M0\.x → M0\.x failed: boom/.test(error.message),
+    );
+  });
+
+  test('a meta that is none, and an extra method with the name of a call', async () => {
+    const world = new World({ clock: systemClock });
+    const meta = (answer: unknown) => Object.assign(new ScriptedSimulator({}), { init: () => answer });
+    const wrong: [unknown, RegExp][] = [
+      [undefined, /must answer a meta/],
+      [{ type: 'hybrid', models: { M: { params: [] } } }, /attrs must be a list/],
+      [{ type: 'hybrid', models: {}, extraMethods: ['step'] }, /step can't be the name of an extra method/],
+    ];
+    for (const [i, [answer, told]] of wrong.entries())
+      await assert.rejects(world.start(`S${i}`, meta(answer)), (error) => error instanceof CosimError && told.test(error.message));
+  });
+
+  test('a world of ticks without a length, or without rounds, is refused', () => {
+    for (const options of [{ timeResolution: 0 }, { timeResolution: -1 }, { maxLoopIterations: 0 }])
+      assert.throws(() => new World({ clock: systemClock, ...options }), CosimError);
+  });
+});
