@@ -56,7 +56,7 @@ export async function init(options: CloudCertOptions): Promise<number> {
 }
 
 /** A bundle for an edge that has none. */
-export function edge(options: EdgeCertOptions): Promise<number> {
+export async function edge(options: EdgeCertOptions): Promise<number> {
   const folder = folderOf(options);
   const name = idOf(options.edge);
   return folder.exclusive(async () => {
@@ -73,7 +73,7 @@ export function edge(options: EdgeCertOptions): Promise<number> {
 }
 
 /** More that an edge's group may own, or another group; no certificate is made. */
-export function allow(options: EdgeCertOptions): Promise<number> {
+export async function allow(options: EdgeCertOptions): Promise<number> {
   const folder = folderOf(options);
   const name = idOf(options.edge);
   return folder.exclusive(async () => {
@@ -92,7 +92,7 @@ export function allow(options: EdgeCertOptions): Promise<number> {
   });
 }
 
-export function revoke(options: CertsOptions & { edge: string; old: boolean }): Promise<number> {
+export async function revoke(options: CertsOptions & { edge: string; old: boolean }): Promise<number> {
   const folder = folderOf(options);
   const name = idOf(options.edge);
   return folder.exclusive(async () => {
@@ -111,7 +111,7 @@ export function revoke(options: CertsOptions & { edge: string; old: boolean }): 
 }
 
 /** The cloud's new certificate, or an edge's: the old ones hold until they expire, so nobody is shut out who was away. */
-export function rotate(options: CloudCertOptions & { edge?: string | undefined; out?: string | undefined }): Promise<number> {
+export async function rotate(options: CloudCertOptions & { edge?: string | undefined; out?: string | undefined }): Promise<number> {
   const folder = folderOf(options);
   return folder.exclusive(async () => {
     if (options.edge === undefined) {
