@@ -5,7 +5,6 @@ import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { processEnvironment } from '../../common/config.ts';
 import { stoppedExitCode } from '../../common/errors.ts';
-import { openLinkServer } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
@@ -63,10 +62,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     ...guard,
   });
   receiver.register(metrics);
-  const { listen_host: host, allow_plaintext: allowPlaintext } = config.link;
-  const listen = (port: number) => openLinkServer({ host, port, clock, logger, allowPlaintext, tls: guard.tls?.() });
-  const heartbeatServer = listen(config.link.heartbeat_port);
-  const dataServer = listen(config.link.data_port);
+  const heartbeatServer = guard.listen(config.link.heartbeat_port);
+  const dataServer = guard.listen(config.link.data_port);
   const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
   const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
   const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });

@@ -34,11 +34,18 @@ export interface CloudTrustOptions {
   folder: string;
   clock: Clock;
   logger: Logger;
+  /** False: only looks every few seconds, as where changes of files are not told. */
+  isWatching?: boolean;
 }
+
+/** Edges whose certificates are shown; beyond it the one let in longest ago is forgotten. */
+const SHOWN_MAX = 10_000;
 
 export class CloudTrust {
   private readonly options: CloudTrustOptions;
   private readonly listeners = new Set<() => void>();
+  /** When the certificate of each edge expires that was let in since the start. */
+  private readonly shown = new Map<string, number>();
   private held: Held | undefined;
   private timer: Timer | undefined;
   private watcher: FSWatcher | undefined;
@@ -53,6 +60,8 @@ export class CloudTrust {
   start(): void {
     const { folder } = this.options;
     this.held = { credentials: readCloudCredentials(folder), ...readOwners(folder), revoked: readSerials(folder) };
+    this.lookLater();
+    if (this.options.isWatching === false) return;
     try {
       this.watcher = watch(this.options.folder, () => this.look());
       // It went away: looking every few seconds is enough.
@@ -60,7 +69,6 @@ export class CloudTrust {
     } catch {
       // As above.
     }
-    this.lookLater();
   }
 
   stop(): void {
@@ -86,6 +94,14 @@ export class CloudTrust {
     return Object.hasOwn(this.now.edges.edges, edge) ? undefined : 'unknown_edge';
   }
 
+  /** An edge was let in. */
+  letIn({ edge, expiresMs }: Identity): void {
+    this.shown.delete(edge);
+    this.shown.set(edge, expiresMs);
+    const [oldest] = this.shown.keys();
+    if (this.shown.size > SHOWN_MAX && oldest !== undefined) this.shown.delete(oldest);
+  }
+
   groupOf(edge: string): string | undefined {
     const { edges } = this.now.edges;
     return Object.hasOwn(edges, edge) ? edges[edge] : undefined;
@@ -104,6 +120,15 @@ export class CloudTrust {
     metrics.gauge('fogline_link_certificate_seconds', "Until the cloud's certificate expires.", [], (gauge) =>
       gauge.set((this.credentials.expiresMs - this.options.clock.nowMs()) / 1_000),
     );
+    this.registerEdges(metrics);
+  }
+
+  private registerEdges(metrics: Metrics): void {
+    const help = 'Until the certificate expires with which the edge was last let in.';
+    metrics.gauge('fogline_link_edge_certificate_seconds', help, ['edge'], (gauge) => {
+      gauge.reset();
+      for (const [edge, expiresMs] of this.shown) gauge.set((expiresMs - this.options.clock.nowMs()) / 1_000, { edge });
+    });
   }
 
   private get now(): Held {

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Random } from '../random.ts';
 import type { EdgeCredentials } from './edge-credentials.ts';
+import { LinkRefusals } from './link-refusals.ts';
 import type { LinkClient, LinkPeer, LinkServer } from './link.ts';
 import { openNanomsgLink } from './nanomsg-link.ts';
 import { SpLinkClient, SpLinkServer } from './sp-link.ts';
@@ -57,7 +58,9 @@ export interface LinkServerOptions {
   logger: Logger;
   allowPlaintext?: boolean;
   /** Given: mutual TLS, whatever the address. */
-  tls?: Omit<TlsListenerOptions, 'clock' | 'logger'> | undefined;
+  tls?: Pick<TlsListenerOptions, 'trust' | 'gate'> | undefined;
+  /** Counts whoever is refused; TLS needs it. */
+  refusals?: LinkRefusals;
 }
 
 /**
@@ -65,15 +68,14 @@ export interface LinkServerOptions {
  * @throws ConfigError for plaintext on an address other machines reach
  */
 export function openLinkServer(options: LinkServerOptions): LinkServer {
-  const { tls, clock, logger } = options;
+  const { tls, clock, logger, refusals = new LinkRefusals(clock, logger) } = options;
+  const onRefused = ({ id, remote }: LinkPeer, why: string) => refusals.add('frame', { edge: id, remote, why });
   if (tls !== undefined) {
-    const listener = new TlsListener({ ...tls, clock, logger });
-    const { listen, peerOf, meterOf } = listener;
-    const onRefused = ({ id, remote }: LinkPeer, why: string) => tls.refusals.add('frame', { edge: id, remote, why });
+    const { listen, peerOf, meterOf } = new TlsListener({ ...tls, refusals, clock, logger });
     return new SpLinkServer({ ...options, listener: listen, peerOf, meterOf, onRefused });
   }
   if (!isLoopback(options.host)) refusePlaintext(`on ${options.host}`, 'link.listen_host', options.allowPlaintext);
-  return new SpLinkServer(options);
+  return new SpLinkServer({ ...options, onRefused });
 }
 
 /**

@@ -80,7 +80,12 @@ export class TlsListener {
       this.endRefused();
     });
     const front = createServer((socket) => {
-      const address = socket.remoteAddress ?? '';
+      const address = socket.remoteAddress;
+      if (address === undefined) {
+        // It has gone already.
+        socket.destroy();
+        return;
+      }
       const refusal = gate.admitAddress(address);
       if (refusal !== undefined) {
         socket.destroy();
@@ -101,17 +106,6 @@ export class TlsListener {
   readonly peerOf = (socket: Socket): LinkPeer => this.peers.get(socket) ?? { id: null, remote: '' };
 
   readonly meterOf = (socket: Socket): Meter | undefined => this.meters.get(socket);
-
-  /** Seconds until the certificate of each edge that is connected expires. */
-  expirySeconds(): Map<string, number> {
-    const nowMs = this.options.clock.nowMs();
-    const seconds = new Map<string, number>();
-    for (const [edge, lives] of this.live) {
-      const newest = Math.max(...[...lives].map(({ expiresMs }) => expiresMs));
-      seconds.set(edge, (newest - nowMs) / 1_000);
-    }
-    return seconds;
-  }
 
   /** The handshake is done. Nothing was read of the peer beyond it. */
   private prove(socket: TLSSocket, onConnection: (socket: Socket) => void): void {
@@ -156,6 +150,7 @@ export class TlsListener {
       lives.delete(live);
       if (lives.size === 0 && this.live.get(edge) === lives) this.live.delete(edge);
     });
+    this.options.trust.letIn(live);
     this.warnOfExpiry(live);
     const [oldest] = lives;
     if (lives.size <= gate.identityOpenMax || oldest === undefined) return;

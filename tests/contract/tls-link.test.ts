@@ -36,7 +36,7 @@ linkSuite({
     }),
   openServer: ({ port }) => {
     const refusals = new LinkRefusals(systemClock, silentLogger);
-    const tls = { trust, gate: new LinkGate(systemClock, RATES), refusals };
-    return openLinkServer({ host: '127.0.0.1', port, clock: systemClock, logger: silentLogger, tls });
+    const tls = { trust, gate: new LinkGate(systemClock, RATES) };
+    return openLinkServer({ host: '127.0.0.1', port, clock: systemClock, logger: silentLogger, refusals, tls });
   },
 });

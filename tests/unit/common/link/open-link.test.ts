@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../../../common/clock.ts';
+import { CloudTrust } from '../../../../common/link/cloud-trust.ts';
 import { EdgeCredentials } from '../../../../common/link/edge-credentials.ts';
+import { LinkGate } from '../../../../common/link/link-gate.ts';
 import { loadNanomsg } from '../../../../common/link/nanomsg-link.ts';
 import { isLoopback, openLinkClient, openLinkServer, wantsTls } from '../../../../common/link/open-link.ts';
 import { silentLogger } from '../../../../common/logger.ts';
@@ -59,6 +61,8 @@ test('with certificates it is TLS, whatever the address, and never the addon', a
     assert.equal((await openLinkClient({ ...parts, kind, host, tls })).transport, 'sp over TLS');
   }
   await assert.rejects(openLinkClient({ ...parts, kind: 'nanomsg', host: '127.0.0.1', tls }), { name: 'ConfigError' });
+  const trust = new CloudTrust({ folder: certs.dir, clock: systemClock, logger: silentLogger });
+  openLinkServer({ ...parts, host: '0.0.0.0', tls: { trust, gate: new LinkGate(systemClock) } });
 });
 
 test('link.tls: auto is on where certificates are given, off is off, on without any is an error', () => {
