@@ -12,8 +12,10 @@ const MIB = 1 << 20;
 
 /** How the figures were chosen: common/link/DESIGN.md. */
 export const GATE_LIMITS = {
-  /** A thousand edges behind one address come back at once; a handshake costs some 1 ms, so later ones take a tenth of a core. */
-  addressConnections: { perSecond: 100, burst: 1_000 } as Rate,
+  /** A thousand edges behind one address come back at once; a handshake costs some 2 ms, so later ones take a tenth of a core. */
+  addressConnections: { perSecond: 50, burst: 1_000 } as Rate,
+  /** Of all addresses together: what is let in stays answered while a thousand addresses knock. A third of a core. */
+  allConnections: { perSecond: 150, burst: 4_000 } as Rate,
   /** Connections of one address in or before the handshake, or not greeted: what slow ones can hold. */
   addressUnprovedMax: 256,
   /** A link that cuts every connection is dialled some ten times a second at first, then every second. */
@@ -51,6 +53,7 @@ export class LinkGate {
   private readonly addresses = new Map<string, Account>();
   private readonly identities = new Map<string, Account>();
   private readonly unproved = new Map<string, number>();
+  private readonly all: TokenBucket;
 
   private readonly onThrottled: () => void;
 
@@ -59,6 +62,7 @@ export class LinkGate {
     this.clock = clock;
     this.onThrottled = onThrottled;
     this.limits = { ...GATE_LIMITS, ...limits };
+    this.all = new TokenBucket(this.limits.allConnections, clock.monotonicMs());
   }
 
   /** A connection was accepted and nothing of it was read. Undefined lets it in; then `proved` must be called once. */
@@ -66,7 +70,10 @@ export class LinkGate {
     const address = addressGroup(remoteAddress);
     const unproved = this.unproved.get(address) ?? 0;
     if (unproved >= this.limits.addressUnprovedMax) return 'address_connections';
-    if (!this.addressAccount(address).connections.take(this.clock.monotonicMs())) return 'address_rate';
+    const nowMs = this.clock.monotonicMs();
+    if (!this.addressAccount(address).connections.take(nowMs)) return 'address_rate';
+    // Last, so that one address can't use it up.
+    if (!this.all.take(nowMs)) return 'accept_rate';
     this.unproved.set(address, unproved + 1);
     return undefined;
   }
