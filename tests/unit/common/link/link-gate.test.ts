@@ -61,8 +61,8 @@ test('no more addresses and identities are remembered than the limit', () => {
 });
 
 for (const { rows, bytesPerRow } of [
-  { rows: ROWS_PER_REQUEST, bytesPerRow: 60 },
-  { rows: 50, bytesPerRow: 100 },
+  { rows: ROWS_PER_REQUEST, bytesPerRow: 124 },
+  { rows: 50, bytesPerRow: 171 },
 ]) {
   test(`the outage day of 50 households, ${rows} rows a request, waits at most 5 s of its minute for the gate`, async () => {
     const clock = new VirtualClock();
