@@ -4,7 +4,7 @@ import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
-/** P-256: every TLS library takes it; NNG's peers (mbedTLS) have no Ed25519 (docs/decisions/0010-…). */
+/** P-256: every TLS library takes it; NNG's peers (mbedTLS) have no Ed25519 (docs/decisions/0012-…). */
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 /** An edge's clock may be behind ours. */

@@ -2,23 +2,18 @@
  * Answers edges: hello, parts, heartbeats, and the plain-text peers of older systems. Parts are stored first, with an fsync,
  * then acknowledged, then shown (`latest`); nothing after the store can delay or undo an ack.
  */
-import type { Clock } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
-import type { LinkRefusals } from '../../common/link/link-refusals.ts';
 import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
-import type { Logger } from '../../common/logger.ts';
-import { type EdgeStatus, type HelloRequest, type LinkReply, type LinkRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
+import { type EdgeStatus, type LinkReply, type LinkRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
-import type { Counter, Metrics } from '../../common/metrics.ts';
-import { CloneWatch } from './clone-watch.ts';
+import type { Metrics } from '../../common/metrics.ts';
+import { Senders, type SendersOptions } from './senders.ts';
 import type { Latest } from './storage/latest.ts';
 import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
 
-export interface ReceiverOptions {
+export interface ReceiverOptions extends SendersOptions {
   store: SeriesStore;
   latest: Latest;
-  clock: Clock;
-  logger: Logger;
   /** New per process start. */
   startId: string;
   /** link.site: requests with another one are refused. */
@@ -30,9 +25,6 @@ export interface ReceiverOptions {
   onHeartbeat: (edge: string, status: EdgeStatus, atMs: number) => void;
   /** For a household that the store does not know yet. */
   postalCodeOf: (household: string) => string;
-  /** With certificates: what the edge may own. Undefined asks nobody: plaintext has no identity. */
-  mayOwn?: (edge: string, household: string) => boolean;
-  refusals?: LinkRefusals;
 }
 
 const LEGACY_HEARTBEAT = 'heartbeat';
@@ -44,12 +36,12 @@ export class Receiver {
   private readonly options: ReceiverOptions;
   readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
 
-  private readonly clones = new CloneWatch();
-  private clonedRequests: Counter | undefined;
+  private readonly senders: Senders;
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
     this.options = options;
+    this.senders = new Senders(options);
   }
 
   readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
@@ -76,29 +68,27 @@ export class Receiver {
       for (const [outcome, count] of Object.entries(this.counters)) gauge.set(count, { outcome });
     });
     rows.reset();
-    this.clonedRequests = metrics.counter('fogline_edge_clones_total', 'Requests of an edge whose id another live edge has taken over.');
-    this.clonedRequests.add(0);
+    this.senders.register(metrics);
   }
 
   private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
     const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
     try {
       const request = decodeRequest(payload, this.options.site);
-      this.checkSender(request, peer);
+      this.senders.check(edgeOf(request), peer);
       switch (request.kind) {
         case 'heartbeat':
           onHeartbeat(request.heartbeat.edge, request.heartbeat.status, clock.nowMs());
           return { kind: 'heartbeat', startId, spreadMs };
         case 'hello': {
-          const { allowed, refused } = this.judgeHouseholds(request.hello, peer);
-          this.clones.hello(request.hello);
-          const households = await store.hello({ ...request.hello, households: allowed });
+          const { allowed, refused } = this.senders.hello(request.hello, peer);
+          const households = await store.hello(allowed);
           reach('cloud_after_hello_commit_before_reply');
-          return { kind: 'hello', startId, claim: request.hello.claim, households, ...(refused.length > 0 ? { refused } : {}) };
+          return { kind: 'hello', startId, claim: request.hello.claim, households, ...refused };
         }
         case 'parts':
           if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
-          this.watchForClones(request.parts, peer);
+          this.senders.watch(request.parts, peer);
           return await this.takeParts(request.parts, peer);
       }
     } catch (error) {
@@ -110,46 +100,8 @@ export class Receiver {
     }
   }
 
-  /** The certificate says who asks; a payload that says otherwise is not worked on. */
-  private checkSender(request: LinkRequest, { id, remote }: LinkPeer): void {
-    if (id === null) return;
-    const { edge } = request.kind === 'hello' ? request.hello : request.kind === 'parts' ? request.parts : request.heartbeat;
-    if (edge === id) return;
-    this.options.refusals?.add('other_edge', { edge: id, remote, named: edge });
-    throw new WireError(
-      `the certificate is that of edge ${id}, the request names edge ${edge}: set edge.id to ${id}, or use the right bundle`,
-    );
-  }
-
-  /** R5, with certificates: a household of another group is refused by itself; it never reaches the store. */
-  private judgeHouseholds({ households }: HelloRequest, peer: LinkPeer) {
-    const judged = households.map((entry) => ({ entry, reason: this.foreignTo(peer, entry.household) }));
-    return {
-      allowed: judged.filter(({ reason }) => reason === undefined).map(({ entry }) => entry),
-      refused: judged.flatMap(({ entry: { household }, reason }) => (reason === undefined ? [] : [{ household, reason }])),
-    };
-  }
-
-  /** Why the peer may not own this household, undefined when it may. */
-  private foreignTo({ id, remote }: LinkPeer, household: string): string | undefined {
-    if (id === null || this.options.mayOwn?.(id, household) !== false) return undefined;
-    this.options.refusals?.add('household', { edge: id, remote, household });
-    return `edge ${id} may not own it: the operator of the cloud allows it (fogline certs allow ${id}), then: fogline parked resume`;
-  }
-
-  /** R5 fences the older of two that claim to be one edge; here somebody is told. */
-  private watchForClones(request: PartsRequest, { remote }: LinkPeer): void {
-    if (!this.clones.isFenced(request)) return;
-    this.clonedRequests?.add();
-    if (!this.clones.mayTell(request.edge, this.options.clock.monotonicMs())) return;
-    this.options.logger.error(
-      { edge: request.edge, remote },
-      'two live edges say they are this one: the older is fenced; stop one of them, and if nobody copied it, revoke its certificate',
-    );
-  }
-
   private async takeParts(request: PartsRequest, peer: LinkPeer): Promise<LinkReply> {
-    const foreign = new Map([...new Set(request.rows.map((row) => rangeOf(row).household))].map((its) => [its, this.foreignTo(peer, its)]));
+    const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
     const faults = request.rows.map((row) => foreign.get(rangeOf(row).household) ?? rowFault(row, request.windowMs));
     const sound = request.rows.filter((_, i) => faults[i] === undefined);
     reach('cloud_after_receive_before_commit');
@@ -203,5 +155,16 @@ export class Receiver {
   private async postalCodeText(id: string, household: string): Promise<Buffer> {
     const postalCode = (await this.options.store.postalCodeOf(household)) ?? this.options.postalCodeOf(household);
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${postalCode}`);
+  }
+}
+
+function edgeOf(request: LinkRequest): string {
+  switch (request.kind) {
+    case 'hello':
+      return request.hello.edge;
+    case 'parts':
+      return request.parts.edge;
+    case 'heartbeat':
+      return request.heartbeat.edge;
   }
 }

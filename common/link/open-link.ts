@@ -100,7 +100,7 @@ function refusePlaintext(where: string, setting: string, allowPlaintext: boolean
   if (allowPlaintext === true) return;
   throw new ConfigError(
     `the link ${where} would be plaintext: anybody on the way could read readings and forge acknowledgements`,
-    'make certificates (fogline certs init, docs/operating.md) and name them in link.certs_dir (cloud) and link.bundle_file (edge); ' +
+    'make certificates (fogline certs init, docs/certificates.md) and name them in link.certs_dir (cloud) and link.bundle_file (edge); ' +
       `or set ${setting} to 127.0.0.1, or link.allow_plaintext = true on a network where everybody is trusted`,
   );
 }
