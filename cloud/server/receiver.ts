@@ -102,7 +102,7 @@ export class Receiver {
 
   private async takeParts(request: PartsRequest, peer: LinkPeer): Promise<LinkReply> {
     const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
-    const faults = request.rows.map((row) => foreign.get(rangeOf(row).household) ?? rowFault(row, request.windowMs));
+    const faults = request.rows.map((row) => rowFault(row, request.windowMs) ?? foreign.get(rangeOf(row).household));
     const sound = request.rows.filter((_, i) => faults[i] === undefined);
     reach('cloud_after_receive_before_commit');
     const result = await this.options.store.append({ ...request, rows: sound });

@@ -17,10 +17,12 @@ import { SpLinkClient, SpLinkServer } from '../../common/link/sp-link.ts';
 import { TlsListener } from '../../common/link/tls-listener.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
+import { decodeReply, encodeRequest } from '../../common/wire.ts';
 import { many, until } from '../contract/link-suite.ts';
 import { PynngReq } from '../doubles/pynng-peer.ts';
 import { pythonWith } from '../doubles/python-with.ts';
 import { type TestCerts, testCerts } from '../doubles/test-certs.ts';
+import { startCloud } from '../unit/cloud/server/receiver-cloud.ts';
 
 const PATIENT_MS = 30_000;
 const SHORT_MS = 700;
@@ -383,6 +385,24 @@ describe('pynng over tls+tcp', { timeout: 120_000, skip: python === undefined &&
     await using peer = new PynngReq(python!, site.port, await certs.bundle('edge-9'));
     assert.equal(String((await peer.ask([Buffer.from('who')], PATIENT_MS))[0]), 'you are edge-9');
   });
+});
+
+test("pynng with a certificate that asks in another edge's name is refused by the receiver; in its own it is greeted", {
+  timeout: 60_000,
+  skip: python === undefined && 'no python that can import pynng',
+}, async (t) => {
+  const refusals = new LinkRefusals(systemClock, silentLogger);
+  const cloud = await startCloud(t, { guard: { refusals, mayOwn: (_edge, household) => household === 'home-a' } });
+  await using site = await Site.open({}, cloud.receiver.handle);
+  await using peer = new PynngReq(python!, site.port, await site.certs.bundle('edge-9'));
+  const households = ['home-a', 'home-b'].map((household) => ({ household, generation: 0 }));
+  const hello = (edge: string) =>
+    encodeRequest({ kind: 'hello', hello: { edge, epoch: 'epoch-1', claim: 'claim-1', windowMs: 5_000, households } });
+  const [forged, own] = (await peer.ask([hello('edge-1'), hello('edge-9')], PATIENT_MS)).map((reply) => decodeReply(reply!));
+  assert.ok(forged?.kind === 'refused' && /certificate is that of edge edge-9/.test(forged.reason));
+  assert.ok(own?.kind === 'hello');
+  assert.deepEqual([own.households.map((its) => its.household), own.refused?.map((its) => its.household)], [['home-a'], ['home-b']]);
+  assert.deepEqual([refusals.count('other_edge'), refusals.count('household')], [1, 1]);
 });
 
 function identity(site: Site, edge: string) {
