@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { EdgeCertOptions } from './certs/main.ts';
 import type { CommandOptions, ExportOptions } from './common/command.ts';
 import { checkConfig, showConfig } from './common/config-report.ts';
 import { type LoadedConfig, processVariables } from './common/config.ts';
@@ -46,6 +47,13 @@ interface ServeFlags extends CommonFlags {
   remote?: boolean;
   timeout: number;
   logLevel: string;
+}
+
+type EdgeCertFlags = Partial<Pick<EdgeCertOptions, 'out' | 'households' | 'householdsFile' | 'anyHousehold' | 'group'>>;
+
+interface CertsFlags extends CommonFlags {
+  dir?: string;
+  days?: number;
 }
 
 type ExportFlags = CommonFlags &
@@ -172,6 +180,37 @@ command('import', 'make replay files of the original Gem House download')
 stateful(command('doctor', 'what is missing on this machine, and how to mend it')).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./doctor/main.ts')).main(options)),
 );
+const certs = program.command('certs').description('keys and certificates of the link between edges and cloud').helpCommand(false);
+certified('init', "a private CA and the cloud's certificate", certs)
+  .option('--host <name>', 'a name or address under which edges find the cloud; may be given again', collect)
+  .action((flags: CertsFlags & { host?: string[] }) =>
+    perform(flags, async (options) => (await certsRoom()).init({ ...flags, ...options })),
+  );
+bound(bundled(certified('edge', 'the bundle of an edge: one file with its certificate and key', certs)))
+  .argument('<id>')
+  .action((edge: string, flags: CertsFlags & EdgeCertFlags) =>
+    perform(flags, async (options) => (await certsRoom()).edge({ ...flags, ...options, edge })),
+  );
+bound(certified('allow', 'more households for an edge and its group, or another group', certs))
+  .argument('<id>')
+  .action((edge: string, flags: CertsFlags & EdgeCertFlags) =>
+    perform(flags, async (options) => (await certsRoom()).allow({ ...flags, ...options, edge })),
+  );
+certified('revoke', 'an edge is let in no more, within a minute', certs)
+  .argument('<id>')
+  .option('--old', 'all its certificates but the newest')
+  .action((edge: string, flags: CertsFlags & { old?: boolean }) =>
+    perform(flags, async (options) => (await certsRoom()).revoke({ ...flags, ...options, edge, old: flags.old === true })),
+  );
+bundled(certified('rotate', "a new certificate of the cloud, or an edge's new bundle; the old ones hold until they expire", certs))
+  .option('--host <name>', 'other names and addresses of the cloud; may be given again', collect)
+  .option('--edge <id>', 'a new bundle of this edge')
+  .action((flags: CertsFlags & { host?: string[]; edge?: string; out?: string }) =>
+    perform(flags, async (options) => (await certsRoom()).rotate({ ...flags, ...options })),
+  );
+certified('list', 'what was issued, until when, and what is revoked', certs).action((flags: CertsFlags) =>
+  perform(flags, async (options) => (await certsRoom()).list({ ...flags, ...options })),
+);
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')
@@ -197,6 +236,29 @@ function command(name: string, description: string, options: { hidden?: boolean 
     .option('--config <file>', 'settings file (default: config.ini of this folder, if there is one)')
     .option('--set <section.key=value>', 'change one setting; may be given again', collect)
     .option('--json', 'print JSON on stdout and nothing else there');
+}
+
+function certified(name: string, description: string, parent: Command): Command {
+  return command(name, description, {}, parent)
+    .option('--dir <dir>', 'folder of the CA (default: link.certs_dir, else .fogline/certs)')
+    .option('--days <n>', 'how long what is issued holds', seconds);
+}
+
+function bound(its: Command): Command {
+  return its
+    .option('--households <ids>', 'what it may own: ids with commas between')
+    .option('--households-file <file>', 'what it may own: a file with one id a line')
+    .option('--any-household', 'it may own every household')
+    .option('--group <name>', 'edges of one group own the same households; with households, these are added to it');
+}
+
+function bundled(its: Command): Command {
+  return its.option('--out <file>', 'where the bundle is written, for its owner only (default: stdout)', notEmpty);
+}
+
+/** Loaded only when it is asked for: it brings a library of its own. */
+function certsRoom() {
+  return import('./certs/main.ts');
 }
 
 function collect(value: string, before: readonly string[] | undefined): string[] {

@@ -125,6 +125,8 @@ export interface HelloReply {
   startId: string;
   claim: string;
   households: readonly HelloHousehold[];
+  /** Households that this edge may not own, by its certificate: they are parked, the others go on. */
+  refused?: readonly { household: string; reason: string }[];
 }
 
 export interface PartsRequest {

@@ -128,6 +128,13 @@ export const SETTINGS = {
       comment: 'a request not answered for so long is sent again',
     },
     legacy: { default: 'true', kind: 'flag', comment: 'answer plain-text heartbeats and tuples of older peers on loopback' },
+    tls: {
+      default: 'auto',
+      kind: ['auto', 'on', 'off'],
+      comment: 'mutual TLS between edge and cloud; auto = on where certificates are given',
+    },
+    certs_dir: { default: '', kind: 'path', comment: "folder that fogline certs has made: the cloud's certificate, what edges may own" },
+    bundle_file: { default: '', kind: 'path', comment: "this edge's certificate and key, as fogline certs edge has made it" },
     allow_plaintext: { default: 'false', kind: 'flag', comment: 'allow plaintext to or from addresses other than loopback' },
   },
   cloud: {

@@ -76,6 +76,10 @@ const replies = {
         }),
       )
       .max(HOUSEHOLDS_PER_HELLO_MAX),
+    refused: z
+      .array(z.object({ household: id, reason: z.string() }))
+      .max(HOUSEHOLDS_PER_HELLO_MAX)
+      .optional(),
   }),
   heartbeat: z.object({ spreadMs: z.number().nonnegative() }),
   hello_first: z.object({}),

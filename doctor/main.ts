@@ -3,6 +3,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
 import { EXIT } from '../common/errors.ts';
 import { brokerChecks } from './broker-checks.ts';
+import { certChecks } from './cert-checks.ts';
 import { type Check, exitCodeFor, lineOf } from './check.ts';
 import { addonChecks, nodeCheck } from './node-checks.ts';
 import { portChecks } from './port-checks.ts';
@@ -16,6 +17,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     () => [nodeCheck(process.versions.node)],
     () => addonChecks(config.link.kind),
     () => portChecks(config),
+    () => certChecks(config, systemClock.nowMs()),
     () => stateChecks(stateDir, config, systemClock),
     () => dataCheck(config),
     () => brokerChecks(config, stateDir, systemClock),

@@ -74,6 +74,11 @@ const WALLS: readonly Wall[] = [
     mayImport: /^common\//,
     instead: 'the doctor looks at the machine, not at the parts: use what common offers',
   },
+  {
+    from: /^certs\//,
+    mayImport: /^common\//,
+    instead: 'who makes certificates knows neither edge nor cloud: what they read is common/link/cert-files.ts',
+  },
   { from: /^(tests|scripts|benchmarks)\//, mayImport: /^/, instead: '' },
 ];
 
@@ -90,6 +95,7 @@ const TOOLS = /^(tests|scripts|benchmarks)\//;
 
 /** Where each package may be imported. Tests, scripts and benchmarks may use every package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
+  '@peculiar/x509': /^certs\/authority\.ts$/,
   'better-sqlite3': new RegExp(
     '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-schema|.+-store|parked-households)|cloud/server/storage/.+|' +
       'audit/(cloud|edge)-file)\\.ts$',

@@ -21,6 +21,8 @@ export function addedSettings(options: RunOptions, ports: readonly ChosenPort[],
   const isFree = (name: string) => options.origins.get(name)?.origin === 'default';
   // Another run may have found the same ports free: its cloud must not take our rows.
   if (isFree('link.site')) sets.push(`link.site=${site}`);
+  // All parts are on this machine, whatever address the bundle names; not the default, which would leave it to the bundle.
+  if (isFree('link.cloud_host') && options.config.link.bundle_file !== '') sets.push('link.cloud_host=localhost');
   const codes = data.kind === 'simulated' ? undefined : join(data.dir, HOUSEHOLDS_FILE);
   if (codes !== undefined && isFree('cloud.households_file') && existsSync(codes)) sets.push(`cloud.households_file=${codes}`);
   if (data.kind !== 'folder' && isFree('dashboard.data_label')) sets.push(`dashboard.data_label=${data.kind}`);

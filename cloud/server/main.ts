@@ -5,12 +5,12 @@ import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { processEnvironment } from '../../common/config.ts';
 import { stoppedExitCode } from '../../common/errors.ts';
-import { openLinkServer } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
 import { createApi } from './api/http-server.ts';
 import { formatRows } from './export-rows.ts';
+import { openLinkGuard } from './link-guard.ts';
 import { Liveness } from './liveness.ts';
 import { STATE_NAMES } from './postal-codes.ts';
 import { Receiver } from './receiver.ts';
@@ -47,6 +47,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     onTrouble: (message, hint) => json && printEvent({ event: 'warning', part: 'cloud', message, hint }),
   });
   const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: config.cloud.silent_after_seconds * 1_000 });
+  const guard = openLinkGuard(config, clock, logger, metrics);
   const receiver = new Receiver({
     store,
     latest,
@@ -58,16 +59,16 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     legacy: config.link.legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
     postalCodeOf: (household) => registry.assign(household).postalCode,
+    ...guard,
   });
   receiver.register(metrics);
-  const listen = (port: number) =>
-    openLinkServer({ host: config.link.listen_host, port, clock, logger, allowPlaintext: config.link.allow_plaintext });
-  const heartbeatServer = listen(config.link.heartbeat_port);
-  const dataServer = listen(config.link.data_port);
+  const heartbeatServer = guard.listen(config.link.heartbeat_port);
+  const dataServer = guard.listen(config.link.data_port);
   const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
   const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
   const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });
   try {
+    guard.trust?.start();
     await store.start();
     await latest.start();
     latest.put(await store.newest());
@@ -83,6 +84,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   } finally {
     await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), api.stop()]);
     await receiver.idle();
+    guard.trust?.stop();
     liveness.stop();
     await latest.stop();
     await store.stop();

@@ -2,21 +2,18 @@
  * Answers edges: hello, parts, heartbeats, and the plain-text peers of older systems. Parts are stored first, with an fsync,
  * then acknowledged, then shown (`latest`); nothing after the store can delay or undo an ack.
  */
-import type { Clock } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
-import type { Logger } from '../../common/logger.ts';
-import type { EdgeStatus, LinkReply, PartsRequest } from '../../common/messages.ts';
+import { type EdgeStatus, type LinkReply, type LinkRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
 import type { Metrics } from '../../common/metrics.ts';
+import { Senders, type SendersOptions } from './senders.ts';
 import type { Latest } from './storage/latest.ts';
 import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
 
-export interface ReceiverOptions {
+export interface ReceiverOptions extends SendersOptions {
   store: SeriesStore;
   latest: Latest;
-  clock: Clock;
-  logger: Logger;
   /** New per process start. */
   startId: string;
   /** link.site: requests with another one are refused. */
@@ -39,14 +36,18 @@ export class Receiver {
   private readonly options: ReceiverOptions;
   readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
 
+  private readonly senders: Senders;
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
     this.options = options;
+    this.senders = new Senders(options);
   }
 
   readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
-    const legacy = this.options.legacy ? this.answerLegacy(payload) : undefined;
+    if (peer.refusal !== undefined) return encodeReply({ kind: 'refused', reason: peer.refusal });
+    // Bare text names no edge that a certificate could prove, and postal codes are not for everybody.
+    const legacy = this.options.legacy && peer.id === null ? this.answerLegacy(payload) : undefined;
     if (legacy !== undefined) return legacy;
     const answering = this.answer(payload, peer);
     this.answering.add(answering);
@@ -67,24 +68,28 @@ export class Receiver {
       for (const [outcome, count] of Object.entries(this.counters)) gauge.set(count, { outcome });
     });
     rows.reset();
+    this.senders.register(metrics);
   }
 
   private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
     const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
     try {
       const request = decodeRequest(payload, this.options.site);
+      this.senders.check(edgeOf(request), peer);
       switch (request.kind) {
         case 'heartbeat':
           onHeartbeat(request.heartbeat.edge, request.heartbeat.status, clock.nowMs());
           return { kind: 'heartbeat', startId, spreadMs };
         case 'hello': {
-          const households = await store.hello(request.hello);
+          const { allowed, refused } = this.senders.hello(request.hello, peer);
+          const households = await store.hello(allowed);
           reach('cloud_after_hello_commit_before_reply');
-          return { kind: 'hello', startId, claim: request.hello.claim, households };
+          return { kind: 'hello', startId, claim: request.hello.claim, households, ...refused };
         }
         case 'parts':
           if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
-          return await this.takeParts(request.parts);
+          this.senders.watch(request.parts, peer);
+          return await this.takeParts(request.parts, peer);
       }
     } catch (error) {
       this.counters.unusable++;
@@ -95,8 +100,9 @@ export class Receiver {
     }
   }
 
-  private async takeParts(request: PartsRequest): Promise<LinkReply> {
-    const faults = request.rows.map((row) => rowFault(row, request.windowMs));
+  private async takeParts(request: PartsRequest, peer: LinkPeer): Promise<LinkReply> {
+    const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
+    const faults = request.rows.map((row) => rowFault(row, request.windowMs) ?? foreign.get(rangeOf(row).household));
     const sound = request.rows.filter((_, i) => faults[i] === undefined);
     reach('cloud_after_receive_before_commit');
     const result = await this.options.store.append({ ...request, rows: sound });
@@ -149,5 +155,16 @@ export class Receiver {
   private async postalCodeText(id: string, household: string): Promise<Buffer> {
     const postalCode = (await this.options.store.postalCodeOf(household)) ?? this.options.postalCodeOf(household);
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${postalCode}`);
+  }
+}
+
+function edgeOf(request: LinkRequest): string {
+  switch (request.kind) {
+    case 'hello':
+      return request.hello.edge;
+    case 'parts':
+      return request.parts.edge;
+    case 'heartbeat':
+      return request.heartbeat.edge;
   }
 }

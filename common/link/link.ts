@@ -23,6 +23,8 @@ export interface LinkClient {
 export interface LinkPeer {
   id: string | null;
   remote: string;
+  /** Set: the peer is known and not let in. It gets one reply that says this, and nothing it sends is read as a request. */
+  refusal?: string;
 }
 
 /** Must not be called again for the same connection's earlier frame; may be called concurrently. Empty replies are not sent. */

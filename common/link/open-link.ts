@@ -4,9 +4,12 @@ import type { Clock } from '../clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Random } from '../random.ts';
-import type { LinkClient, LinkServer } from './link.ts';
+import type { EdgeCredentials } from './edge-credentials.ts';
+import { LinkRefusals } from './link-refusals.ts';
+import type { LinkClient, LinkPeer, LinkServer } from './link.ts';
 import { openNanomsgLink } from './nanomsg-link.ts';
 import { SpLinkClient, SpLinkServer } from './sp-link.ts';
+import { TlsListener, type TlsListenerOptions } from './tls-listener.ts';
 
 export interface LinkClientOptions {
   /** auto = nanomsg to loopback where it is installed, else sp. */
@@ -18,14 +21,20 @@ export interface LinkClientOptions {
   random: Random;
   logger: Logger;
   allowPlaintext?: boolean;
+  /** Given: mutual TLS, whatever the address. The addon never carries it: any local process may use the guard's port. */
+  tls?: EdgeCredentials | undefined;
 }
 
 /**
  * @returns a client not yet started
- * @throws ConfigError for plaintext to another machine, or when nanomsg is asked for by name and can't be loaded
+ * @throws ConfigError for plaintext to another machine, or when nanomsg is asked for by name and can't be loaded, or with TLS
  */
 export async function openLinkClient(options: LinkClientOptions): Promise<LinkClient> {
-  const { kind, host, logger } = options;
+  const { kind, host, logger, tls } = options;
+  if (tls !== undefined) {
+    if (kind === 'nanomsg') throw new ConfigError('link.kind = nanomsg can not carry TLS', 'set link.kind = auto');
+    return new SpLinkClient({ ...options, dial: tls.dial, transport: 'sp over TLS' });
+  }
   if (!isLoopback(host)) refusePlaintext(`to ${host}`, 'link.cloud_host', options.allowPlaintext);
   const isNanomsgWanted = kind === 'nanomsg' || (kind === 'auto' && isLoopback(host));
   if (!isNanomsgWanted) return new SpLinkClient(options);
@@ -48,6 +57,10 @@ export interface LinkServerOptions {
   clock: Clock;
   logger: Logger;
   allowPlaintext?: boolean;
+  /** Given: mutual TLS, whatever the address. */
+  tls?: Pick<TlsListenerOptions, 'trust' | 'gate'> | undefined;
+  /** Counts whoever is refused; TLS needs it. */
+  refusals?: LinkRefusals;
 }
 
 /**
@@ -55,8 +68,26 @@ export interface LinkServerOptions {
  * @throws ConfigError for plaintext on an address other machines reach
  */
 export function openLinkServer(options: LinkServerOptions): LinkServer {
+  const { tls, clock, logger, refusals = new LinkRefusals(clock, logger) } = options;
+  const onRefused = ({ id, remote }: LinkPeer, why: string) => refusals.add('frame', { edge: id, remote, why });
+  if (tls !== undefined) {
+    const { listen, peerOf, meterOf } = new TlsListener({ ...tls, refusals, clock, logger });
+    return new SpLinkServer({ ...options, listener: listen, peerOf, meterOf, onRefused });
+  }
   if (!isLoopback(options.host)) refusePlaintext(`on ${options.host}`, 'link.listen_host', options.allowPlaintext);
-  return new SpLinkServer(options);
+  return new SpLinkServer({ ...options, onRefused });
+}
+
+/**
+ * The rule of link.tls: `auto` is on where certificates are given, whatever the address.
+ * @param given link.certs_dir of a cloud, link.bundle_file of an edge; empty = none
+ * @throws ConfigError for `on` without certificates
+ */
+export function wantsTls(tls: 'auto' | 'on' | 'off', given: string, setting: 'link.certs_dir' | 'link.bundle_file'): boolean {
+  if (tls === 'on' && given === '') {
+    throw new ConfigError(`link.tls = on, but ${setting} is empty`, `make certificates with fogline certs and name them in ${setting}`);
+  }
+  return tls !== 'off' && given !== '';
 }
 
 /** An address only this machine reaches. Names other than localhost are not looked up: what they mean may change. */
@@ -69,7 +100,8 @@ function refusePlaintext(where: string, setting: string, allowPlaintext: boolean
   if (allowPlaintext === true) return;
   throw new ConfigError(
     `the link ${where} would be plaintext: anybody on the way could read readings and forge acknowledgements`,
-    `set ${setting} to 127.0.0.1 (and carry it through a tunnel), or link.allow_plaintext = true on a network where everybody is trusted`,
+    'make certificates (fogline certs init, docs/certificates.md) and name them in link.certs_dir (cloud) and link.bundle_file (edge); ' +
+      `or set ${setting} to 127.0.0.1, or link.allow_plaintext = true on a network where everybody is trusted`,
   );
 }
 

@@ -3,6 +3,7 @@
  * only, and a bounded amount of memory and time.
  */
 import type { Socket } from 'node:net';
+import type { Meter } from './link-gate.ts';
 import type { LinkPeer } from './link.ts';
 import { SP_PROTOCOL, spFrame, spHello, splitRequest, SpReader, STACK_BYTES_MAX } from './sp-codec.ts';
 
@@ -69,14 +70,19 @@ export class SpConnection {
   private readonly reader: SpReader;
   private inFlight = 0;
   private isEndedByUs = false;
+  /** The peer's one request was taken (LinkPeer.refusal). */
+  private isDone = false;
   private readonly socket: Socket;
   private readonly peer: LinkPeer;
   private readonly host: ConnectionHost;
+  private readonly meter: Meter | undefined;
 
-  constructor(socket: Socket, peer: LinkPeer, host: ConnectionHost) {
+  /** @param meter what the peer may take over time; undefined = as much as it likes */
+  constructor(socket: Socket, peer: LinkPeer, host: ConnectionHost, meter?: Meter) {
     this.socket = socket;
     this.peer = peer;
     this.host = host;
+    this.meter = meter;
     this.reader = new SpReader(SP_PROTOCOL.req, host.limits.bodyBytesMax + STACK_BYTES_MAX);
     const helloSinceMs = host.patienceMs();
     this.waiting = { helloSinceMs, frameSinceMs: undefined, unreadSinceMs: undefined, idleSinceMs: undefined };
@@ -87,6 +93,7 @@ export class SpConnection {
     const { socket } = this;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
+      this.meter?.arrived(chunk.length);
       this.reader.push(chunk);
       this.pump();
     });
@@ -102,6 +109,8 @@ export class SpConnection {
 
   /** Ends the connection if something is overdue. */
   sweep(): void {
+    // What the meter has stopped goes on by time alone.
+    if (this.meter !== undefined && this.socket.isPaused()) this.pump();
     const end = overdue(this.waiting, this.host.patienceMs(), this.host.limits);
     if (end === undefined) return;
     if (end.isOffence) this.refuse(end.reason);
@@ -131,6 +140,8 @@ export class SpConnection {
         const { stack, body } = splitRequest(frame, this.host.limits.bodyBytesMax);
         frames++;
         this.inFlight++;
+        this.meter?.request();
+        this.isDone = this.peer.refusal !== undefined;
         void this.answer(stack, body);
       }
     } catch (violation) {
@@ -150,12 +161,13 @@ export class SpConnection {
       for (const piece of spFrame(stack, reply)) this.socket.write(piece);
       this.socket.uncork();
     }
+    if (this.isDone) this.socket.destroySoon();
     this.pump();
   }
 
   /** Too much in flight, or replies pile up: we don't read on. */
   private get isBlocked(): boolean {
-    return this.inFlight >= this.host.limits.inFlightMax || this.isUnread;
+    return this.isDone || this.inFlight >= this.host.limits.inFlightMax || this.isUnread || this.meter?.isOverdrawn() === true;
   }
 
   private get isUnread(): boolean {
@@ -165,7 +177,8 @@ export class SpConnection {
   private note(isFrameTaken: boolean): void {
     const nowMs = this.host.patienceMs();
     const { waiting, reader } = this;
-    if (reader.isGreeted) waiting.helloSinceMs = undefined;
+    // Whoever is not let in has this time for its one request, too.
+    if (reader.isGreeted && (this.peer.refusal === undefined || this.isDone)) waiting.helloSinceMs = undefined;
     const isInFrame = reader.isGreeted && !this.isBlocked && reader.isUnfinished;
     waiting.frameSinceMs = isInFrame ? (isFrameTaken ? nowMs : (waiting.frameSinceMs ?? nowMs)) : undefined;
     waiting.unreadSinceMs = this.isUnread ? (waiting.unreadSinceMs ?? nowMs) : undefined;

@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts';
 import type { Random } from '../random.ts';
 import { RetrySchedule } from '../retry-schedule.ts';
 import { linkClosed, linkTimeout } from './link-errors.ts';
+import type { Meter } from './link-gate.ts';
 import type { LinkClient, LinkHandler, LinkPeer, LinkServer } from './link.ts';
 import { REQUEST_ID_LIMIT, requestStack, SP_PROTOCOL, spFrame, spHello, SpReader, splitReply, STACK_BYTES_MAX } from './sp-codec.ts';
 import { type ConnectionHost, SERVER_LIMITS, type ServerLimits, SpConnection } from './sp-connection.ts';
@@ -28,8 +29,12 @@ export interface SpServerOptions {
   limits?: Partial<ServerLimits>;
   /** Makes the listening socket; the default is plaintext. A TLS server hands over connections whose certificate it verified. */
   listener?: (onConnection: (socket: Socket) => void) => Server;
-  /** The verified identity of a connection; null on plaintext. */
-  peerIdOf?: (socket: Socket) => string | null;
+  /** Who is behind a connection that the listener handed over; nobody by name on plaintext. */
+  peerOf?: (socket: Socket) => LinkPeer;
+  /** What the peer of a connection may take over time. */
+  meterOf?: (socket: Socket) => Meter | undefined;
+  /** Called for each offence, after it was counted. */
+  onRefused?: (peer: LinkPeer, why: string) => void;
 }
 
 export interface SpServerCounters {
@@ -116,8 +121,8 @@ export class SpLinkServer implements LinkServer {
 
   private accept(socket: Socket, host: ConnectionHost): void {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const id = this.options.peerIdOf?.(socket) ?? null;
-    const connection = new SpConnection(socket, { id, remote: `${socket.remoteAddress}:${socket.remotePort}` }, host);
+    const peer = this.options.peerOf?.(socket) ?? { id: null, remote: `${socket.remoteAddress}:${socket.remotePort}` };
+    const connection = new SpConnection(socket, peer, host, this.options.meterOf?.(socket));
     this.counters.connections++;
     this.connections.add(connection);
     connection.start();
@@ -169,7 +174,8 @@ export class SpLinkServer implements LinkServer {
 
   private refused(peer: LinkPeer, reason: string): void {
     this.counters.refusedFrames++;
-    const { clock, logger } = this.options;
+    const { clock, logger, onRefused } = this.options;
+    onRefused?.(peer, reason);
     const nowMs = clock.monotonicMs();
     if (nowMs - this.refusalToldMs < REFUSAL_LOG_MS) return;
     this.refusalToldMs = nowMs;
@@ -204,6 +210,8 @@ export interface SpClientOptions {
   logger: Logger;
   /** Opens a connection; the default is plaintext. A TLS socket may be handed over before its handshake is done. */
   dial?: (host: string, port: number) => Socket;
+  /** For status and logs. */
+  transport?: string;
   limits?: Partial<ClientLimits>;
 }
 
@@ -233,7 +241,7 @@ interface Pending {
  * A request still waiting when the connection is lost is sent again on the next one, under its id.
  */
 export class SpLinkClient implements LinkClient {
-  readonly transport = 'sp';
+  readonly transport: string;
   readonly inFlightMax: number;
   readonly isOrdered = true;
   /** Replies nobody waited for any more. */
@@ -254,6 +262,7 @@ export class SpLinkClient implements LinkClient {
     this.options = options;
     this.limits = { ...CLIENT_LIMITS, ...options.limits };
     this.inFlightMax = this.limits.inFlightMax;
+    this.transport = options.transport ?? 'sp';
     this.redial = new RetrySchedule(this.limits.redialBaseMs, this.limits.redialCapMs, options.random);
     this.lastId = options.random.below(REQUEST_ID_LIMIT);
   }

@@ -86,6 +86,7 @@ export class Greeter {
     const households = this.households();
     const { windowMs, generations } = store.ledgerStore.ledger;
     const answers: HelloHousehold[] = [];
+    const refused = new Map<string, string>();
     let startId: string | undefined;
     for (let at = 0; at < Math.max(1, households.length); at += HOUSEHOLDS_PER_HELLO_MAX) {
       const piece = households.slice(at, at + HOUSEHOLDS_PER_HELLO_MAX);
@@ -103,16 +104,18 @@ export class Greeter {
       if (startId !== undefined && reply.startId !== startId) return 'lost';
       startId = reply.startId;
       answers.push(...reply.households);
+      for (const { household, reason } of reply.refused ?? []) refused.set(household, reason);
     }
     reach('edge_after_hello_before_reconcile');
     try {
-      await store.exclusive(() => this.reconcile(answers));
+      await store.exclusive(() => this.reconcile(answers, refused));
     } catch (error) {
       if ((error as { retryable?: boolean }).retryable !== true) throw error;
       this.isTight ||= error instanceof OutboxFull;
       logger.warn({ error: (error as Error).message }, 'the answer to the hello can not be worked in yet; trying again');
       return 'refused';
     }
+    for (const [household, reason] of refused) logger.error({ household, reason }, 'household parked: its rows are kept and not sent');
     this.startId = startId as string;
     this.due = false;
     this.options.onAssigned();
@@ -128,7 +131,7 @@ export class Greeter {
     return [...all];
   }
 
-  private async reconcile(answers: readonly HelloHousehold[]): Promise<void> {
+  private async reconcile(answers: readonly HelloHousehold[], refused: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.options;
     try {
       const results = answers.flatMap((answer) => this.reconcileHousehold(answer));
@@ -142,6 +145,7 @@ export class Greeter {
           store.ledgerStore.postalCodes.set(household, postalCode);
           store.ledgerStore.saveHousehold(household);
         }
+        this.park(refused);
         reach('edge_inside_reconcile');
       });
       this.moreToRefill = hasMore;
@@ -149,6 +153,16 @@ export class Greeter {
     } catch (error) {
       store.reload();
       throw error;
+    }
+  }
+
+  /** Inside a commit. Generation 0, where it never had one: its readings go into the outbox, and its partition waits for nobody. */
+  private park(refused: ReadonlyMap<string, string>): void {
+    const { ledgerStore } = this.options.store;
+    for (const [household, reason] of refused) {
+      ledgerStore.ledger.generations.set(household, ledgerStore.ledger.generations.get(household) ?? 0);
+      ledgerStore.ledger.parked.set(household, reason);
+      ledgerStore.saveHousehold(household);
     }
   }
 

@@ -35,6 +35,8 @@ export class Heartbeat {
   /** Runs while the link is good again and the edge waits for its turn to use it. */
   private turn: Timer | undefined;
   isUp = false;
+  /** Why the cloud refused the last heartbeat, empty when it did not. */
+  private refusal = '';
 
   constructor(options: HeartbeatOptions) {
     this.options = options;
@@ -67,19 +69,27 @@ export class Heartbeat {
 
   /** The spread that the cloud asks for, undefined when the heartbeat was not answered. */
   private async beat(): Promise<number | undefined> {
-    const { edge, site, epoch, link, clock, deadlineMs, status, onAnswer, logger } = this.options;
+    const { edge, site, epoch, link, clock, deadlineMs, status, onAnswer } = this.options;
     const request = { kind: 'heartbeat', heartbeat: { edge, epoch: epoch(), sentMs: clock.nowMs(), status: status() } } as const;
     try {
       const reply = decodeReply(await link.request(encodeRequest(request, site), deadlineMs));
       if (reply.kind !== 'heartbeat') {
-        logger.warn({ reason: reply.kind === 'refused' ? reply.reason : reply.kind }, 'the cloud refused a heartbeat');
+        this.tellRefusal(reply.kind === 'refused' ? reply.reason : reply.kind);
         return undefined;
       }
+      this.refusal = '';
       onAnswer(reply.startId);
       return reply.spreadMs;
     } catch {
       return undefined;
     }
+  }
+
+  /** Once per reason: it stays until somebody acts, and says who. */
+  private tellRefusal(reason: string): void {
+    if (reason === this.refusal) return;
+    this.refusal = reason;
+    this.options.logger.error({ reason }, 'the cloud refuses this edge: readings are kept here until somebody mends it');
   }
 
   private setUp(up: boolean): void {

@@ -12,6 +12,7 @@ import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import { EdgeServer } from './edge-server.ts';
+import { wayToCloud } from './way-to-cloud.ts';
 import { StatusHttp } from './status-http.ts';
 
 const BYTES_PER_MB = 1 << 20;
@@ -21,24 +22,26 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   makeFolder(join(stateDir, 'edge'));
   const random = seededRandom(seedOf(randomId()));
   const { edge, link, broker } = config;
+  const way = wayToCloud(config, systemClock, logger);
   const dial = (port: number) =>
     openLinkClient({
       kind: link.kind,
-      host: link.cloud_host,
+      host: way.host,
       port,
+      tls: way.credentials,
       allowPlaintext: link.allow_plaintext,
       clock: systemClock,
       random,
       logger,
     });
-  const dataLink = await dial(link.data_port);
+  const dataLink = await dial(way.dataPort);
   const server = new EdgeServer({
-    edge: edge.id,
+    edge: way.edge,
     site: link.site,
     broker: openBroker(config, stateDir, systemClock, logger),
     topic: { partitions: broker.partitions, retentionMs: broker.retention_hours * MS_PER_HOUR },
     dataLink,
-    heartbeatLink: await dial(link.heartbeat_port),
+    heartbeatLink: await dial(way.heartbeatPort),
     clock: systemClock,
     random,
     logger,
@@ -52,12 +55,12 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     heartbeatDeadlineMs: link.heartbeat_deadline_seconds * 1_000,
     dataDeadlineMs: link.data_deadline_seconds * 1_000,
   });
-  const status = new StatusHttp(edge.id, () => server.status());
+  const status = new StatusHttp(way.edge, () => server.status());
   try {
     await server.start();
     const statusUrl = `http://127.0.0.1:${await status.start(edge.status_port)}`;
     if (json) printEvent({ event: 'ready', part: 'edge', statusUrl: `${statusUrl}/status`, transport: dataLink.transport });
-    else process.stdout.write(`edge ${edge.id}: status at ${statusUrl}/status, link by ${dataLink.transport}\n`);
+    else process.stdout.write(`edge ${way.edge}: status at ${statusUrl}/status, link by ${dataLink.transport}\n`);
     await server.run(signal);
   } finally {
     await status.stop();

@@ -9,18 +9,27 @@ import type { Readable, Writable } from 'node:stream';
  */
 const REQ = `
 import base64, json, sys, pynng
-req = pynng.Req0(dial="tcp://127.0.0.1:" + sys.argv[1], block_on_dial=False)
+tls = None
+if len(sys.argv) > 2:
+    mode = pynng.TLSConfig.MODE_CLIENT
+    auth = pynng.TLSConfig.AUTH_MODE_REQUIRED
+    tls = pynng.TLSConfig(mode, server_name="localhost", ca_files=[sys.argv[2]], cert_key_file=sys.argv[2], auth_mode=auth)
+req = pynng.Req0(tls_config=tls)
+req.dial(("tcp" if tls is None else "tls+tcp") + "://127.0.0.1:" + sys.argv[1], block=False)
 for line in sys.stdin:
     order = json.loads(line)
-    req.recv_timeout = order["timeoutMs"]  # contexts take it over when they are made
+    req.recv_timeout = req.send_timeout = order["timeoutMs"]  # contexts take them over when they are made
     contexts = [req.new_context() for _ in order["send"]]
     replies = []
     for context, body in zip(contexts, order["send"]):
-        context.send(base64.b64decode(body))
+        try:
+            context.send(base64.b64decode(body))
+        except pynng.Timeout:
+            pass  # nobody was there to take it
     for context in contexts:
         try:
             replies.append(base64.b64encode(context.recv()).decode())
-        except pynng.Timeout:
+        except (pynng.Timeout, pynng.BadState):
             replies.append(None)
     for context in contexts:
         context.close()
@@ -50,8 +59,8 @@ class PynngProcess implements AsyncDisposable {
   private readonly lines: AsyncIterator<string>;
   private readonly exited: Promise<unknown>;
 
-  constructor(python: string, program: string, port: number) {
-    this.child = spawn(python, ['-c', program, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(python: string, program: string, port: number, ...more: string[]) {
+    this.child = spawn(python, ['-c', program, String(port), ...more], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.exited = new Promise((resolve) => this.child.once('exit', resolve));
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
@@ -74,8 +83,9 @@ class PynngProcess implements AsyncDisposable {
 }
 
 export class PynngReq extends PynngProcess {
-  constructor(python: string, port: number) {
-    super(python, REQ, port);
+  /** @param bundle given: over TLS, with this file of certificates and key */
+  constructor(python: string, port: number, bundle?: string) {
+    super(python, REQ, port, ...(bundle === undefined ? [] : [bundle]));
   }
 
   /** All at once; null for each that was not answered in time. */

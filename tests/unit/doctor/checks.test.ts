@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EmbeddedBroker } from '../../../common/broker/embedded-broker.ts';
 import { systemClock } from '../../../common/clock.ts';
+import { configWith } from '../../../common/config.ts';
 import { OperatingError } from '../../../common/errors.ts';
 import { silentLogger } from '../../../common/logger.ts';
 import { type InspectableBroker, inspectBroker, topicCheck } from '../../../doctor/broker-checks.ts';
+import { certChecks } from '../../../doctor/cert-checks.ts';
 import { exitCodeFor, lineOf, missing, ok, unreachable, warn } from '../../../doctor/check.ts';
 import { compilerCheck, nodeCheck, nodeRange } from '../../../doctor/node-checks.ts';
 import { inodesOf } from '../../../doctor/port-checks.ts';
 import { factChecks, factsOf } from '../../../doctor/redis-checks.ts';
 import { spaceCheckOf, syncCheckOf } from '../../../doctor/state-checks.ts';
+import { testCerts } from '../../doubles/test-certs.ts';
 
 const DAY_MS = 86_400_000;
 const states = (checks: readonly { state: string }[]) => checks.map(({ state }) => state);
@@ -111,4 +114,19 @@ test('redis: memory and password, from what INFO says', () => {
   const evicting = factChecks({ ...facts, usedBytes: 100, policy: 'allkeys-lru' });
   assert.deepEqual(states(evicting), ['ok', 'warn']);
   assert.match(evicting[1]?.says ?? '', /3 keys were/);
+});
+
+test('certificates: nothing without settings, days left, a warning in the last 30, and what can not be used', async () => {
+  using certs = await testCerts();
+  const bundle = await certs.bundle('edge-1', { days: 40 });
+  const config = configWith({ 'link.certs_dir': certs.dir, 'link.bundle_file': bundle });
+  const nowMs = systemClock.nowMs();
+  assert.deepEqual(certChecks(configWith({}), nowMs), []);
+  assert.deepEqual(states(certChecks(config, nowMs)), ['ok', 'ok']);
+  assert.deepEqual(states(certChecks(config, nowMs + 11 * DAY_MS)), ['ok', 'warn']);
+  assert.deepEqual(states(certChecks(config, nowMs + 336 * DAY_MS)), ['warn', 'missing']);
+  chmodSync(bundle, 0o644);
+  const [, open] = certChecks(config, nowMs);
+  assert.equal(open?.state, 'missing');
+  assert.match(open?.remedy ?? '', /chmod 600/);
 });

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Liveness } from '../../../../cloud/server/liveness.ts';
-import { Receiver } from '../../../../cloud/server/receiver.ts';
+import { Receiver, type ReceiverOptions } from '../../../../cloud/server/receiver.ts';
 import { Registry } from '../../../../cloud/server/registry.ts';
 import { MemoryLatest } from '../../../../cloud/server/storage/memory-latest.ts';
 import { SqliteSeriesStore } from '../../../../cloud/server/storage/sqlite-series-store.ts';
+import type { LinkPeer } from '../../../../common/link/link.ts';
 import type { Logger } from '../../../../common/logger.ts';
 import type { EdgeStatus, LinkReply, LinkRequest, Part, PartsReply, ShippedRow } from '../../../../common/messages.ts';
 import { Metrics } from '../../../../common/metrics.ts';
@@ -47,9 +48,19 @@ export interface Cloud {
   ask(request: LinkRequest | Buffer): Promise<LinkReply>;
 }
 
+type Guard = Pick<ReceiverOptions, 'mayOwn' | 'refusals'>;
+
 export async function startCloud(
   t: TestContext,
-  options: { startId?: string; site?: string; stateDir?: string; legacy?: boolean; postalCodeOf?: (household: string) => string } = {},
+  options: {
+    startId?: string;
+    site?: string;
+    stateDir?: string;
+    legacy?: boolean;
+    postalCodeOf?: (household: string) => string;
+    guard?: Guard;
+    peer?: LinkPeer;
+  } = {},
 ): Promise<Cloud> {
   const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;
   const clock = new VirtualClock();
@@ -76,10 +87,11 @@ export async function startCloud(
     spreadMs: SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
+    ...options.guard,
     postalCodeOf: options.postalCodeOf ?? ((household) => registry.assign(household).postalCode),
   });
   const ask = async (request: LinkRequest | Buffer) =>
-    decodeReply(await receiver.handle(Buffer.isBuffer(request) ? request : encodeRequest(request), PEER));
+    decodeReply(await receiver.handle(Buffer.isBuffer(request) ? request : encodeRequest(request), options.peer ?? PEER));
   return { receiver, store, latest, liveness, metrics, clock, stateDir, errors, ask };
 }
 

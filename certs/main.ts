@@ -1,0 +1,249 @@
+/** `fogline certs init|edge|revoke|rotate|list`: a private CA, the cloud's certificate, edges' bundles. */
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { type Clock, systemClock } from '../common/clock.ts';
+import type { CommandOptions } from '../common/command.ts';
+import type { Config } from '../common/config.ts';
+import { ConfigError, EXIT } from '../common/errors.ts';
+import { makeFolder } from '../common/folders.ts';
+import { isId } from '../common/ids.ts';
+import { bundleText, type Households } from '../common/link/cert-files.ts';
+import { readPublicFile, writeNewFile } from '../common/link/private-file.ts';
+import { issue, makeAuthority } from './authority.ts';
+import { CaFolder, type RegisterEntry } from './ca-folder.ts';
+
+const DEFAULT_DIR = '.fogline/certs';
+const AUTHORITY_DAYS = 20 * 365;
+/** More often than this nobody renews by hand; the cloud renews without a restart. */
+const CLOUD_DAYS = 397;
+const EDGE_DAYS = 730;
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
+
+export interface CertsOptions extends CommandOptions {
+  dir?: string | undefined;
+  days?: number | undefined;
+  clock?: Clock;
+}
+
+export interface CloudCertOptions extends CertsOptions {
+  /** Names and addresses under which edges find the cloud. */
+  host?: readonly string[] | undefined;
+}
+
+export interface EdgeCertOptions extends CertsOptions {
+  edge: string;
+  out?: string | undefined;
+  households?: string | undefined;
+  householdsFile?: string | undefined;
+  anyHousehold?: boolean | undefined;
+  group?: string | undefined;
+}
+
+export async function init(options: CloudCertOptions): Promise<number> {
+  const folder = folderOf(options);
+  const hosts = hostsOf(options.host ?? [hostname()]);
+  makeFolder(folder.path);
+  folder.create(await makeAuthority(nowOf(options), AUTHORITY_DAYS), hosts);
+  await folder.exclusive(() => renewCloud(folder, hosts, options));
+  say(options, { folder: folder.path, hosts }, [
+    `CA and the cloud's certificate for ${hosts.join(', ')} are in ${folder.path}`,
+    `cloud: link.certs_dir = ${folder.path} (on another machine: copy the folder there without private/)`,
+    'next: npx fogline certs edge edge-1 --any-household --out edge-1.pem',
+  ]);
+  return EXIT.ok;
+}
+
+/** A bundle for an edge that has none. */
+export async function edge(options: EdgeCertOptions): Promise<number> {
+  const folder = folderOf(options);
+  const name = idOf(options.edge);
+  return folder.exclusive(async () => {
+    const held = validOf(folder, name, nowOf(options));
+    if (held.length > 0) {
+      const remedy = `fogline certs rotate --edge ${name} makes another, and both hold; fogline certs revoke ${name} ends the old`;
+      throw new ConfigError(`edge ${name} has a certificate until ${held[0]?.until}`, remedy);
+    }
+    refuseExisting(options.out);
+    bind(folder, name, options);
+    await makeBundle(folder, name, options);
+    return EXIT.ok;
+  });
+}
+
+/** More that an edge's group may own, or another group; no certificate is made. */
+export async function allow(options: EdgeCertOptions): Promise<number> {
+  const folder = folderOf(options);
+  const name = idOf(options.edge);
+  return folder.exclusive(async () => {
+    const before = folder.edges().edges;
+    if (!Object.hasOwn(before, name)) throw new ConfigError(`there is no edge ${name}`, `fogline certs edge ${name}`);
+    const households = householdsOf(options);
+    if (households === undefined && options.group === undefined) throw sayWhat(name);
+    folder.bind(name, options.group === undefined ? (before[name] ?? name) : idOf(options.group), households);
+    const { edges, groups } = folder.edges();
+    const may = groups[edges[name] ?? ''];
+    say(options, { edge: name, group: edges[name], households: may }, [
+      `edge ${name} (group ${edges[name]}) may own ${may === 'any' ? 'every household' : `${may?.length} households`}`,
+      'a running cloud takes it by itself; what the edge has parked goes on with fogline parked resume there',
+    ]);
+    return EXIT.ok;
+  });
+}
+
+export async function revoke(options: CertsOptions & { edge: string; old: boolean }): Promise<number> {
+  const folder = folderOf(options);
+  const name = idOf(options.edge);
+  return folder.exclusive(async () => {
+    const held = validOf(folder, name, nowOf(options));
+    const ended = options.old ? held.slice(0, -1) : held;
+    if (ended.length === 0)
+      throw new ConfigError(`edge ${name} has no ${options.old ? 'older ' : ''}certificate to revoke`, 'fogline certs list');
+    const at = new Date(nowOf(options)).toISOString();
+    folder.saveRevoked([...folder.revoked(), ...ended.map(({ serial }) => ({ edge: name, serial, at }))]);
+    say(options, { edge: name, serials: ended.map(({ serial }) => serial) }, [
+      `${ended.length} of edge ${name}'s certificates revoked; a cloud that reads this folder ends its connections within a minute`,
+      'on another machine: copy revoked.json there now',
+    ]);
+    return EXIT.ok;
+  });
+}
+
+/** The cloud's new certificate, or an edge's: the old ones hold until they expire, so nobody is shut out who was away. */
+export async function rotate(options: CloudCertOptions & { edge?: string | undefined; out?: string | undefined }): Promise<number> {
+  const folder = folderOf(options);
+  return folder.exclusive(async () => {
+    if (options.edge === undefined) {
+      const hosts = options.host === undefined ? folder.register().hosts : hostsOf(options.host);
+      await renewCloud(folder, hosts, options);
+      say(options, { folder: folder.path, hosts }, [
+        `the cloud's new certificate for ${hosts.join(', ')} is in ${folder.path}; a running cloud takes it by itself, edges need nothing`,
+      ]);
+      return EXIT.ok;
+    }
+    const name = idOf(options.edge);
+    if (!Object.hasOwn(folder.edges().edges, name)) throw new ConfigError(`there is no edge ${name}`, `fogline certs edge ${name}`);
+    refuseExisting(options.out);
+    await makeBundle(folder, name, { ...options, edge: name });
+    return EXIT.ok;
+  });
+}
+
+export async function list(options: CertsOptions): Promise<number> {
+  const folder = folderOf(options);
+  const { hosts, issued } = folder.register();
+  const revoked = new Set(folder.revoked().map(({ serial }) => serial));
+  const { edges, groups } = folder.edges();
+  const nowMs = nowOf(options);
+  const rows = issued.map((entry) => {
+    const state = revoked.has(entry.serial) ? 'revoked' : Date.parse(entry.until) <= nowMs ? 'expired' : 'valid';
+    const group = entry.edge === '' ? null : (edges[entry.edge] ?? null);
+    const may = group === null ? null : groups[group];
+    return { ...entry, state, group, households: may === 'any' ? 'any' : (may?.length ?? null) };
+  });
+  const lines = rows.map(({ edge: name, state, until, serial, group, households }) =>
+    [
+      name === '' ? 'cloud' : name,
+      state,
+      `until ${until.slice(0, 10)}`,
+      group === null ? hosts.join(',') : `${group}: ${households}`,
+      serial,
+    ].join('\t'),
+  );
+  say(options, { folder: folder.path, hosts, certificates: rows }, lines);
+  return EXIT.ok;
+}
+
+async function renewCloud(folder: CaFolder, hosts: readonly string[], options: CertsOptions): Promise<void> {
+  const days = options.days ?? CLOUD_DAYS;
+  const issued = await issue(folder.authority(), { role: { kind: 'cloud', hosts }, nowMs: nowOf(options), days });
+  folder.enter('', issued, hosts);
+  folder.saveCloud(issued);
+}
+
+async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptions): Promise<void> {
+  const { config, out, json } = options;
+  const authority = folder.authority();
+  const issued = await issue(authority, { role: { kind: 'edge', edge: name }, nowMs: nowOf(options), days: options.days ?? EDGE_DAYS });
+  folder.enter(name, issued);
+  const text = bundleText({ ...issued, ca: authority.certificate, cloud: addressOf(folder, config) });
+  const group = folder.edges().edges[name];
+  const about = { edge: name, group, serial: issued.serial, until: new Date(issued.untilMs).toISOString() };
+  if (out === undefined) {
+    process.stdout.write(json ? `${JSON.stringify({ ...about, bundle: text })}\n` : text);
+    return;
+  }
+  writeNewFile(out, text, 0o600);
+  say(options, { ...about, file: out }, [
+    `bundle of edge ${name} (group ${group}, until ${about.until.slice(0, 10)}) is in ${out}; its key is nowhere else`,
+    `edge: link.bundle_file = ${out}`,
+  ]);
+}
+
+function bind(folder: CaFolder, name: string, options: EdgeCertOptions): void {
+  const households = householdsOf(options);
+  if (households !== undefined || options.group !== undefined) {
+    folder.bind(name, options.group === undefined ? name : idOf(options.group), households);
+    return;
+  }
+  if (Object.hasOwn(folder.edges().edges, name)) return;
+  throw sayWhat(name);
+}
+
+function sayWhat(name: string): ConfigError {
+  const remedy = '--households H1,H2, --households-file FILE (one a line), --group NAME of another edge, or --any-household';
+  return new ConfigError(`say what edge ${name} may own`, remedy);
+}
+
+function householdsOf({ households, householdsFile, anyHousehold }: EdgeCertOptions): Households | undefined {
+  if ([households, householdsFile, anyHousehold].filter((given) => given !== undefined).length > 1)
+    throw new ConfigError('what the edge may own is said twice', 'give one of --households, --households-file and --any-household');
+  if (anyHousehold === true) return 'any';
+  const text = householdsFile === undefined ? households : readPublicFile(resolve(householdsFile), 'the list of households');
+  const ids = text?.split(/[\s,]+/).filter((id) => id !== '');
+  const bad = ids?.find((id) => !isId(id));
+  if (bad !== undefined) throw new ConfigError(`${JSON.stringify(bad)} is no household`, 'ids have letters, digits, - and _, up to 128');
+  if (ids?.length === 0) throw new ConfigError('the list of households is empty', 'name at least one');
+  return ids;
+}
+
+function addressOf(folder: CaFolder, { link }: Config) {
+  const [host = 'localhost'] = folder.register().hosts;
+  return { host, heartbeatPort: link.heartbeat_port, dataPort: link.data_port };
+}
+
+/** Neither revoked nor expired, the oldest first. */
+function validOf(folder: CaFolder, name: string, nowMs: number): RegisterEntry[] {
+  const revoked = new Set(folder.revoked().map(({ serial }) => serial));
+  return folder.register().issued.filter((entry) => entry.edge === name && !revoked.has(entry.serial) && Date.parse(entry.until) > nowMs);
+}
+
+/** This machine's own names are always among them: a cloud is also asked from where it runs. */
+function hostsOf(hosts: readonly string[]): string[] {
+  const bad = hosts.find((host) => !HOST.test(host));
+  if (bad !== undefined) throw new ConfigError(`${JSON.stringify(bad)} is no name or address`, 'for example --host cloud.example.org');
+  return [...new Set([...hosts, ...LOOPBACK_NAMES])];
+}
+
+function refuseExisting(out: string | undefined): void {
+  if (out !== undefined && existsSync(out))
+    throw new ConfigError(`${out} is there already`, 'name a file that is not there: a key is never written over');
+}
+
+function idOf(text: string): string {
+  if (!isId(text)) throw new ConfigError(`${JSON.stringify(text)} is no id`, 'ids have letters, digits, - and _, up to 128');
+  return text;
+}
+
+function folderOf({ dir, config }: CertsOptions): CaFolder {
+  return new CaFolder(resolve(dir ?? (config.link.certs_dir === '' ? DEFAULT_DIR : config.link.certs_dir)));
+}
+
+function nowOf({ clock }: CertsOptions): number {
+  return (clock ?? systemClock).nowMs();
+}
+
+function say({ json }: CertsOptions, result: object, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : lines.map((line) => `${line}\n`).join(''));
+}

@@ -1,0 +1,46 @@
+/** Certificates of the link, where the settings name any: usable, private, and valid for long enough. */
+import type { Config } from '../common/config.ts';
+import { ConfigError } from '../common/errors.ts';
+import { EXPIRY_WARNING_MS, readBundle, readCloudCredentials, readEdges, readRevoked } from '../common/link/cert-files.ts';
+import { type Check, missing, ok, warn } from './check.ts';
+
+const DAY_MS = 86_400_000;
+
+export function certChecks({ link }: Config, nowMs: number): Check[] {
+  const checks: Check[] = [];
+  if (link.certs_dir !== '') {
+    checks.push(
+      attempt('cloud cert', () => {
+        const { expiresMs } = readCloudCredentials(link.certs_dir);
+        const { edges } = readEdges(link.certs_dir);
+        const says = `${Object.keys(edges).length} edges, ${readRevoked(link.certs_dir).length} revoked certificates`;
+        return expiryCheck('cloud cert', says, expiresMs - nowMs, 'fogline certs rotate; no restart is needed');
+      }),
+    );
+  }
+  if (link.bundle_file !== '') {
+    checks.push(
+      attempt('bundle', () => {
+        const { edge, expiresMs } = readBundle(link.bundle_file);
+        const remedy = `fogline certs rotate --edge ${edge} at the CA; put the file in the place of this one`;
+        return expiryCheck('bundle', `edge ${edge}`, expiresMs - nowMs, remedy);
+      }),
+    );
+  }
+  return checks;
+}
+
+function attempt(name: string, look: () => Check): Check {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return missing(name, error.message, error.remedy);
+  }
+}
+
+function expiryCheck(name: string, says: string, leftMs: number, remedy: string): Check {
+  const days = Math.floor(leftMs / DAY_MS);
+  if (leftMs <= 0) return missing(name, `${says}, expired`, remedy);
+  return leftMs <= EXPIRY_WARNING_MS ? warn(name, `${says}, ${days} days left`, remedy) : ok(name, `${says}, ${days} days left`);
+}

@@ -1,0 +1,117 @@
+/** What the receiver takes from a certificate: who asks, and which households are theirs. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { systemClock } from '../../../../common/clock.ts';
+import { LinkRefusals } from '../../../../common/link/link-refusals.ts';
+import type { LinkPeer } from '../../../../common/link/link.ts';
+import { silentLogger } from '../../../../common/logger.ts';
+import { HOME, part } from '../../../contract/series-store-probes.ts';
+import { Edge, startCloud, STATUS } from './receiver-cloud.ts';
+
+async function guarded(t: TestContext, peer: LinkPeer, own: readonly string[]) {
+  const refusals = new LinkRefusals(systemClock, silentLogger);
+  const households = new Set(own);
+  const guard = { refusals, mayOwn: (edge: string, household: string) => edge === peer.id && households.has(household) };
+  return { cloud: await startCloud(t, { guard, peer }), refusals, households };
+}
+
+const EDGE_1 = { id: 'edge-1', remote: '192.0.2.1:5' };
+
+test('a request that names another edge than its certificate is refused and counted; its own is answered', async (t) => {
+  const { cloud, refusals } = await guarded(t, EDGE_1, [HOME]);
+  const heartbeat = (edge: string) => ({ kind: 'heartbeat', heartbeat: { edge, epoch: 'epoch-1', sentMs: 1, status: STATUS } }) as const;
+  const hello = { edge: 'edge-2', epoch: 'epoch-1', claim: 'claim-1', windowMs: 5_000, households: [{ household: HOME, generation: 0 }] };
+  for (const request of [heartbeat('edge-2'), { kind: 'hello', hello }] as const) {
+    const reply = await cloud.ask(request);
+    assert.ok(reply.kind === 'refused' && /certificate is that of edge edge-1, the request names edge edge-2/.test(reply.reason));
+  }
+  assert.equal(refusals.count('other_edge'), 2);
+  assert.deepEqual(cloud.liveness.edges(), []);
+  assert.deepEqual(await cloud.store.edges(), []);
+  assert.equal((await cloud.ask(heartbeat('edge-1'))).kind, 'heartbeat');
+  const edge = new Edge(cloud);
+  assert.equal((await edge.hello()).kind, 'hello');
+  const reply = await edge.ship(part(1, 2));
+  assert.ok(reply.kind === 'parts');
+  assert.deepEqual(reply.verdicts, [{ verdict: 'stored' }]);
+  assert.equal(refusals.count('other_edge'), 2);
+});
+
+test('hello: a household of another group is refused by itself, the others are assigned', async (t) => {
+  const { cloud, refusals } = await guarded(t, EDGE_1, [HOME, 'home-c']);
+  const reply = await new Edge(cloud).hello([HOME, 'home-b', 'home-c']);
+  assert.ok(reply.kind === 'hello');
+  assert.deepEqual(
+    reply.households.map(({ household }) => household),
+    [HOME, 'home-c'],
+  );
+  assert.deepEqual(
+    reply.refused?.map(({ household }) => household),
+    ['home-b'],
+  );
+  assert.match(reply.refused?.[0]?.reason ?? '', /fogline certs allow edge-1/);
+  assert.equal(refusals.count('household'), 1);
+  assert.deepEqual(
+    (await cloud.store.households()).map(({ household }) => household).filter((household) => household === 'home-b'),
+    [],
+  );
+});
+
+test('parts: a household taken from the group while the edge lives is rejected row by row; the others are stored', async (t) => {
+  const { cloud, refusals, households } = await guarded(t, EDGE_1, [HOME, 'home-b']);
+  const edge = new Edge(cloud);
+  await edge.hello([HOME, 'home-b']);
+  const both = (from: number) => edge.ship(part(from, from), part(from, from, { household: 'home-b' }));
+  const before = await both(1);
+  assert.ok(before.kind === 'parts');
+  assert.deepEqual(
+    before.verdicts.map(({ verdict }) => verdict),
+    ['stored', 'stored'],
+  );
+  households.delete('home-b');
+  const after = await both(2);
+  assert.ok(after.kind === 'parts');
+  assert.deepEqual(
+    after.verdicts.map(({ verdict }) => verdict),
+    ['stored', 'rejected'],
+  );
+  assert.equal(refusals.count('household'), 1);
+});
+
+test('a peer that is not let in hears why, whatever it says, and nothing is done', async (t) => {
+  const { cloud } = await guarded(t, { ...EDGE_1, refusal: 'revoked: ask somebody' }, [HOME]);
+  assert.deepEqual({ ...(await new Edge(cloud).hello()) }, { kind: 'refused', reason: 'revoked: ask somebody' });
+  assert.deepEqual({ ...(await cloud.ask(Buffer.from('heartbeat'))) }, { kind: 'refused', reason: 'revoked: ask somebody' });
+  assert.deepEqual(await cloud.store.edges(), []);
+});
+
+test('older peers are answered on plaintext, not with a certificate', async (t) => {
+  const { cloud } = await guarded(t, EDGE_1, [HOME]);
+  const text = Buffer.from('heartbeat');
+  assert.notEqual(String(await cloud.receiver.handle(text, EDGE_1)), 'ack');
+  assert.equal(String(await cloud.receiver.handle(text, { id: null, remote: '127.0.0.1:1' })), 'ack');
+});
+
+test('a cloned edge is fenced, and somebody is told; an edge that was restarted is no clone', async (t) => {
+  const { cloud } = await guarded(t, EDGE_1, [HOME]);
+  const clones = async () => Number(/^fogline_edge_clones_total (\d+)$/m.exec(await cloud.metrics.text())?.[1]);
+  cloud.receiver.register(cloud.metrics);
+  const original = new Edge(cloud, 'claim-1');
+  await original.hello();
+  await original.ship(part(1, 1));
+  const restarted = new Edge(cloud, 'claim-2');
+  await restarted.hello();
+  await restarted.ship(part(2, 2));
+  assert.equal(await clones(), 0);
+  assert.deepEqual(cloud.errors, []);
+  // The original is not dead: it was copied.
+  const reply = await original.ship(part(2, 3));
+  assert.ok(reply.kind === 'parts');
+  assert.deepEqual(
+    reply.verdicts.map(({ verdict }) => verdict),
+    ['not_owner'],
+  );
+  await original.ship(part(2, 3));
+  assert.equal(await clones(), 2);
+  assert.equal(cloud.errors.length, 1, 'told once a minute');
+});
