@@ -6,11 +6,13 @@ import type { Clock } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import type { EdgeStatus, LinkReply, PartsRequest } from '../../common/messages.ts';
+import type { EdgeStatus, LinkReply, LinkRequest, NewestRequest, PartsRequest } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
 import type { Metrics } from '../../common/metrics.ts';
 import type { Latest } from './storage/latest.ts';
+import { bucketsOfParts } from './storage/newest-buckets.ts';
 import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
+import { WORK_LIMITS, type WorkLimits, WorkQueue } from './work-queue.ts';
 
 export interface ReceiverOptions {
   store: SeriesStore;
@@ -21,14 +23,22 @@ export interface ReceiverOptions {
   startId: string;
   /** link.site: requests with another one are refused. */
   site: string;
-  spreadMs: number;
+  /** R11: for the edge that asks. */
+  spreadMs: (edge: string) => number;
   /** Answer plain-text heartbeats and tuples. */
   legacy: boolean;
   /** An edge was heard. */
   onHeartbeat: (edge: string, status: EdgeStatus, atMs: number) => void;
   /** For a household that the store does not know yet. */
   postalCodeOf: (household: string) => string;
+  /** What may wait for the store. */
+  workLimits?: WorkLimits;
 }
+
+/** Of the queue: from here on an edge may have two requests waiting … */
+const CREDIT_TWO_FROM = 0.25;
+/** … and from here on one. */
+const CREDIT_ONE_FROM = 0.5;
 
 const LEGACY_HEARTBEAT = 'heartbeat';
 const LEGACY_PREFIX = 'household_';
@@ -37,25 +47,46 @@ const LEGACY_BYTES_MAX = 4_096;
 
 export class Receiver {
   private readonly options: ReceiverOptions;
-  readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
+  readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0, busy: 0, shown: 0 };
+  private readonly limits: WorkLimits;
+  private readonly work: WorkQueue;
 
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
     this.options = options;
+    this.limits = options.workLimits ?? WORK_LIMITS;
+    this.work = new WorkQueue(options.clock, this.limits);
   }
 
-  readonly handle: LinkHandler = async (payload: Buffer, peer: LinkPeer): Promise<Buffer> => {
+  /** Requests in the order in which they came, turned away as `busy` when too many wait. */
+  readonly handle: LinkHandler = (payload, peer) => this.handleBy(payload, () => this.inTurn(payload, peer));
+
+  /** Heartbeats at once: their port. Whatever else comes there waits its turn. */
+  readonly handleHeartbeat: LinkHandler = (payload, peer) =>
+    this.handleBy(payload, () => this.answer(payload, peer, (request) => this.queued(payload, () => this.serve(request))));
+
+  private async handleBy(payload: Buffer, answer: () => Promise<LinkReply>): Promise<Buffer> {
     const legacy = this.options.legacy ? this.answerLegacy(payload) : undefined;
     if (legacy !== undefined) return legacy;
-    const answering = this.answer(payload, peer);
+    const answering = answer();
     this.answering.add(answering);
     try {
       return encodeReply(await answering);
     } finally {
       this.answering.delete(answering);
     }
-  };
+  }
+
+  private inTurn(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
+    return this.queued(payload, () => this.answer(payload, peer, (request) => this.serve(request)));
+  }
+
+  private queued({ length }: Buffer, work: () => Promise<LinkReply>): Promise<LinkReply> {
+    if (!this.work.isFull(length)) return this.work.run(length, work);
+    this.counters.busy++;
+    return Promise.resolve({ kind: 'busy', startId: this.options.startId, retryAfterMs: this.work.retryAfterMs() });
+  }
 
   /** Resolves when no request is being worked on; the store may be closed then. */
   async idle(): Promise<void> {
@@ -67,31 +98,42 @@ export class Receiver {
       for (const [outcome, count] of Object.entries(this.counters)) gauge.set(count, { outcome });
     });
     rows.reset();
+    metrics.gauge('fogline_cloud_queue_requests', 'Requests waiting for the store.', [], (gauge) => gauge.set(this.work.requests));
   }
 
-  private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
-    const { startId, clock, spreadMs, onHeartbeat, store, logger } = this.options;
+  private async answer(payload: Buffer, peer: LinkPeer, serve: (request: LinkRequest) => Promise<LinkReply>): Promise<LinkReply> {
+    const { startId, clock, spreadMs, onHeartbeat, logger } = this.options;
     try {
       const request = decodeRequest(payload, this.options.site);
-      switch (request.kind) {
-        case 'heartbeat':
-          onHeartbeat(request.heartbeat.edge, request.heartbeat.status, clock.nowMs());
-          return { kind: 'heartbeat', startId, spreadMs };
-        case 'hello': {
-          const households = await store.hello(request.hello);
-          reach('cloud_after_hello_commit_before_reply');
-          return { kind: 'hello', startId, claim: request.hello.claim, households };
-        }
-        case 'parts':
-          if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
-          return await this.takeParts(request.parts);
-      }
+      if (request.kind !== 'heartbeat') return await serve(request);
+      const { edge, status } = request.heartbeat;
+      onHeartbeat(edge, status, clock.nowMs());
+      return { kind: 'heartbeat', startId, spreadMs: spreadMs(edge) };
     } catch (error) {
       this.counters.unusable++;
       const reason = (error as Error).message;
       if (!(error instanceof WireError))
         logger.error({ remote: peer.remote, error: reason }, 'a request could not be served; nothing of it was stored');
       return { kind: 'refused', reason };
+    }
+  }
+
+  private async serve(request: LinkRequest): Promise<LinkReply> {
+    const { startId, store } = this.options;
+    switch (request.kind) {
+      case 'hello': {
+        const households = await store.hello(request.hello);
+        reach('cloud_after_hello_commit_before_reply');
+        return { kind: 'hello', startId, claim: request.hello.claim, households };
+      }
+      case 'parts':
+        if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
+        return this.takeParts(request.parts);
+      case 'newest':
+        if (request.newest.startId !== startId) return { kind: 'hello_first', startId };
+        return this.showNewest(request.newest);
+      case 'heartbeat':
+        throw new Error('a heartbeat waits for nothing');
     }
   }
 
@@ -109,7 +151,27 @@ export class Receiver {
     this.count(verdicts);
     this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
-    return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations };
+    return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations, ...this.credit() };
+  }
+
+  /** The live lane: to `latest` and nowhere else. What is damaged or of a household that the claim does not own is left out. */
+  private async showNewest(request: NewestRequest): Promise<LinkReply> {
+    const { store, latest, startId } = this.options;
+    const { generations: notOwned } = await store.append({ ...request, rows: [] });
+    const parts = request.rows
+      .filter((row) => rowFault(row, request.windowMs) === undefined && notOwned[row.part.household] === undefined)
+      .filter(({ part }) => request.generations[part.household] !== undefined)
+      .map(({ part }) => part);
+    latest.putNewer(bucketsOfParts(parts, request.windowMs));
+    this.counters.shown += parts.length;
+    return { kind: 'newest', startId, notOwned: Object.keys(notOwned).length };
+  }
+
+  /** How many requests an edge may have waiting, by how full the queue is; nothing said while there is room. */
+  private credit(): { inFlightMax?: number } {
+    const share = this.work.requests / this.limits.requestsMax;
+    if (share >= CREDIT_ONE_FROM) return { inFlightMax: 1 };
+    return share >= CREDIT_TWO_FROM ? { inFlightMax: 2 } : {};
   }
 
   private count(verdicts: readonly StoredVerdict[]): void {

@@ -35,6 +35,8 @@ export class Heartbeat {
   /** Runs while the link is good again and the edge waits for its turn to use it. */
   private turn: Timer | undefined;
   isUp = false;
+  /** The last heartbeat was answered; the edge may still wait for its turn. */
+  isAnswered = false;
 
   constructor(options: HeartbeatOptions) {
     this.options = options;
@@ -44,6 +46,7 @@ export class Heartbeat {
     const { clock, random, intervalMs } = this.options;
     while (!signal.aborted) {
       const spreadMs = await this.beat();
+      this.isAnswered = spreadMs !== undefined;
       if (spreadMs === undefined) this.goDown();
       else if (!this.isUp && this.turn === undefined) this.waitForTurn(random.next() * spreadMs);
       await clock.sleep(intervalMs * (1 - JITTER + 2 * JITTER * random.next()), signal);

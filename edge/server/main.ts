@@ -39,6 +39,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     topic: { partitions: broker.partitions, retentionMs: broker.retention_hours * MS_PER_HOUR },
     dataLink,
     heartbeatLink: await dial(link.heartbeat_port),
+    openLiveLink: () => dial(link.data_port),
     clock: systemClock,
     random,
     logger,

@@ -77,7 +77,7 @@ export class StormCloud {
       logger,
       site: '',
       startId: `start-${++this.starts}`,
-      spreadMs: 0,
+      spreadMs: () => 0,
       legacy: true,
       onHeartbeat: () => undefined,
       postalCodeOf: (household) => this.registry.assign(household).postalCode,

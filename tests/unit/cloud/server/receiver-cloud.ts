@@ -73,7 +73,7 @@ export async function startCloud(
     logger,
     startId,
     site,
-    spreadMs: SPREAD_MS,
+    spreadMs: () => SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
     postalCodeOf: options.postalCodeOf ?? ((household) => registry.assign(household).postalCode),
