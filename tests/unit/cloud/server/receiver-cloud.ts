@@ -9,6 +9,7 @@ import { Receiver } from '../../../../cloud/server/receiver.ts';
 import { Registry } from '../../../../cloud/server/registry.ts';
 import { MemoryLatest } from '../../../../cloud/server/storage/memory-latest.ts';
 import { SqliteSeriesStore } from '../../../../cloud/server/storage/sqlite-series-store.ts';
+import type { WorkLimits } from '../../../../cloud/server/work-queue.ts';
 import type { Logger } from '../../../../common/logger.ts';
 import type { EdgeStatus, LinkReply, LinkRequest, Part, PartsReply, ShippedRow } from '../../../../common/messages.ts';
 import { Metrics } from '../../../../common/metrics.ts';
@@ -49,7 +50,14 @@ export interface Cloud {
 
 export async function startCloud(
   t: TestContext,
-  options: { startId?: string; site?: string; stateDir?: string; legacy?: boolean; postalCodeOf?: (household: string) => string } = {},
+  options: {
+    startId?: string;
+    site?: string;
+    stateDir?: string;
+    legacy?: boolean;
+    postalCodeOf?: (household: string) => string;
+    workLimits?: WorkLimits;
+  } = {},
 ): Promise<Cloud> {
   const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;
   const clock = new VirtualClock();
@@ -76,6 +84,7 @@ export async function startCloud(
     spreadMs: () => SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
+    ...(options.workLimits === undefined ? {} : { workLimits: options.workLimits }),
     postalCodeOf: options.postalCodeOf ?? ((household) => registry.assign(household).postalCode),
   });
   const ask = async (request: LinkRequest | Buffer) =>
