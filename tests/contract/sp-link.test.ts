@@ -166,7 +166,7 @@ describe('sp client and hostile servers', { timeout: 120_000 }, () => {
     });
   }
 
-  test('requests that wait when a connection is lost come in the order of sending on the next one, those that had not gone out behind', async () => {
+  test('requests that wait when a connection is lost come on the next one in the order of sending', async () => {
     const never = new SpLinkServer({ host: '127.0.0.1', port: await freePort(), clock: systemClock, logger: silentLogger });
     const unanswered: string[] = [];
     const port = await never.start((payload) => {

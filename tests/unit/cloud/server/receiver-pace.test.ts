@@ -43,7 +43,7 @@ describe('more than can be done at once', () => {
     assert.deepEqual(await Promise.all([first, second]), [['stored'], ['stored']]);
   });
 
-  test('above the limit a request is turned away as busy before it is looked at, nothing of it is stored, and it is no refusal', async (t) => {
+  test('above the limit a request is turned away as busy before it is looked at, and that is no refusal', async (t) => {
     const cloud = await startCloud(t, { workLimits: { requestsMax: 4, bytesMax: 1 << 20 } });
     const edge = await helloEdge(cloud);
     const replies = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seq) => edge.send(inWindow(seq))));

@@ -15,15 +15,15 @@ interface Site {
   /** Requests of the live lane that the cloud got. */
   newest: NewestRequest[];
   /** Begins the outage, and lets a window close every 5 s until `windows` have closed. */
-  outage(windows: number): Promise<void>;
+  outage: (windows: number) => Promise<void>;
   /** The link comes back; parts take `partsMs` each. */
-  back(partsMs: number): void;
+  back: (partsMs: number) => void;
   /** A window closes every 5 s. */
-  live(windows: number, each?: () => void | Promise<void>): Promise<void>;
+  live: (windows: number, each?: () => void | Promise<void>) => Promise<void>;
   /** Start of the newest window shown of home-1, in windows since the beginning. */
-  shown(home?: string): Promise<number>;
+  shown: (home?: string) => Promise<number>;
   /** Windows closed so far. */
-  closed(): number;
+  closed: () => number;
 }
 
 async function siteOf(t: TestContext, homes: readonly string[] = ['home-1']): Promise<Site> {

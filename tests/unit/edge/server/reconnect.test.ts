@@ -101,7 +101,8 @@ test('one edge ships again with its first good heartbeat', async (t) => {
 });
 
 for (const isRestarted of [false, true]) {
-  test(`many come back evenly over the spread that the cloud gives${isRestarted ? ', also to a cloud that has just started' : ''}`, async (t) => {
+  const to = isRestarted ? ', also to a cloud that has just started' : '';
+  test(`many come back evenly over the spread that the cloud gives${to}`, async (t) => {
     const COUNT = 120;
     const { ms, beats } = await returnsOf(t, COUNT, 720, isRestarted);
     // 119 others of 82 ms each; those not heard yet count as full, so the first are told of more.
