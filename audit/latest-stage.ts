@@ -35,7 +35,7 @@ export async function readLatest(url: string): Promise<Map<string, Shown>> {
       if (!response.ok) throw new Error(`status ${response.status}`);
       const { households, nextCursor } = (await response.json()) as Page;
       for (const { household, powerW, powerAt } of households)
-        shown.set(household, { powerW, atMs: powerAt == null ? null : Date.parse(powerAt) });
+        shown.set(household, { powerW, atMs: typeof powerAt === 'string' ? Date.parse(powerAt) : null });
       if (nextCursor === null) break;
       cursor = nextCursor;
     }
