@@ -259,10 +259,17 @@ export class Shipper {
       generations,
       rows: batch.map(({ row }) => row),
     };
-    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then(decodeReply);
+    const sentMs = this.options.clock.monotonicMs();
+    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then((bytes) => {
+      this.credit.answered((this.options.clock.monotonicMs() - sentMs) / deadlineMs);
+      return decodeReply(bytes);
+    });
     const reply = await this.markedWhenSlow(batch, answer);
     if (reply?.kind !== 'parts') this.lanes.failAll(request);
-    if (reply === undefined) return 'lost';
+    if (reply === undefined) {
+      this.credit.lost();
+      return 'lost';
+    }
     reach('edge_after_reply_before_ack_commit');
     return this.takeReply(request, batch, reply);
   }

@@ -173,7 +173,7 @@ describe('sp client and hostile servers', { timeout: 120_000 }, () => {
       unanswered.push(String(payload));
       return new Promise<Buffer>(() => {});
     });
-    const client = spClient(port);
+    const client = spClient(port, { limits: { inFlightMax: 4 } });
     await client.start();
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const replies = names.map((name) => client.request(Buffer.from(name), PATIENT_MS));

@@ -4,12 +4,14 @@ import { test, type TestContext } from 'node:test';
 import type { LinkHandler } from '../../../../common/link/link.ts';
 import type { LinkRequest } from '../../../../common/messages.ts';
 import { decodeReply, decodeRequest, encodeReply } from '../../../../common/wire.ts';
+import { IN_FLIGHT_FIRST } from '../../../../edge/server/credit.ts';
 import type { Fates } from '../../../doubles/virtual-link.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
 const IN_FLIGHT = 4;
-/** One source fills five requests. */
-const READINGS = 2_401;
+/** One source fills ten requests. */
+const READINGS = 4_801;
+const REQUESTS = 10;
 
 interface Told {
   kind: LinkRequest['kind'];
@@ -87,7 +89,7 @@ for (const [what, turn] of [
       'requests behind it were refused as gap',
     );
     assert.equal(of(told, 'hello').length, 0);
-    assert.ok(told.length <= 2 * 5 + 1, `${told.length} requests for five`);
+    assert.ok(told.length <= 1.5 * REQUESTS, `${told.length} requests for ${REQUESTS}`);
   });
 }
 
@@ -111,12 +113,14 @@ test('a busy cloud is left alone for the time it gives, is not told hello, and n
   const { site, told } = await siteWith(t, (nth, serve) =>
     nth <= 12 ? Promise.resolve(encodeReply({ kind: 'busy', startId: 'start-1', retryAfterMs: BUSY_MS })) : serve(),
   );
-  await site.until(() => site.held('home').covered[0]?.[1] === READINGS - 1, 300_000, 100);
-  assert.deepEqual(site.held('home').covered, covered);
+  // By then an idle part may have closed: one reading more.
+  const isAll = () => (site.held('home').covered[0]?.[1] ?? 0) >= READINGS - 1;
+  await site.until(isAll, 300_000, 100);
+  assert.ok(isAll() && site.held('home').covered.length === 1);
   const busy = told.filter(({ verdicts }) => verdicts.has('busy'));
   assert.equal(busy.length, 12);
   // The first ones were on their way together; after them one asks, after the wait.
-  const waits = busy.slice(IN_FLIGHT).map(({ atMs }, i) => atMs - (busy[IN_FLIGHT + i - 1] as Told).atMs);
+  const waits = busy.slice(IN_FLIGHT_FIRST).map(({ atMs }, i) => atMs - (busy[IN_FLIGHT_FIRST + i - 1] as Told).atMs);
   for (const waitMs of waits) assert.ok(waitMs >= BUSY_MS && waitMs <= 2 * BUSY_MS + 100, `asked again after ${waitMs} ms`);
   assert.ok(new Set(waits.map(Math.round)).size > waits.length / 2, 'the waits are spread');
   assert.deepEqual(site.edge.status()?.parked, []);
@@ -134,12 +138,12 @@ test('a credit of one is kept to until more is given', async (t) => {
     const reply = decodeReply(await serve());
     return encodeReply(reply.kind === 'parts' && nth < ONE_UNTIL ? { ...reply, inFlightMax: 1 } : reply);
   });
-  site.produce('home', READINGS + 1, 8_001);
-  await site.until(() => site.held('home').covered[0]?.[1] === 8_000, 120_000);
-  // Before the first reply nobody has said anything, and those four are answered one after the other.
+  site.produce('home', READINGS + 1, 9_001);
+  await site.until(() => site.held('home').covered[0]?.[1] === 9_000, 120_000);
+  // Before the first reply nobody has said anything, and those two are answered one after the other.
   assert.deepEqual(
-    atOnce.slice(IN_FLIGHT + 1, ONE_UNTIL + 1).map((count) => count > 1),
-    [false, false, false, false],
+    atOnce.slice(IN_FLIGHT_FIRST + 1, ONE_UNTIL + 1).map((count) => count > 1),
+    [false, false, false, false, false, false],
     atOnce.join(' '),
   );
   assert.equal(Math.max(...atOnce.slice(ONE_UNTIL + 1)), IN_FLIGHT);
