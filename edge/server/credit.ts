@@ -24,8 +24,6 @@ export class Credit {
   private given: number;
   private window: number;
   private heldUntilMs = 0;
-  /** Requests turned away as busy. */
-  busyCount = 0;
 
   constructor(linkMax: number, clock: Clock, random: Random) {
     this.linkMax = linkMax;
@@ -60,7 +58,6 @@ export class Credit {
   take(reply: LinkReply): boolean {
     if (reply.kind === 'parts') this.given = Math.max(1, Math.min(this.linkMax, reply.inFlightMax ?? this.linkMax));
     if (reply.kind !== 'busy') return false;
-    this.busyCount++;
     this.given = 1;
     const waitMs = Math.min(BUSY_WAIT_MS_MAX, reply.retryAfterMs * (1 + this.random.next()));
     this.heldUntilMs = Math.max(this.heldUntilMs, this.clock.monotonicMs() + waitMs);

@@ -276,7 +276,10 @@ export class Shipper {
 
   private takeReply(request: number, batch: readonly QueuedRow[], reply: LinkReply): Promise<Outcome> {
     const { greeter, logger } = this.options;
-    if (this.credit.take(reply)) return Promise.resolve('again');
+    if (this.credit.take(reply)) {
+      logger.debug({ waitMs: Math.round(this.credit.waitMs()) }, 'the cloud is busy: the request is kept and sent again');
+      return Promise.resolve('again');
+    }
     if (reply.kind === 'refused') {
       logger.error({ reason: reply.reason }, 'the cloud refused a request; it is kept and tried again');
       return this.parkDamaged(batch);

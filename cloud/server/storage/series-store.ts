@@ -92,7 +92,7 @@ export interface AppendResult {
   verdicts: StoredVerdict[];
   /** Of every household in the request that is known. */
   postalCodes: Record<string, string>;
-  /** Generation now held, for households of the request - in its rows or its generations - that the claim does not own. */
+  /** Generation now held, for households of the rows - of a request without rows: of its generations - that the claim does not own. */
   generations: Record<string, number>;
   /** Newest window of each series that the request added to, whole: for `latest`. */
   newest: Bucket[];
