@@ -11,6 +11,7 @@ import type { EdgeFile, EdgePart, EdgeSource } from './edge-file.ts';
 import { checkEnergy, type EnergyCheck } from './energy-register.ts';
 import type { Findings, StageName } from './findings.ts';
 import { FIELDS, type SourceFile } from './source-rows.ts';
+import type { Shown } from './latest-stage.ts';
 import type { TopicSource, TopicStage } from './topic-stage.ts';
 import { addWindows, partStats, type RunSpan, type Stats, sameDigest, timeOf, timesOf, type TruthSource, windowOf } from './truth.ts';
 import { WindowAudit, type WindowsAudited } from './window-audit.ts';
@@ -52,7 +53,7 @@ export interface StagesRead {
   edge: { file: EdgeFile; sources: readonly EdgeSource[]; parked: ReadonlyMap<string, string> } | undefined;
   cloud: { file: CloudFile; sources: readonly CloudSource[] };
   /** Newest power mean shown, by household; undefined when no cloud server was asked. */
-  latest: ReadonlyMap<string, number | null> | undefined;
+  latest: ReadonlyMap<string, Shown> | undefined;
 }
 
 const NOT_IN_RUN = 'not in run';
@@ -100,6 +101,7 @@ export class HouseholdAudit {
     const latest = this.latest(
       windows,
       devices.every(({ waiting }) => waiting === 0),
+      sound.map(({ truth }) => truth),
     );
     for (const device of devices) device.latest = latest;
     return {
@@ -305,16 +307,25 @@ export class HouseholdAudit {
     return new WindowAudit(this.stages.cloud.file, this.findings, device).run();
   }
 
-  /** The page shows the newest window: of a finished run just that, while it runs one of the newest, as far as it had come. */
-  private latest(windows: WindowsAudited | undefined, isFinished: boolean): DeviceReport['latest'] {
+  /**
+   * The page shows the newest window: of a finished run just that, while it runs one of the newest, as far as it had come. While a backlog
+   * drains a window is shown before it is stored: then it must be the one in the file.
+   */
+  private latest(windows: WindowsAudited | undefined, isFinished: boolean, sources: readonly TruthSource[]): DeviceReport['latest'] {
     const { latest } = this.stages;
     if (latest === undefined) return 'not asked';
-    const shownW = latest.get(this.household) ?? null;
+    const { powerW: shownW, atMs } = latest.get(this.household) ?? { powerW: null, atMs: null };
     const newest = windows?.newest;
+    const shownMs = atMs === null ? undefined : atMs - this.windowMs;
+    const isAhead = shownMs !== undefined && !isFinished && shownMs > (newest?.startMs ?? Number.NEGATIVE_INFINITY);
+    if (isAhead) {
+      const isInFile = shownW !== null && fileMeansW(sources, shownMs, this.windowMs).some((meanW) => isSame(meanW, shownW));
+      if (!isInFile) this.refuse('latest', shownMs, `${String(shownW)} W is shown ahead of the store, the file has no such window`);
+      return isInFile ? 'agrees' : 'differs';
+    }
     if (newest === undefined) return shownW === null ? 'agrees' : 'differs';
     const candidates = isFinished && this.span.ended ? [newest.meanW] : [...(windows?.recentMeansW.values() ?? [])].flat();
-    // A window of several parts may have been added up in another order.
-    const fits = shownW !== null && candidates.some((meanW) => Math.abs(meanW - shownW) <= SHOWN_ROUNDING * Math.abs(meanW));
+    const fits = shownW !== null && candidates.some((meanW) => isSame(meanW, shownW));
     if (!fits) this.refuse('latest', newest.startMs, `${String(shownW)} W is shown, the newest window has ${newest.meanW} W`);
     return fits ? 'agrees' : 'differs';
   }
@@ -368,4 +379,25 @@ function energyRow(truth: TruthSource, seq: number) {
   const { rows } = truth;
   const [energy, power] = [rows.values[FIELDS.indexOf('energy')], rows.values[FIELDS.indexOf('power')]];
   return { timeMs: timeOf(truth, seq), powerW: power?.[seq - 1] as number, registerKwh: energy?.[seq - 1] as number };
+}
+
+/** A window of several parts may have been added up in another order. */
+function isSame(meanW: number, shownW: number): boolean {
+  return Math.abs(meanW - shownW) <= SHOWN_ROUNDING * Math.abs(meanW);
+}
+
+/** Means of `power` in the window as far as the rows of the run had come, one after each: of the whole window the last. */
+function fileMeansW(sources: readonly TruthSource[], startMs: number, windowMs: number): number[] {
+  const meansW: number[] = [];
+  let sumW = 0;
+  for (const truth of sources) {
+    const powersW = truth.rows.values[truth.rows.fields.indexOf('power')];
+    for (let seq = truth.from; seq <= Math.min(truth.to, truth.rows.count); seq++) {
+      const timeMs = timeOf(truth, seq);
+      if (timeMs < startMs || timeMs >= startMs + windowMs) continue;
+      sumW += powersW?.[seq - 1] as number;
+      meansW.push(sumW / (meansW.length + 1));
+    }
+  }
+  return meansW;
 }

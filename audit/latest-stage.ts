@@ -8,14 +8,21 @@ const PAGE_ROWS = 1_000;
 /** More pages are no list of households. */
 const PAGES_MAX = 10_000;
 
+/** Of one household. */
+export interface Shown {
+  powerW: number | null;
+  /** End of the window that it is of; null before the first, and from a cloud server that does not say. */
+  atMs: number | null;
+}
+
 interface Page {
-  households: { household: string; powerW: number | null }[];
+  households: { household: string; powerW: number | null; powerAt?: string | null }[];
   nextCursor: string | null;
 }
 
 /** @throws OperatingError CLOUD_UNREACHABLE */
-export async function readLatest(url: string): Promise<Map<string, number | null>> {
-  const shown = new Map<string, number | null>();
+export async function readLatest(url: string): Promise<Map<string, Shown>> {
+  const shown = new Map<string, Shown>();
   let cursor: string | null = null;
   const giveUp = new AbortController();
   const timer = systemClock.timer('list of households', DEADLINE_MS, () => giveUp.abort());
@@ -27,7 +34,8 @@ export async function readLatest(url: string): Promise<Map<string, number | null
       const response = await fetch(address, { signal: giveUp.signal });
       if (!response.ok) throw new Error(`status ${response.status}`);
       const { households, nextCursor } = (await response.json()) as Page;
-      for (const { household, powerW } of households) shown.set(household, powerW);
+      for (const { household, powerW, powerAt } of households)
+        shown.set(household, { powerW, atMs: typeof powerAt === 'string' ? Date.parse(powerAt) : null });
       if (nextCursor === null) break;
       cursor = nextCursor;
     }

@@ -224,8 +224,10 @@ async function latestLines({ stateDir, url, household }: WhyOptions): Promise<st
   const address = url ?? urlOfRun(stateDir);
   if (address === undefined) return ['no cloud server was asked'];
   try {
-    const powerW = (await readLatest(address)).get(household);
-    return powerW === undefined ? [] : [`newest power shown: ${String(powerW)} W`];
+    const shown = (await readLatest(address)).get(household);
+    if (shown === undefined) return [];
+    const until = shown.atMs === null ? '' : `, of the window until ${isoTime(shown.atMs)}`;
+    return [`newest power shown: ${String(shown.powerW)} W${until}`];
   } catch (error) {
     if (url !== undefined) throw error;
     return [`no cloud server answers at ${address}`];

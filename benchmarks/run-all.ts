@@ -11,14 +11,29 @@ import { firstBars } from './first-bars.ts';
 import { idle } from './idle.ts';
 import { kafkaDay } from './kafka-day.ts';
 import { latency } from './latency.ts';
+import { linkRate } from './link-rate.ts';
 import { lostLink } from './lost-link.ts';
 import { memory } from './memory.ts';
+import { outageDay } from './outage-day.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { wholeDay } from './whole-day.ts';
 
-const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
+const QUESTIONS: readonly Question[] = [
+  csvParse,
+  cosim,
+  sample,
+  firstBars,
+  lostLink,
+  linkRate,
+  idle,
+  latency,
+  wholeDay,
+  outageDay,
+  kafkaDay,
+  memory,
+];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 process.exit(await main());

@@ -140,6 +140,29 @@ export interface PartsRequest {
   rows: readonly ShippedRow[];
 }
 
+/**
+ * The live lane: the newest closed window of devices whose backlog is not drained yet, for display only. It is never stored, counted or
+ * acknowledged; the same parts travel again in their turn. Same shape as parts, so that ownership is judged alike (R5).
+ */
+export interface NewestRequest extends PartsRequest {
+  rows: readonly { kind: 'part'; part: Part }[];
+}
+
+export interface NewestReply {
+  kind: 'newest';
+  startId: string;
+  /** Households of the request that the claim does not own: nothing of them is shown. */
+  notOwned: number;
+}
+
+/** The cloud has as much work waiting as it takes in. Nothing of the request was looked at; it is no refusal of what is in it. */
+export interface BusyReply {
+  kind: 'busy';
+  startId: string;
+  /** The edge waits so long, and a random time up to as long again. */
+  retryAfterMs: number;
+}
+
 /** Answer to parts, one verdict per row in order; `hello_first` when the request belongs to another cloud start. */
 export type PartsReply =
   | {
@@ -149,6 +172,8 @@ export type PartsReply =
       postalCodes: Readonly<Record<string, string>>;
       /** Generation now held, for households answered `not_owner`. */
       generations: Readonly<Record<string, number>>;
+      /** Credit: requests that this edge may have waiting from now on. Absent = as many as its link carries. */
+      inFlightMax?: number;
     }
   | { kind: 'hello_first'; startId: string };
 
@@ -191,6 +216,7 @@ export interface HeartbeatReply {
 export type LinkRequest =
   | { kind: 'hello'; hello: HelloRequest }
   | { kind: 'parts'; parts: PartsRequest }
+  | { kind: 'newest'; newest: NewestRequest }
   | { kind: 'heartbeat'; heartbeat: HeartbeatRequest };
 
 /** The request can't be served; `reason` is for the edge's log. */
@@ -199,7 +225,7 @@ export interface Refusal {
   reason: string;
 }
 
-export type LinkReply = HelloReply | PartsReply | HeartbeatReply | Refusal;
+export type LinkReply = HelloReply | PartsReply | NewestReply | HeartbeatReply | BusyReply | Refusal;
 
 /** Rows in one request. 500 commit in 6–13 ms (p99) with an fsync each, which keeps heartbeats answered. */
 export const ROWS_PER_REQUEST_MAX = 500;

@@ -143,11 +143,11 @@ export const SETTINGS = {
     households_file: { default: '', kind: 'path', comment: 'households.json: {household: postal code}; empty = codes are drawn' },
     silent_after_seconds: { default: '7', kind: 'number', min: 1, comment: 'an edge without a heartbeat for so long is silent' },
     reconnect_spread_seconds: {
-      default: '0',
+      default: '',
       kind: 'number',
       min: 0,
       max: 600,
-      comment: 'edges coming back spread over this time; 0 for one edge',
+      comment: 'edges coming back spread over this time; empty = by how many they are and what waits in them',
     },
   },
   redis: {

@@ -6,10 +6,12 @@
  *             "sources":[[household,device,src],…],"fieldSets":[[field,…],…],"reasons":[…],
  *             "source":[…],"from":[…],"to":[…],"window":[…],"fieldSet":[…],"first":[…],"last":[…],"digest":[…],"stats":[[…],…]}
  *            one entry per row in each of the columns; `fieldSet` of a gap is -1 - index into reasons, its other columns are 0
- *   reply    {"v":1,"kind":"hello"|"parts"|"hello_first"|"heartbeat"|"refused",…}
+ *            {"v":1,"kind":"newest",…as parts, without gaps…}
+ *   reply    {"v":1,"kind":"hello"|"parts"|"newest"|"hello_first"|"heartbeat"|"busy"|"refused",…}
  *
- * A peer of another version is refused with a sentence. Rows with bad values are decoded as they are: rowFault tells,
- * and only that row is refused.
+ * Unknown keys are ignored both ways. A cloud that does not know a kind of request answers `refused`; an edge that does not know a kind of
+ * reply takes it as lost and asks again. A peer of another version is refused with a sentence. Rows with bad values are decoded as
+ * they are: rowFault tells, and only that row is refused.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
@@ -24,6 +26,7 @@ import {
   type LinkReply,
   type LinkRequest,
   LINK_PAYLOAD_BYTES_MAX,
+  type NewestRequest,
   type Part,
   type PartsRequest,
   ROWS_PER_REQUEST_MAX,
@@ -63,7 +66,10 @@ const replies = {
     verdicts: z.array(z.object({ verdict: z.string(), reason: z.string().optional() })).max(ROWS_PER_REQUEST_MAX),
     postalCodes: z.record(id, z.string()),
     generations: z.record(id, count),
+    inFlightMax: z.int().positive().optional(),
   }),
+  newest: z.object({ notOwned: count }),
+  busy: z.object({ retryAfterMs: z.number().nonnegative() }),
   hello: z.object({
     claim: z.string(),
     households: z
@@ -92,7 +98,9 @@ export type RowToShip = { kind: 'part'; part: PartToShip } | { kind: 'gap'; gap:
 export type RequestToSend =
   | { kind: 'hello'; hello: HelloRequest }
   | { kind: 'heartbeat'; heartbeat: HeartbeatRequest }
-  | { kind: 'parts'; parts: Omit<PartsRequest, 'rows'> & { rows: readonly RowToShip[] } };
+  | { kind: 'parts'; parts: RowsToSend }
+  | { kind: 'newest'; newest: RowsToSend };
+type RowsToSend = Omit<PartsRequest, 'rows'> & { rows: readonly RowToShip[] };
 
 /** The payload can't be used; the message says why, for the peer's log. */
 export class WireError extends Error {
@@ -103,8 +111,9 @@ export class WireError extends Error {
 export function encodeRequest(request: RequestToSend, site = ''): Buffer {
   const { kind } = request;
   const head = { v: WIRE_VERSION, kind, ...(site === '' ? {} : { site }) };
-  if (kind !== 'parts') return pack(JSON.stringify({ ...head, ...(kind === 'hello' ? request.hello : request.heartbeat) }));
-  const { rows, ...its } = request.parts;
+  if (kind === 'hello') return pack(JSON.stringify({ ...head, ...request.hello }));
+  if (kind === 'heartbeat') return pack(JSON.stringify({ ...head, ...request.heartbeat }));
+  const { rows, ...its } = kind === 'parts' ? request.parts : request.newest;
   const columns = JSON.stringify({ ...head, ...its, ...toColumns(rows) });
   return pack(`${columns.slice(0, -1)},"stats":[${rows.map(statsText).join()}]}`);
 }
@@ -122,6 +131,8 @@ export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
   switch (body['kind']) {
     case 'parts':
       return { kind: 'parts', parts: fromColumns(body) };
+    case 'newest':
+      return { kind: 'newest', newest: newestOf(fromColumns(body)) };
     case 'hello':
       requireId(body['claim'], 'claim');
       requireList(body['households'], 'households', HOUSEHOLDS_PER_HELLO_MAX);
@@ -293,6 +304,12 @@ function fromColumns(body: Record<string, unknown>): PartsRequest {
     generations: countsOf(body['generations']),
     rows,
   };
+}
+
+function newestOf({ rows, ...its }: PartsRequest): NewestRequest {
+  const parts = rows.filter((row) => row.kind === 'part');
+  if (parts.length < rows.length) throw new WireError('a gap is nothing to show');
+  return { ...its, rows: parts };
 }
 
 function statusOf(status: unknown): EdgeStatus {

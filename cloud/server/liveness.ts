@@ -8,6 +8,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { EdgeReply } from './api/api-types.ts';
+import type { ReturningEdge } from './reconnect-spread.ts';
 import { type EdgeReport, edgeReport, NO_REPORT } from './edge-report.ts';
 
 /** Edges held in memory; beyond it the one heard of longest ago is forgotten, so that invented names can't fill it. */
@@ -121,6 +122,14 @@ export class Liveness {
   /** All edges known, by id. */
   edges(): EdgeReply[] {
     return [...this.known.values()].map(edgeReply).sort((a, b) => (a.edge < b.edge ? -1 : 1));
+  }
+
+  /** For the spread of those that come back: one that is silent or was not heard since the start has said nothing of its backlog. */
+  returning(): ReturningEdge[] {
+    return [...this.known.values()].map(({ edge, state, lastHeartbeatMs, report }) => ({
+      edge,
+      waitingRows: state === 'silent' || lastHeartbeatMs === null ? null : report.outboxParts,
+    }));
   }
 
   /** As edges(), with what the edges said of themselves. */

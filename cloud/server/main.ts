@@ -13,6 +13,7 @@ import { formatRows } from './export-rows.ts';
 import { openLinkGuard } from './link-guard.ts';
 import { Liveness } from './liveness.ts';
 import { STATE_NAMES } from './postal-codes.ts';
+import { ReconnectSpread } from './reconnect-spread.ts';
 import { Receiver } from './receiver.ts';
 import { Registry } from './registry.ts';
 import type { Latest } from './storage/latest.ts';
@@ -48,6 +49,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   });
   const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: config.cloud.silent_after_seconds * 1_000 });
   const guard = openLinkGuard(config, clock, logger, metrics);
+  const spread = new ReconnectSpread(clock, () => liveness.returning());
+  const givenSpreadMs = config.cloud.reconnect_spread_seconds === null ? null : config.cloud.reconnect_spread_seconds * 1_000;
   const receiver = new Receiver({
     store,
     latest,
@@ -55,7 +58,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     logger,
     startId,
     site: config.link.site,
-    spreadMs: config.cloud.reconnect_spread_seconds * 1_000,
+    spreadMs: givenSpreadMs === null ? (edge) => spread.msFor(edge) : () => givenSpreadMs,
     legacy: config.link.legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
     postalCodeOf: (household) => registry.assign(household).postalCode,
@@ -75,7 +78,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     liveness.start();
     liveness.expect(await store.edges());
     const httpPort = await api.start(config.cloud.http_host, config.cloud.http_port);
-    const heartbeatPort = await heartbeatServer.start(receiver.handle);
+    const heartbeatPort = await heartbeatServer.start(receiver.handleHeartbeat);
     const dataPort = await dataServer.start(receiver.handle);
     const url = `http://${config.cloud.http_host}:${httpPort}`;
     if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });

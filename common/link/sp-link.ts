@@ -216,8 +216,11 @@ export interface SpClientOptions {
 }
 
 export const CLIENT_LIMITS = {
-  /** Requests waiting for a reply at once; further ones wait their turn. Hides the round trip of a far cloud. */
-  inFlightMax: 4,
+  /**
+   * Requests waiting for a reply at once; further ones wait their turn. Hides the round trip of a far cloud: 16 full ones in 200 ms are
+   * 40,000 rows a second, 4 are 10,000. Half of what the server takes of one connection.
+   */
+  inFlightMax: 16,
   /** From dialling to the cloud's hello: three round trips (TCP, TLS, hello) of a slow satellite. */
   helloMs: 3_000,
   /** Waits between dials: full jitter below these. */

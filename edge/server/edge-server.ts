@@ -12,6 +12,7 @@ import { EdgeStore } from './edge-store.ts';
 import { Greeter } from './greeter.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
+import { LiveLane } from './live-lane.ts';
 import { Shipper } from './shipper.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -23,6 +24,8 @@ export interface EdgeServerOptions {
   topic: TopicSettings;
   dataLink: LinkClient;
   heartbeatLink: LinkClient;
+  /** Opens one more to the data port, for current values while a backlog drains; without it they wait for the backlog. */
+  openLiveLink?: () => Promise<LinkClient>;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -47,6 +50,7 @@ export class EdgeServer {
   private readonly greeter: Greeter;
   private readonly shipper: Shipper;
   private readonly heartbeat: Heartbeat;
+  private readonly liveLane: LiveLane | undefined;
   private readonly upkeep: Upkeep;
   private partitions = 0;
 
@@ -61,7 +65,10 @@ export class EdgeServer {
       clock,
       logger,
       idleCloseMs: options.idleCloseMs,
-      onRows: () => this.shipper.wake(),
+      onRows: () => {
+        this.shipper.wake();
+        this.liveLane?.wake();
+      },
       giveWay: () => this.shipper.giveWay(),
       onUnassigned: () => this.greeter.requestHello('a household without a generation'),
     });
@@ -101,6 +108,7 @@ export class EdgeServer {
       onAnswer: (startId) => void this.greeter.isCurrent(startId),
       onLink: (up) => this.shipper.linkChanged(up),
     });
+    this.liveLane = this.makeLiveLane();
     this.upkeep = new Upkeep({
       broker,
       store,
@@ -112,6 +120,14 @@ export class EdgeServer {
       onResumed: () => this.greeter.requestHello('households were unparked'),
       isRefilling: () => this.greeter.isRefilling,
     });
+  }
+
+  private makeLiveLane(): LiveLane | undefined {
+    const { edge, site, openLiveLink, clock, random, logger, dataDeadlineMs } = this.options;
+    if (openLiveLink === undefined) return undefined;
+    const { store, greeter } = this;
+    const isAnswered = () => this.heartbeat.isAnswered;
+    return new LiveLane({ edge, site, store, greeter, open: openLiveLink, clock, random, logger, deadlineMs: dataDeadlineMs, isAnswered });
   }
 
   /** @throws ConfigError, OperatingError when broker or outbox can't be opened */
@@ -132,7 +148,7 @@ export class EdgeServer {
     const all = AbortSignal.any([signal, stop.signal]);
     // Requests that wait for an answer wait no longer.
     all.addEventListener('abort', () => void this.stopLinks(), { once: true });
-    const parts = [this.intake.run(all), this.shipper.run(all), this.heartbeat.run(all), this.upkeep.run(all)];
+    const parts = [this.intake.run(all), this.shipper.run(all), this.heartbeat.run(all), this.upkeep.run(all), this.liveLane?.run(all)];
     try {
       await Promise.all(parts);
     } finally {

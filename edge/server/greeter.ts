@@ -3,7 +3,7 @@
  * `gap` or an `overlap`, and when a household without a generation turns up.
  */
 import { type Broker, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type HelloHousehold, HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest } from '../../common/messages.ts';
@@ -134,7 +134,12 @@ export class Greeter {
   private async reconcile(answers: readonly HelloHousehold[], refused: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.options;
     try {
-      const results = answers.flatMap((answer) => this.reconcileHousehold(answer));
+      const results: SourceResult[] = [];
+      for (const answer of answers) {
+        results.push(...this.reconcileHousehold(answer));
+        // A household with a day's backlog takes some 50 ms: heartbeats go out between two.
+        await yieldToEventLoop();
+      }
       const readingsMax = this.refillReadingsMax();
       const { rows, hasMore } = await this.refill(results, readingsMax);
       // The smallest refill may use the pages above the quota: rows above what is missing can't be shipped, and would hold it up for ever.

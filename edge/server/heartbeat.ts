@@ -37,6 +37,8 @@ export class Heartbeat {
   isUp = false;
   /** Why the cloud refused the last heartbeat, empty when it did not. */
   private refusal = '';
+  /** The last heartbeat was answered; the edge may still wait for its turn. */
+  isAnswered = false;
 
   constructor(options: HeartbeatOptions) {
     this.options = options;
@@ -46,6 +48,7 @@ export class Heartbeat {
     const { clock, random, intervalMs } = this.options;
     while (!signal.aborted) {
       const spreadMs = await this.beat();
+      this.isAnswered = spreadMs !== undefined;
       if (spreadMs === undefined) this.goDown();
       else if (!this.isUp && this.turn === undefined) this.waitForTurn(random.next() * spreadMs);
       await clock.sleep(intervalMs * (1 - JITTER + 2 * JITTER * random.next()), signal);

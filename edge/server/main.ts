@@ -42,6 +42,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     topic: { partitions: broker.partitions, retentionMs: broker.retention_hours * MS_PER_HOUR },
     dataLink,
     heartbeatLink: await dial(way.heartbeatPort),
+    openLiveLink: () => dial(way.dataPort),
     clock: systemClock,
     random,
     logger,

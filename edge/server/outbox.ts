@@ -35,11 +35,15 @@ type Stored = [
   digest: string | null,
 ];
 
+type StoredRange = [id: number, fromSeq: number, toSeq: number, windowStartMs: number | null, reason: string | null];
+
 /** What is known of a source without looking into the file. */
 interface Unacked {
   rows: number;
   /** No row that is not acked begins below it. */
   fromSeq: number;
+  /** No row begins above it. */
+  lastSeq: number;
 }
 
 /** The quota is reached, or the disk is full: nothing was written. Acks and trimming make room, so it is tried again. */
@@ -49,6 +53,8 @@ export class OutboxFull extends Error {
 }
 
 const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest';
+/** A window cut by late readings is rarely cut more often. */
+const NEWEST_LOOKED_AT_ROWS = 8;
 /** Of a row in a request beside its statistics. */
 const ROW_BYTES = 60;
 
@@ -76,8 +82,8 @@ export class Outbox implements HeldRows {
   load(): void {
     this.loadSources();
     this.unackedBySource.clear();
-    for (const [id, rows, fromSeq] of this.statements.countUnacked.all() as [number, number, number][])
-      this.unackedBySource.set(id, { rows, fromSeq });
+    for (const [id, rows, fromSeq, lastSeq] of this.statements.countUnacked.all() as [number, number, number, number][])
+      this.unackedBySource.set(id, { rows, fromSeq, lastSeq });
     this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
   }
 
@@ -153,7 +159,7 @@ export class Outbox implements HeldRows {
       const { fields, stats, firstMs, lastMs, digest } = row.part;
       insertPartBody.run(id, this.fieldSetText(fields), JSON.stringify(stats), firstMs, lastMs, digest);
     }
-    this.addUnacked(sourceId, 1, fromSeq);
+    this.addUnacked(sourceId, 1, fromSeq, fromSeq);
   }
 
   /** The next rows of one source, lowest seq first, from `fromSeq` on. */
@@ -179,6 +185,21 @@ export class Outbox implements HeldRows {
     });
   }
 
+  /** Sources with so many rows that are not acked, and where their rows end. */
+  backlogs(rowsMin: number): { sourceId: number; lastSeq: number }[] {
+    const backlogs: { sourceId: number; lastSeq: number }[] = [];
+    for (const [sourceId, { rows, lastSeq }] of this.unackedBySource) if (rows >= rowsMin) backlogs.push({ sourceId, lastSeq });
+    return backlogs;
+  }
+
+  /** The parts of the source's newest closed window, acked ones too, among its last rows: late readings lie between. */
+  newestWindow(sourceId: number): RowToShip[] {
+    const rows = (this.statements.lastRows.all(sourceId, NEWEST_LOOKED_AT_ROWS) as Stored[]).map((stored) => this.toShip(stored));
+    const parts = rows.filter((row) => row.kind === 'part');
+    const newestMs = parts.reduce((newest, { part }) => Math.max(newest, part.windowStartMs), Number.NEGATIVE_INFINITY);
+    return parts.filter(({ part }) => part.windowStartMs === newestMs);
+  }
+
   markSent(ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.statements.setState.run(ROW_STATE.sent, nowMs, id);
   }
@@ -193,7 +214,7 @@ export class Outbox implements HeldRows {
 
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.statements.setState.run(ROW_STATE.queued, nowMs, id);
-    if (ids.length > 0) this.addUnacked(sourceId, ids.length, 0);
+    if (ids.length > 0) this.addUnacked(sourceId, ids.length, 0, 0);
     this.ackedCount -= ids.length;
   }
 
@@ -214,7 +235,9 @@ export class Outbox implements HeldRows {
   unacked(source: SourceLedger): HeldRow[] {
     const sourceId = this.sourceIdOf(source);
     const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
-    return fromSeq === undefined ? [] : (this.statements.queued.all(sourceId, fromSeq, -1) as Stored[]).map(toHeld);
+    if (fromSeq === undefined) return [];
+    // A day without the link is 17,000 rows a source: their bodies stay where they are.
+    return (this.statements.unackedRanges.all(sourceId, fromSeq) as StoredRange[]).map(heldOf);
   }
 
   ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
@@ -300,14 +323,15 @@ export class Outbox implements HeldRows {
     this.statements.removeBody.run(id);
   }
 
-  private addUnacked(sourceId: number, rows: number, fromSeq: number): void {
+  private addUnacked(sourceId: number, rows: number, fromSeq: number, lastSeq: number): void {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) {
-      this.unackedBySource.set(sourceId, { rows, fromSeq });
+      this.unackedBySource.set(sourceId, { rows, fromSeq, lastSeq });
       return;
     }
     unacked.rows += rows;
     if (fromSeq < unacked.fromSeq) unacked.fromSeq = fromSeq;
+    if (lastSeq > unacked.lastSeq) unacked.lastSeq = lastSeq;
   }
 
   private removeUnacked(sourceId: number): void {
@@ -369,6 +393,10 @@ function parsedFields(text: string): string[] {
 }
 
 function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: Stored): HeldRow {
+  return heldOf([id, fromSeq, toSeq, windowStartMs, reason]);
+}
+
+function heldOf([id, fromSeq, toSeq, windowStartMs, reason]: StoredRange): HeldRow {
   if (windowStartMs !== null) return { id, kind: 'part', fromSeq, toSeq };
   return { id, kind: 'gap', fromSeq, toSeq, isSkip: reason === NOT_IN_RUN };
 }
@@ -377,7 +405,9 @@ function prepare(database: Database.Database) {
   const { acked } = ROW_STATE;
   const rows = 'outbox JOIN outbox_bodies USING (id)';
   return {
-    countUnacked: database.prepare(`SELECT source_id, count(*), min(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`).raw(),
+    countUnacked: database
+      .prepare(`SELECT source_id, count(*), min(from_seq), max(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`)
+      .raw(),
     countAll: database.prepare('SELECT count(*) FROM outbox').pluck(),
     insertSource: database
       .prepare(
@@ -395,6 +425,14 @@ function prepare(database: Database.Database) {
     queued: database
       .prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
       .raw(),
+    unackedRanges: database
+      .prepare(
+        `SELECT id, from_seq, to_seq, window_start_ms,
+           CASE WHEN window_start_ms IS NULL THEN (SELECT reason FROM outbox_bodies WHERE outbox_bodies.id = outbox.id) END
+         FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
+      )
+      .raw(),
+    lastRows: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE source_id = ? ORDER BY from_seq DESC LIMIT ?`).raw(),
     head: database.prepare(
       `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs
        FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT 1`,

@@ -1,17 +1,27 @@
 /**
  * Sends the oldest rows to the cloud and marks what it acknowledged (R5, R9, R11). Per source the lowest seq goes first; a source
- * whose head is refused waits alone. Nothing is sent between a hello and its answer, and nothing is deleted here.
+ * whose head is refused waits alone. Several requests are on their way at once, as many as the cloud gives credit for. Nothing is
+ * sent between a hello and its answer, and nothing is deleted here.
  */
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
+import {
+  type LinkReply,
+  type PartsReply,
+  rangeOf,
+  REQUEST_BYTES_TARGET,
+  ROWS_PER_REQUEST_MAX,
+  type Verdict,
+} from '../../common/messages.ts';
 import { applyAck } from '../../common/protocol/edge-ledger.ts';
+import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
 import { decodeReply, encodeRequest, savedFault } from '../../common/wire.ts';
+import { Credit } from './credit.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
 import { OutboxFull, type QueuedRow } from './outbox.ts';
@@ -51,7 +61,9 @@ type Outcome = 'done' | 'again' | 'lost' | 'refused';
 export class Shipper {
   private readonly options: ShipperOptions;
   private readonly backoff: RetrySchedule;
+  private readonly credit: Credit;
   private readonly inFlight = new Map<number, readonly QueuedRow[]>();
+  private readonly lanes = new ShipLanes();
   private nextRequest = 1;
   private wakeUp: (() => void) | undefined;
   private woken = false;
@@ -65,19 +77,25 @@ export class Shipper {
   private failure: unknown;
   /** The next batch begins behind this source, so that each has its turn. */
   private lastSourceId = 0;
+  /** Requests from this one on were sent after the last refusal was known; those before it share its wait. */
+  private refusedFrom = 0;
+  private refusalMs = 0;
 
   constructor(options: ShipperOptions) {
     this.options = options;
     this.backoff = new RetrySchedule(REFUSAL_BACKOFF_BASE_MS, REFUSAL_BACKOFF_CAP_MS, options.random);
+    this.credit = new Credit(options.link.inFlightMax, options.clock, options.random);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { greeter, isLinkUp, link } = this.options;
+    const { greeter, isLinkUp } = this.options;
+    const { credit, inFlight } = this;
     signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
       if (!isLinkUp()) await this.rest(IDLE_MS);
-      else if (greeter.isHelloDue && this.inFlight.size === 0) await this.recover(await this.tryHello());
-      else if (!greeter.isHelloDue && this.inFlight.size < link.inFlightMax && this.sendNext()) continue;
+      else if (credit.waitMs() > 0) await this.rest(credit.waitMs());
+      else if (greeter.isHelloDue && inFlight.size === 0) await this.recover(await this.tryHello(), this.nextRequest);
+      else if (!greeter.isHelloDue && inFlight.size < credit.inFlightMax && this.sendNext()) continue;
       else await this.rest(IDLE_MS);
     }
   }
@@ -87,7 +105,7 @@ export class Shipper {
     if (up) {
       this.backoff.reset();
       this.endWaits();
-    }
+    } else this.credit.forget();
     this.wake();
   }
 
@@ -132,7 +150,11 @@ export class Shipper {
 
   private async tryHello(): Promise<Outcome> {
     const { greeter, link, deadlineMs, site } = this.options;
-    const outcome = await greeter.greet(async (request) => decodeReply(await link.request(encodeRequest(request, site), deadlineMs)));
+    const outcome = await greeter.greet(async (request) => {
+      const reply = decodeReply(await link.request(encodeRequest(request, site), deadlineMs));
+      if (this.credit.take(reply)) throw new Error('the cloud is busy');
+      return reply;
+    });
     return outcome === 'done' ? 'again' : outcome;
   }
 
@@ -151,9 +173,14 @@ export class Shipper {
     }
     const request = this.nextRequest++;
     this.inFlight.set(request, batch);
-    const sending = this.send(batch).then((outcome) => this.recover(outcome));
+    this.lanes.begin(
+      request,
+      batch.map(({ sourceId, row }) => ({ sourceId, toSeq: rangeOf(row).toSeq })),
+    );
+    const sending = this.send(request, batch).then((outcome) => this.recover(outcome, request));
     const settle = () => {
       this.inFlight.delete(request);
+      this.lanes.end(request);
       this.wake();
     };
     sending.then(settle, (error: unknown) => {
@@ -163,11 +190,20 @@ export class Shipper {
     return true;
   }
 
-  private async recover(outcome: Outcome): Promise<void> {
+  private async recover(outcome: Outcome, request: number): Promise<void> {
     const { clock, random } = this.options;
     if (outcome === 'done') this.backoff.reset();
-    else if (outcome !== 'again')
-      await clock.sleep(outcome === 'lost' ? random.next() * LOST_RETRY_MS : this.backoff.nextMs(), this.waits.signal);
+    else if (outcome === 'lost') await clock.sleep(random.next() * LOST_RETRY_MS, this.waits.signal);
+    else if (outcome === 'refused') await clock.sleep(this.refusalWaitMs(request), this.waits.signal);
+  }
+
+  /** Requests that were on their way together are refused together: that counts once. */
+  private refusalWaitMs(request: number): number {
+    if (request >= this.refusedFrom) {
+      this.refusalMs = this.backoff.nextMs();
+      this.refusedFrom = this.nextRequest;
+    }
+    return this.refusalMs;
   }
 
   /**
@@ -178,8 +214,9 @@ export class Shipper {
     const { outbox, ledgerStore } = this.options.store;
     const queued = outbox.queuedSources();
     const shippable = shippableSources(ledgerStore.ledger, queued).map((key) => queued.get(key) as number);
-    const above = this.seqsOnTheirWay();
-    const mayFollow = (id: number) => this.options.link.isOrdered || !above.has(id);
+    const above = this.lanes.nextSeqs();
+    const { isOrdered } = this.options.link;
+    const mayFollow = (id: number) => this.lanes.mayFollow(id, isOrdered, above);
     const free = shippable.filter((id) => mayFollow(id) && !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     free.sort((a, b) => a - b);
     const start = free.findIndex((id) => id > this.lastSourceId);
@@ -205,15 +242,7 @@ export class Shipper {
     return batch;
   }
 
-  private seqsOnTheirWay(): Map<number, number> {
-    const above = new Map<number, number>();
-    for (const rows of this.inFlight.values()) {
-      for (const { sourceId, row } of rows) above.set(sourceId, Math.max(above.get(sourceId) ?? 0, rangeOf(row).toSeq + 1));
-    }
-    return above;
-  }
-
-  private async send(batch: readonly QueuedRow[]): Promise<Outcome> {
+  private async send(request: number, batch: readonly QueuedRow[]): Promise<Outcome> {
     const { edge, site, store, link, deadlineMs, greeter } = this.options;
     const generations: Record<string, number> = Object.create(null);
     for (const { row } of batch) {
@@ -230,21 +259,33 @@ export class Shipper {
       generations,
       rows: batch.map(({ row }) => row),
     };
-    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then(decodeReply);
+    const sentMs = this.options.clock.monotonicMs();
+    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then((bytes) => {
+      this.credit.answered((this.options.clock.monotonicMs() - sentMs) / deadlineMs);
+      return decodeReply(bytes);
+    });
     const reply = await this.markedWhenSlow(batch, answer);
-    if (reply === undefined) return 'lost';
+    if (reply?.kind !== 'parts') this.lanes.failAll(request);
+    if (reply === undefined) {
+      this.credit.lost();
+      return 'lost';
+    }
     reach('edge_after_reply_before_ack_commit');
-    return this.takeReply(batch, reply);
+    return this.takeReply(request, batch, reply);
   }
 
-  private takeReply(batch: readonly QueuedRow[], reply: LinkReply): Promise<Outcome> {
+  private takeReply(request: number, batch: readonly QueuedRow[], reply: LinkReply): Promise<Outcome> {
     const { greeter, logger } = this.options;
+    if (this.credit.take(reply)) {
+      logger.debug({ waitMs: Math.round(this.credit.waitMs()) }, 'the cloud is busy: the request is kept and sent again');
+      return Promise.resolve('again');
+    }
     if (reply.kind === 'refused') {
       logger.error({ reason: reply.reason }, 'the cloud refused a request; it is kept and tried again');
       return this.parkDamaged(batch);
     }
     if (!greeter.isCurrent(reply.startId) || reply.kind !== 'parts') return Promise.resolve('again');
-    return this.takeVerdicts(batch, reply);
+    return this.takeVerdicts(request, batch, reply);
   }
 
   /** A row that was damaged in the file makes the whole request unusable: its household parks, the others go on. */
@@ -307,18 +348,22 @@ export class Shipper {
   }
 
   /** Acks in one transaction; what was refused stays queued or parks its household. */
-  private async takeVerdicts(batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Promise<Outcome> {
+  private async takeVerdicts(request: number, batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Promise<Outcome> {
     const { store, clock, greeter } = this.options;
     const { outbox, ledgerStore } = store;
     const acked: QueuedRow[] = [];
     const parked = new Map<string, string>();
     // The first refusal is what is to be mended; those behind it follow from it.
     const park = (household: string, why: string) => void (parked.has(household) || parked.set(household, why));
+    const verdicts = batch.map(({ sourceId }, i) => ({ sourceId, verdict: 'lost' as const, ...reply.verdicts[i] }));
+    const follows = this.lanes.followers(request, verdicts);
+    this.lanes.fail(verdicts.filter(({ verdict }) => verdict !== 'stored' && verdict !== 'duplicate').map(({ sourceId }) => sourceId));
     batch.forEach((queued, i) => {
-      const { verdict, reason } = reply.verdicts[i] ?? { verdict: 'lost' };
+      const { verdict, reason } = verdicts[i] as { verdict: Verdict | 'lost'; reason?: string };
       const { household, fromSeq, toSeq } = rangeOf(queued.row);
       if (verdict === 'stored' || verdict === 'duplicate') acked.push(queued);
       else if (verdict === 'conflict' || verdict === 'rejected') park(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      else if (follows[i] === true) return;
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
     });
@@ -336,7 +381,8 @@ export class Shipper {
     if (!isWritten) return 'refused';
     reach('edge_after_ack_commit');
     this.tellParked(parked);
-    return acked.length > 0 ? 'done' : 'refused';
+    if (acked.length > 0) return 'done';
+    return follows.every(Boolean) ? 'again' : 'refused';
   }
 
   private isFenced(household: string, reply: PartsReply & { kind: 'parts' }): boolean {

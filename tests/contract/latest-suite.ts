@@ -54,6 +54,21 @@ export function latestSuite({ name, skip = false, open }: LatestUnderTest): void
       assert.deepEqual(await run.latest.all(), [bucket('a', at(1), { count: 3, mean: 9 })]);
     });
 
+    test('a window that is not stored yet goes ahead, is not taken back by older ones, and never replaces more of the same', async () => {
+      await using run = await started();
+      run.latest.put([bucket('a', at(1)), bucket('b', at(1), { count: 5 })]);
+      run.latest.putNewer([bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 4, mean: 7 })]);
+      const ahead = [bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 5 })];
+      assert.deepEqual(sorted(await run.latest.all()), ahead);
+      run.latest.put([bucket('a', at(2)), bucket('a', at(8))]);
+      run.latest.putNewer([bucket('a', at(8)), bucket('a', at(9), { count: 3 })]);
+      assert.deepEqual(sorted(await run.latest.all()), ahead);
+      run.latest.put([bucket('a', at(9), { count: 4 })]);
+      assert.deepEqual(sorted(await run.latest.all()), ahead, 'stored it is the same window');
+      run.latest.putNewer([bucket('c', at(3))]);
+      assert.deepEqual(sorted(await run.latest.all()), [...ahead, bucket('c', at(3))]);
+    });
+
     subscriberTests(started);
 
     test('who ended the subscription, and everybody after stop, is told nothing', async () => {

@@ -34,6 +34,21 @@ export async function firstHelloRegisters({ store }: StoreHarness): Promise<void
   ]);
 }
 
+/** What the live lane asks. */
+export async function emptyAppendTellsOwners(harness: StoreHarness): Promise<void> {
+  const { store } = harness;
+  const edge = await helloEdge(store);
+  await edge.hello([HOME, 'home-b']);
+  await edge.send([part(1, 2)]);
+  const before = await everything(store);
+  assert.deepEqual((await edge.send([])).generations, {});
+  const other = new Edge(store, 'claim-2');
+  await other.hello(['home-b']);
+  const { generations, verdicts } = await edge.send([]);
+  assert.deepEqual([Object.keys(generations), verdicts], [['home-b'], []]);
+  assert.deepEqual(await everything(store), before);
+}
+
 /** The harness gives another code at each asking, so a code that is asked for twice shows. */
 export async function postalCodeStays(harness: StoreHarness): Promise<void> {
   const edge = new Edge(harness.store);

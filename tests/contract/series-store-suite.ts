@@ -16,6 +16,7 @@ import {
   claimsRaiseGenerations,
   declaredSeqsTurnUp,
   eachRowGetsItsVerdict,
+  emptyAppendTellsOwners,
   failedAppendStoresNothing,
   firstHelloRegisters,
   otherWindowLengthIsRefused,
@@ -51,6 +52,7 @@ export function seriesStoreSuite(name: string, open: () => Promise<StoreHarness>
     onEach('another claim gets a higher generation, the same claim the same', claimsRaiseGenerations);
     onEach('rows of another claim are refused and change nothing', othersAreNoOwners);
     onEach('rows of a household that never said hello are refused', unknownHouseholdHasNoOwner);
+    onEach('an append without rows stores nothing and tells who is not owned', emptyAppendTellsOwners);
     onEach('an edge with another window length is refused', otherWindowLengthIsRefused);
   });
 

@@ -166,6 +166,31 @@ describe('sp client and hostile servers', { timeout: 120_000 }, () => {
     });
   }
 
+  test('requests that wait when a connection is lost come on the next one in the order of sending', async () => {
+    const never = new SpLinkServer({ host: '127.0.0.1', port: await freePort(), clock: systemClock, logger: silentLogger });
+    const unanswered: string[] = [];
+    const port = await never.start((payload) => {
+      unanswered.push(String(payload));
+      return new Promise<Buffer>(() => {});
+    });
+    const client = spClient(port, { limits: { inFlightMax: 4 } });
+    await client.start();
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const replies = names.map((name) => client.request(Buffer.from(name), PATIENT_MS));
+    await until(() => unanswered.length === client.inFlightMax, 'as many as go out at once');
+    await never.stop();
+    const seen: string[] = [];
+    const next = new SpLinkServer({ host: '127.0.0.1', port, clock: systemClock, logger: silentLogger });
+    await next.start(async (payload) => {
+      seen.push(String(payload));
+      return payload;
+    });
+    assert.deepEqual((await Promise.all(replies)).map(String), names);
+    assert.deepEqual(seen, names);
+    await client.stop();
+    await next.stop();
+  });
+
   test('a second reply to a request is ignored and counted', async () => {
     const hostile = await startHostileServer(ANSWERS_TWICE);
     const client = spClient(hostile.port);

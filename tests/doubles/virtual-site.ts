@@ -11,7 +11,7 @@ import type { Mark, Reading } from '../../common/messages.ts';
 import { seededRandom } from '../../common/random.ts';
 import { encodeMark, encodeReading } from '../../common/topic-codec.ts';
 import { type HeldSource, readCloudFile, seqsOf } from '../storm/cloud-file.ts';
-import { StormCloud } from '../storm/storm-cloud.ts';
+import { StormCloud, type StormCloudOptions } from '../storm/storm-cloud.ts';
 import { StormEdge, type StormEdgeOptions } from '../storm/storm-edge.ts';
 import { makeStormFolder } from '../storm/storm-files.ts';
 import { Witness } from '../storm/witness.ts';
@@ -36,7 +36,7 @@ export class VirtualSite {
   private readonly folder = makeStormFolder();
   private readonly partitions: number;
 
-  constructor(options: Partial<StormEdgeOptions> = {}) {
+  constructor(options: Partial<StormEdgeOptions> = {}, cloudOptions: Partial<StormCloudOptions> = {}) {
     this.partitions = options.topic?.partitions ?? 1;
     this.topics.ensure(POWER_TOPIC, this.partitions);
     const { clock, network, witness } = this;
@@ -50,6 +50,7 @@ export class VirtualSite {
       openStore: (storeOptions) => new SqliteSeriesStore(storeOptions),
       delayMs: () => 0,
       onDeath: () => undefined,
+      ...cloudOptions,
     });
     this.edge = new StormEdge({
       edge: 'edge-1',

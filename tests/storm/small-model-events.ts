@@ -107,7 +107,7 @@ function handle(model: Model, world: World, { edge, claim, slot, isStale, body }
 /** The request as the cloud reads it from the bytes that the edge sends. */
 function overWire(body: Packet['body']): Packet['body'] {
   const request = decodeRequest(encodeRequest(body as Parameters<typeof encodeRequest>[0]));
-  if (request.kind === 'heartbeat') throw new Error('no heartbeat was sent');
+  if (request.kind === 'heartbeat' || request.kind === 'newest') throw new Error(`no ${request.kind} was sent`);
   if (request.kind === 'hello') return request;
   for (const row of request.parts.rows) {
     const fault = rowFault(row, request.parts.windowMs);

@@ -1,10 +1,12 @@
 /** The cloud of a storm: the production receiver on the production store, killed, restarted and set back to earlier copies. */
 import { join } from 'node:path';
-import { Receiver } from '../../cloud/server/receiver.ts';
+import { Receiver, type ReceiverOptions } from '../../cloud/server/receiver.ts';
 import { Registry } from '../../cloud/server/registry.ts';
+import type { Latest } from '../../cloud/server/storage/latest.ts';
 import { MemoryLatest } from '../../cloud/server/storage/memory-latest.ts';
 import type { SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import type { SqliteSeriesStoreOptions } from '../../cloud/server/storage/sqlite-series-store.ts';
+import type { WorkLimits } from '../../cloud/server/work-queue.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Failpoint } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
@@ -27,6 +29,9 @@ export interface StormCloudOptions {
   onDeath: () => void;
   /** Before a commit, now and then: the disk is slow, and other requests come in. */
   delayMs: () => number;
+  workLimits?: WorkLimits;
+  spreadMs?: (edge: string) => number;
+  onHeartbeat?: ReceiverOptions['onHeartbeat'];
 }
 
 export class StormCloud {
@@ -34,6 +39,10 @@ export class StormCloud {
   private readonly registry = new Registry('');
   private life: Life | undefined;
   private store: SeriesStore | undefined;
+  /** What pages show, since the last start. */
+  latest: Latest | undefined;
+  /** The receiver since the last start. */
+  receiver: Receiver | undefined;
   private starts = 0;
   private readonly backups: { folder: string; said: Statements }[] = [];
 
@@ -70,18 +79,23 @@ export class StormCloud {
     await store.start();
     this.store = store;
     this.life = life;
+    const latest = new MemoryLatest(life.clock);
+    latest.put(await store.newest());
+    this.latest = latest;
     const receiver = new Receiver({
       store: witness.watch(store),
-      latest: new MemoryLatest(life.clock),
+      latest,
       clock: life.clock,
       logger,
       site: '',
       startId: `start-${++this.starts}`,
-      spreadMs: 0,
+      spreadMs: this.options.spreadMs ?? (() => 0),
       legacy: true,
-      onHeartbeat: () => undefined,
+      ...(this.options.workLimits === undefined ? {} : { workLimits: this.options.workLimits }),
+      onHeartbeat: this.options.onHeartbeat ?? (() => undefined),
       postalCodeOf: (household) => this.registry.assign(household).postalCode,
     });
+    this.receiver = receiver;
     network.handler = (payload, peer) =>
       life.run(async () => {
         const waitMs = delayMs();

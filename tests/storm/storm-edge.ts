@@ -13,7 +13,7 @@ import type { EdgeStatus } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
 import { EdgeServer } from '../../edge/server/edge-server.ts';
 import { type BrokerFates, VirtualBroker, type VirtualTopics } from '../doubles/virtual-broker.ts';
-import type { Fates, VirtualNetwork } from '../doubles/virtual-link.ts';
+import type { Fates, VirtualLink, VirtualNetwork } from '../doubles/virtual-link.ts';
 import { Life } from './life.ts';
 import { copyFolder } from './storm-files.ts';
 
@@ -37,6 +37,8 @@ export interface StormEdgeOptions {
   windowMs: number;
   keepMs: number;
   idleCloseMs: number;
+  /** Requests on their way at once. */
+  inFlightMax?: number;
   /** A planted fault puts something between edge and link. */
   wrapLink: (link: LinkClient, clock: Clock) => LinkClient;
   /** The process is dead, in whatever way. */
@@ -77,7 +79,8 @@ export class StormEdge {
     });
     if (dies !== undefined) life.arm(dies.name, dies.times);
     const broker = new VirtualBroker(topics, life.clock, brokerFates);
-    const data = network.dial(dataFates, IN_FLIGHT_MAX);
+    const data = network.dial(dataFates, options.inFlightMax ?? IN_FLIGHT_MAX);
+    const live: VirtualLink[] = [];
     const heartbeats = network.dial(heartbeatFates, 1);
     const server = new EdgeServer({
       ...options,
@@ -87,6 +90,10 @@ export class StormEdge {
       clock: life.clock,
       dataLink: wrapLink(data, life.clock),
       heartbeatLink: heartbeats,
+      openLiveLink: () => {
+        live.push(network.dial(dataFates, 1));
+        return Promise.resolve(live.at(-1) as VirtualLink);
+      },
       publishAverages: true,
       heartbeatMs: HEARTBEAT_MS,
       heartbeatDeadlineMs: 1_400,
@@ -96,6 +103,7 @@ export class StormEdge {
       broker.cut();
       data.cut();
       heartbeats.cut();
+      for (const link of live) link.cut();
       server.store.stop();
     };
     this.life = life;

@@ -45,6 +45,8 @@ export interface HouseholdReply {
   declaredMissing: number;
   /** Newest window mean of `power`, all devices of the household added. */
   powerW: number | null;
+  /** End of that window. Later than `lastAt` while a backlog drains: the newest window is shown before it is stored. */
+  powerAt: string | null;
 }
 
 /** GET /api/v1/households?state&limit&cursor, in order of household. */

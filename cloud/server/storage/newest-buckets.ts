@@ -1,6 +1,7 @@
-/** What `latest` is told after an append: the newest window of each series that the append added to, whole. */
+/** What `latest` is told: after an append the newest window of each series that it added to, whole; by the live lane what was sent. */
+import type { Part } from '../../../common/messages.ts';
 import { windowStartMs } from '../../../common/units.ts';
-import { addAggregate, type Aggregate } from '../analytics/rollup.ts';
+import { addAggregate, type Aggregate, type Rollup, rollupOf } from '../analytics/rollup.ts';
 import { windowBucket } from './buckets.ts';
 import type { KnownDevice, KnownSeries, PendingWindow } from './known-households.ts';
 import type { Bucket } from './series-store.ts';
@@ -19,6 +20,21 @@ export function newestBuckets(devices: Iterable<KnownDevice>, windowMs: number):
     }
   }
   return buckets;
+}
+
+/** The windows that these parts make, not stored: parts of one window of a device are added up. */
+export function bucketsOfParts(parts: readonly Part[], windowMs: number): Bucket[] {
+  const windows = new Map<string, { name: { household: string; device: string; field: string }; rollup: Rollup }>();
+  for (const part of parts) {
+    part.fields.forEach((field, i) => {
+      const name = { household: part.household, device: part.device, field };
+      const key = `${part.household}/${part.device}/${field}/${part.windowStartMs}`;
+      const held = windows.get(key);
+      if (held === undefined) windows.set(key, { name, rollup: rollupOf(part, i, 0) });
+      else addAggregate(held.rollup, rollupOf(part, i, 0));
+    });
+  }
+  return [...windows.values()].map(({ name, rollup }) => windowBucket(name, rollup.startMs, rollup, windowMs));
 }
 
 function newestPending(device: KnownDevice, { index }: KnownSeries): PendingWindow | undefined {

@@ -85,6 +85,10 @@ export class RedisLatest implements Latest {
     this.mirror?.add(windows);
   }
 
+  putNewer(windows: readonly Bucket[]): void {
+    this.mirror?.add(this.memory.putNewer(windows));
+  }
+
   all(): Promise<Bucket[]> {
     return this.memory.all();
   }

@@ -92,7 +92,7 @@ export interface AppendResult {
   verdicts: StoredVerdict[];
   /** Of every household in the request that is known. */
   postalCodes: Record<string, string>;
-  /** Generation now held, for households refused as `not_owner`. */
+  /** Generation now held, for households of the rows - of a request without rows: of its generations - that the claim does not own. */
   generations: Record<string, number>;
   /** Newest window of each series that the request added to, whole: for `latest`. */
   newest: Bucket[];
@@ -109,7 +109,7 @@ export interface SeriesStore {
   /**
    * Judges each row (R4, R5) and stores it with covered intervals, rollups and first-sight households in one durable
    * transaction. The rows must have passed rowFault (wire.ts). Resolves only after the fsync; when it rejects, nothing of the
-   * request was stored.
+   * request was stored. One without rows stores nothing and tells who is not owned.
    */
   append(request: PartsRequest): Promise<AppendResult>;
 

@@ -270,7 +270,7 @@ function storeId(database: Database.Database): string {
 /** R5: the households whose rows are judged; the answer is told of the others. */
 function ownedHouseholds(known: KnownHouseholds, request: PartsRequest, answer: AppendResult): ReadonlyMap<string, KnownHousehold> {
   const owned = new Map<string, KnownHousehold>();
-  const asked = new Set<string>();
+  const asked = new Set<string>(request.rows.length === 0 ? Object.keys(request.generations) : []);
   for (const row of request.rows) asked.add(rangeOf(row).household);
   for (const household of asked) {
     const held = known.find(household);

@@ -29,7 +29,7 @@ export function householdsRoute({ overview, settings, stateNames }: ApiParts): R
     }
     const shown = page.slice(0, rowsMax);
     const reply: HouseholdsReply = {
-      households: shown.map((row) => householdReply(row, powers.get(row.household))),
+      households: shown.map((row) => householdReply(row, powers.get(row.household), settings.windowMs)),
       nextCursor: page.length > rowsMax ? encodeCursor(shown.at(-1)?.household) : null,
       dataLabel: settings.dataLabel,
     };
@@ -37,7 +37,7 @@ export function householdsRoute({ overview, settings, stateNames }: ApiParts): R
   };
 }
 
-function householdReply(row: HouseholdRow, power: HouseholdPower | undefined): HouseholdReply {
+function householdReply(row: HouseholdRow, power: HouseholdPower | undefined, windowMs: number): HouseholdReply {
   return {
     household: row.household,
     postalCode: row.postalCode,
@@ -48,5 +48,6 @@ function householdReply(row: HouseholdRow, power: HouseholdPower | undefined): H
     readings: row.readings,
     declaredMissing: row.declared,
     powerW: power?.powerW ?? null,
+    powerAt: power === undefined ? null : isoTime(power.startMs + windowMs),
   };
 }

@@ -10,6 +10,7 @@ import { Registry } from '../../../../cloud/server/registry.ts';
 import { MemoryLatest } from '../../../../cloud/server/storage/memory-latest.ts';
 import { SqliteSeriesStore } from '../../../../cloud/server/storage/sqlite-series-store.ts';
 import type { LinkPeer } from '../../../../common/link/link.ts';
+import type { WorkLimits } from '../../../../cloud/server/work-queue.ts';
 import type { Logger } from '../../../../common/logger.ts';
 import type { EdgeStatus, LinkReply, LinkRequest, Part, PartsReply, ShippedRow } from '../../../../common/messages.ts';
 import { Metrics } from '../../../../common/metrics.ts';
@@ -60,6 +61,7 @@ export async function startCloud(
     postalCodeOf?: (household: string) => string;
     guard?: Guard;
     peer?: LinkPeer;
+    workLimits?: WorkLimits;
   } = {},
 ): Promise<Cloud> {
   const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;
@@ -84,10 +86,11 @@ export async function startCloud(
     logger,
     startId,
     site,
-    spreadMs: SPREAD_MS,
+    spreadMs: () => SPREAD_MS,
     legacy,
     onHeartbeat: (edge, status, atMs) => liveness.seen(edge, status, atMs),
     ...options.guard,
+    ...(options.workLimits === undefined ? {} : { workLimits: options.workLimits }),
     postalCodeOf: options.postalCodeOf ?? ((household) => registry.assign(household).postalCode),
   });
   const ask = async (request: LinkRequest | Buffer) =>

@@ -67,7 +67,16 @@ describe('parts', () => {
     assert.deepEqual(reply.generations, { 'home-x': 0 });
     const [held] = await cloud.store.households();
     assert.deepEqual([held?.readings, held?.declared], [4, 2]);
-    assert.deepEqual(cloud.receiver.counters, { parts: 10, stored: 3, duplicates: 1, refused: 6, legacy: 0, unusable: 0 });
+    assert.deepEqual(cloud.receiver.counters, {
+      parts: 10,
+      stored: 3,
+      duplicates: 1,
+      refused: 6,
+      legacy: 0,
+      unusable: 0,
+      busy: 0,
+      shown: 0,
+    });
     cloud.receiver.register(cloud.metrics);
     assert.match(await cloud.metrics.text(), /^fogline_cloud_rows\{outcome="refused"\} 6$/m);
   });

@@ -90,6 +90,7 @@ test('households: in order, with where their postal code is from and their newes
       readings: 12,
       declaredMissing: 0,
       powerW: 100,
+      powerAt: new Date(T0_MS + 12 * WINDOW_MS).toISOString(),
     },
     {
       household: 'b',
@@ -101,6 +102,7 @@ test('households: in order, with where their postal code is from and their newes
       readings: 6,
       declaredMissing: 0,
       powerW: 300,
+      powerAt: new Date(T0_MS + 6 * WINDOW_MS).toISOString(),
     },
   ]);
 });
