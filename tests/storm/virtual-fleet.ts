@@ -44,6 +44,10 @@ export interface FleetOptions {
   partitions: number;
   /** Of two produces that change places. */
   outOfTurnOdds: number;
+  /** How many; 2 to 4 when undefined. */
+  households?: number | undefined;
+  /** Of their names. */
+  prefix?: string;
 }
 
 const START_MS = 1_577_145_600_000;
@@ -62,8 +66,9 @@ interface Timed {
 }
 
 export function makeFleet(random: Random, options: FleetOptions): Fleet {
-  const { partitions } = options;
-  const households = Array.from({ length: 2 + random.below(3) }, (_, i) => `home-${i + 1}`);
+  const { partitions, prefix = 'home-' } = options;
+  const drawn = 2 + random.below(3);
+  const households = Array.from({ length: options.households ?? drawn }, (_, i) => `${prefix}${i + 1}`);
   const fleet: Fleet = { partitions, households, readings: [], notInRun: [], damaged: [], last: [], produces: [] };
   const messages = households.flatMap((household) => [
     ...deviceMessages(fleet, random, options, household, 'meter'),
