@@ -2,7 +2,7 @@
  * Outbox and ledger behind one lock and one transaction: whatever changes either goes through `exclusive` and `commit`, so
  * memory and file agree after every step, whichever step fails.
  */
-import { ConfigError } from '../../common/errors.ts';
+import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { randomId } from '../../common/random.ts';
 import { type EdgeFile, type EdgeFileOptions, type LedgerContract, openEdgeFile, type OutboxContract } from './edge-file.ts';
 import { OutboxFull } from './outbox.ts';
@@ -40,14 +40,18 @@ export class EdgeStore {
     return this.opened.ledgerStore;
   }
 
-  /** @throws ConfigError, OperatingError STORE_DAMAGED */
+  /** @throws ConfigError, OperatingError STORE_DAMAGED, DISK_FULL */
   start(): void {
     const { open = openEdgeFile } = this.options;
     const file = open(this.options);
     this.file = file;
     file.outbox.load();
     file.ledgerStore.load();
-    file.transaction(() => this.beginClaim());
+    try {
+      file.transaction(() => this.beginClaim());
+    } catch (error) {
+      throw (error as { code?: string }).code === 'SQLITE_FULL' ? noSpace(error) : error;
+    }
   }
 
   stop(): void {
@@ -149,4 +153,9 @@ export class EdgeStore {
     }
     this.claim = `${counter}-${makeId()}`;
   }
+}
+
+function noSpace(cause: unknown): OperatingError {
+  const hint = 'make room on the disk: what is in the outbox is kept';
+  return new OperatingError('DISK_FULL', 'no space for the outbox', { retryable: true, hint, cause });
 }

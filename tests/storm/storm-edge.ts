@@ -211,5 +211,5 @@ function touchingStore(store: EdgeStore, life: Life): EdgeStore {
 
 /** What a supervised edge may end with: the world refused. Everything else is a bug. */
 export function isExpectedEnd(error: unknown): boolean {
-  return error instanceof OperatingError && (error.code === 'BROKER_UNREACHABLE' || error.code === 'STORE_DAMAGED');
+  return error instanceof OperatingError && ['BROKER_UNREACHABLE', 'STORE_DAMAGED', 'DISK_FULL'].includes(error.code);
 }

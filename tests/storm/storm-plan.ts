@@ -119,7 +119,8 @@ const WORLDS: Readonly<Record<string, World>> = {
     smallQuota: true,
   },
   'the cloud is restored from the edge': {
-    weights: { 'cloud backed up': 4, 'cloud restored': 3, retention: 3 },
+    // An edge without room lets go of what it sent.
+    weights: { 'cloud backed up': 4, 'cloud restored': 3, retention: 3, 'edge disk full': 0 },
     shortKeep: false,
     smallQuota: false,
   },
