@@ -34,8 +34,8 @@ export class MemoryOutbox implements OutboxContract {
   private readonly quotaBytes: number;
   ackedCount = 0;
   unackedCount = 0;
-  /** By source: rows that are not acked, and a place in `rowsBySource` below which all are. */
-  private readonly unackedBySource = new Map<number, { rows: number; from: number }>();
+  /** By source: rows that are not acked, a place in `rowsBySource` below which all are, and whether offsets may not grow with the seqs. */
+  private readonly unackedBySource = new Map<number, { rows: number; from: number; isMixed: boolean }>();
 
   constructor(file: MemoryEdgeFile, quotaBytes: number) {
     this.file = file;
@@ -50,6 +50,12 @@ export class MemoryOutbox implements OutboxContract {
       if (state === ROW_STATE.acked) this.ackedCount++;
       else this.countUnacked(sourceId, 1);
     }
+    for (const [sourceId, unacked] of this.unackedBySource) unacked.isMixed = this.isMixed(sourceId);
+  }
+
+  private isMixed(sourceId: number): boolean {
+    const rows = this.rowsOf(sourceId);
+    return rows.some(({ offset }, at) => at > 0 && (rows[at - 1] as MemoryRow).offset > offset);
   }
 
   unackedSources(): number[] {
@@ -110,6 +116,9 @@ export class MemoryOutbox implements OutboxContract {
     file.grew = true;
     file.did(() => this.takeOut(held));
     this.countUnacked(sourceId, 1, at);
+    const before = rows[at - 1]?.offset ?? row.offset;
+    const after = rows[at + 1]?.offset ?? row.offset;
+    if (before > row.offset || after < row.offset) (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = true;
   }
 
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
@@ -117,7 +126,11 @@ export class MemoryOutbox implements OutboxContract {
   }
 
   heads(): { partition: number; offset: number; windowStartMs: number | null }[] {
-    return [...this.unackedBySource.keys()].map((sourceId) => this.unackedFrom(sourceId, 0, 1)[0] as MemoryRow);
+    return [...this.unackedBySource].map(([sourceId, { isMixed }]) => {
+      const { partition, offset, windowStartMs } = this.unackedFrom(sourceId, 0, 1)[0] as MemoryRow;
+      if (!isMixed) return { partition, offset, windowStartMs };
+      return { partition, windowStartMs, offset: Math.min(...this.unackedFrom(sourceId, 0, -1).map((row) => row.offset)) };
+    });
   }
 
   markSent(ids: readonly number[], nowMs: number): void {
@@ -136,8 +149,10 @@ export class MemoryOutbox implements OutboxContract {
 
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.setState(id, ROW_STATE.queued, nowMs);
-    if (ids.length > 0) this.countUnacked(sourceId, ids.length, 0);
     this.ackedCount -= ids.length;
+    if (ids.length === 0) return;
+    this.countUnacked(sourceId, ids.length, 0);
+    (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = this.isMixed(sourceId);
   }
 
   setOffsets(partition: number, offset: number): void {
@@ -281,7 +296,7 @@ export class MemoryOutbox implements OutboxContract {
   private countUnacked(sourceId: number, rows: number, at = 0): void {
     this.unackedCount += rows;
     const unacked = this.unackedBySource.get(sourceId);
-    if (unacked === undefined) this.unackedBySource.set(sourceId, { rows, from: rows > 0 ? Math.min(at, 0) : 0 });
+    if (unacked === undefined) this.unackedBySource.set(sourceId, { rows, from: 0, isMixed: false });
     else {
       unacked.rows += rows;
       if (rows > 0 && at < unacked.from) unacked.from = at;
