@@ -48,7 +48,13 @@ const HOUSEHOLDS = ['h1', 'h2', 'h3'];
 /** One random change, the same for each store. */
 function drawChange(random: Random): (store: EdgeStore) => void {
   const household = HOUSEHOLDS[random.below(HOUSEHOLDS.length)] as string;
-  const [kind, seq, some, offset, fails] = [random.below(7), 1 + random.below(40), random.below(6), random.below(50), random.below(8) === 0];
+  const [kind, seq, some, offset, fails] = [
+    random.below(7),
+    1 + random.below(40),
+    random.below(6),
+    random.below(50),
+    random.below(8) === 0,
+  ];
   return (store) => {
     const { outbox, ledgerStore } = store;
     const sourceId = sourceIdOf(store, household);
@@ -58,7 +64,11 @@ function drawChange(random: Random): (store: EdgeStore) => void {
     );
     const queued = outbox.queuedOf(sourceId, 0, some).map(({ id }) => id);
     if (kind <= 2 && !isHeld) outbox.insert(kind === 0 ? gapRow(household, seq, seq + 2, offset) : partRow(household, seq, offset), some);
-    else if (kind === 3) outbox.acknowledge(queued.map((id) => ({ id, sourceId })), 1_000 + some);
+    else if (kind === 3)
+      outbox.acknowledge(
+        queued.map((id) => ({ id, sourceId })),
+        1_000 + some,
+      );
     else if (kind === 4) outbox.drop(sourceId, queued.slice(0, 1));
     else if (kind === 5) outbox.trimStep(0, 20, 1_003, 4);
     else outbox.markSent(queued, 5);

@@ -86,7 +86,9 @@ export function newestOf(file: MemorySeriesFile, windowMs: number): Bucket[] {
   return [...allSeries(file, {})].flatMap(({ household, device, index, series }) => {
     const startMs = windowStartMs(series.lastMs, windowMs);
     const aggregate = device.windows.get(startMs)?.[index];
-    return aggregate === undefined ? [] : [windowBucket({ household, device: device.device, field: series.field }, startMs, aggregate, windowMs)];
+    return aggregate === undefined
+      ? []
+      : [windowBucket({ household, device: device.device, field: series.field }, startMs, aggregate, windowMs)];
   });
 }
 

@@ -1,5 +1,14 @@
 /** The production codec of the link over a damaged byte stream: a message is framed, damaged, cut into pieces and read again. */
-import { SP_PROTOCOL, requestStack, spFrame, spHello, splitReply, splitRequest, SpReader, SpViolation } from '../../common/link/sp-codec.ts';
+import {
+  SP_PROTOCOL,
+  requestStack,
+  spFrame,
+  spHello,
+  splitReply,
+  splitRequest,
+  SpReader,
+  SpViolation,
+} from '../../common/link/sp-codec.ts';
 import { SERVER_LIMITS } from '../../common/link/sp-connection.ts';
 import type { Random } from '../../common/random.ts';
 

@@ -16,7 +16,8 @@ export class Killed extends Error {
   override readonly name = 'Killed';
 }
 
-export type Death = { kind: 'failpoint'; name: Failpoint; times: number } | { kind: 'touch'; nth: number };
+/** At the nth time that a failpoint is reached; at the nth touch, of all or of those of one name. */
+export type Death = { kind: 'failpoint'; name: Failpoint; times: number } | { kind: 'touch'; name?: string; nth: number };
 
 export interface LifeOptions {
   /** Cuts everything that reaches out of the life; synchronous, also in the middle of a transaction. */
@@ -66,7 +67,8 @@ export class Life {
   touch(what: string): boolean {
     if (this.isOver) return false;
     const { death, options } = this;
-    const isLast = death?.kind === 'touch' && ++this.touches >= death.nth;
+    const isCounted = death?.kind === 'touch' && (death.name ?? what) === what;
+    const isLast = isCounted && ++this.touches >= death.nth;
     options.onTouch?.(what, isLast);
     if (isLast) this.end();
     return !isLast;

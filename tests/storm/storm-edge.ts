@@ -14,7 +14,7 @@ import { EdgeStore, type EdgeStoreOptions } from '../../edge/server/edge-store.t
 import { type BrokerFates, VirtualBroker, type VirtualTopics } from '../doubles/virtual-broker.ts';
 import type { Fates, VirtualNetwork } from '../doubles/virtual-link.ts';
 import { type Death, Life, type LifeOptions } from './life.ts';
-import type { FolderDisk } from './storm-disk.ts';
+import type { FolderDisk, StormDisk } from './storm-disk.ts';
 import type { EdgePlace, Opened } from './storm-stores.ts';
 
 export const HEARTBEAT_MS = 3_000;
@@ -23,7 +23,7 @@ export const HEARTBEAT_MS = 3_000;
 export interface EdgePlants {
   wrapLink?: (link: LinkClient, clock: Clock) => LinkClient;
   wrapBroker?: (broker: Broker) => Broker;
-  makeStore?: (options: EdgeStoreOptions) => EdgeStore;
+  makeStore?: (options: EdgeStoreOptions, disk: StormDisk) => EdgeStore;
 }
 
 export interface StormEdgeOptions {
@@ -154,9 +154,17 @@ export class StormEdge {
   private openStore(life: Life): Opened<EdgeStore> {
     const { place, quotaBytes, windowMs, random, planted = {}, onTouch } = this.options;
     const { makeStore = (options: EdgeStoreOptions) => new EdgeStore(options) } = planted;
-    const makeId = () => [0, 1].map(() => random.below(2 ** 32).toString(16).padStart(8, '0')).join('');
+    const makeId = () =>
+      [0, 1]
+        .map(() =>
+          random
+            .below(2 ** 32)
+            .toString(16)
+            .padStart(8, '0'),
+        )
+        .join('');
     return place.open({ quotaBytes, windowMs, makeId }, (options) => {
-      const store = makeStore(options);
+      const store = makeStore(options, place.disk);
       return onTouch === undefined ? store : touchingStore(store, life);
     });
   }

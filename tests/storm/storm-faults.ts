@@ -40,8 +40,9 @@ export class Weather {
     this.brokerRandom = brokerRandom;
   }
 
-  private readonly transport = (way: 'request' | 'reply', bytes: Buffer): Buffer | undefined => {
-    if (!this.plan.isCodecOn) return bytes;
+  private readonly transport = (way: 'request' | 'reply', sent: Buffer): Buffer | undefined => {
+    if (!this.plan.isCodecOn) return sent;
+    const bytes = this.plan.isChecksumOn ? sent : withoutChecksum(sent);
     const random = this.linkRandom;
     if (!this.isOn || random.next() >= this.plan.link.damagedOdds) return throughTransport(way, bytes, random);
     this.damaged++;
@@ -80,6 +81,12 @@ export class Weather {
     if (isBlackHole || lost) return [];
     return repeated ? copies : copies.slice(0, 1);
   }
+}
+
+/** As a peer sends it that gives none. */
+function withoutChecksum(bytes: Buffer): Buffer {
+  const text = bytes.toString('latin1').replace(/,"crc":"[0-9a-f]{8}"}$/, '}');
+  return Buffer.from(text, 'latin1');
 }
 
 /** What a fault is done to. */
@@ -213,6 +220,19 @@ function blackHole(random: Random, weather: Weather, later: Struck['later']): st
 /** The failpoints of a storm's two parts. */
 export const STORM_FAILPOINTS = FAILPOINTS.filter((name) => name.startsWith('edge_') || name.startsWith('cloud_'));
 
+/** What each part touches outside of itself: each is a place to die at, before it and after it. */
+export const STORM_TOUCHES = {
+  edge: [
+    ...['ensureTopic', 'partitionCount', 'logState', 'append', 'consume', 'read', 'commit'].map((call) => `broker.${call}`),
+    'link.request',
+    'heartbeats.request',
+    'outbox.exclusive',
+    'outbox.commit',
+    'clock.sleep',
+  ],
+  cloud: ['store.hello', 'store.append'],
+} as const;
+
 /**
  * Where a life ends by itself, if it is to: at a failpoint, any, or now and then the one that this seed is for; or at any touch of
  * something outside.
@@ -220,9 +240,10 @@ export const STORM_FAILPOINTS = FAILPOINTS.filter((name) => name.startsWith('edg
 export function drawDeath(plan: StormPlan, random: Random, part: 'edge' | 'cloud'): Death | undefined {
   const names = STORM_FAILPOINTS.filter((name) => name.startsWith(`${part}_`));
   const [odds, name, times] = [random.next(), names[random.below(names.length)] as Failpoint, 1 + random.below(FAILPOINT_TIMES_MAX)];
-  const [touchOdds, nth] = [random.next(), Math.floor(TOUCHES_MAX ** random.next())];
+  const [touchOdds, nth, isNamed] = [random.next(), Math.floor(TOUCHES_MAX ** random.next()), random.next() < 0.6];
+  const touch = `${STORM_TOUCHES[part][random.below(STORM_TOUCHES[part].length)]}, ${random.next() < 0.5 ? 'before' : 'after'}`;
   if (odds < plan.failpointOdds) return { kind: 'failpoint', name, times };
-  if (touchOdds < plan.touchOdds) return { kind: 'touch', nth };
+  if (touchOdds < plan.touchOdds) return isNamed ? { kind: 'touch', name: touch, nth: times } : { kind: 'touch', nth };
   const favourite = STORM_FAILPOINTS[(plan.seed * 8 + Math.floor(plan.seed / 7)) % STORM_FAILPOINTS.length] as Failpoint;
   if (odds <= FAVOURITE_ABOVE || !favourite.startsWith(`${part}_`)) return undefined;
   return { kind: 'failpoint', name: favourite, times: Math.ceil(times / 3) };

@@ -68,6 +68,8 @@ export interface StormPlan {
   publishAverages: boolean;
   /** Messages go through the production frame codec. */
   isCodecOn: boolean;
+  /** Payloads carry the checksum that the production code gives them. */
+  isChecksumOn: boolean;
   link: { lostOdds: number; repeatedOdds: number; lateOdds: number; damagedOdds: number; delayMs: number };
   broker: { refusedOdds: number; lostOdds: number; delayOdds: number };
   cloudDelayOdds: number;
@@ -180,6 +182,7 @@ export function planOf(seed: number, size: StormSize = {}): StormPlan {
     isOrdered: pick([true, true, false]),
     publishAverages: pick([true, false]),
     isCodecOn: true,
+    isChecksumOn: true,
     link: {
       lostOdds: pick([0, 0.05, 0.25]),
       repeatedOdds: pick([0, 0.1]),

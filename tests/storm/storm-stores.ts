@@ -134,4 +134,3 @@ function memoryStores(): StormStores {
     remove: () => undefined,
   };
 }
-

@@ -171,7 +171,8 @@ class Storm {
     this.trace.update(JSON.stringify([all.buckets, [...all.sources], all.households]));
     for (const site of this.sites) this.findings.push(...this.checkSite(site, all));
     const known = new Set(this.sites.flatMap(({ fleet }) => fleet.households));
-    for (const key of all.sources.keys()) if (!known.has(key.split('/')[0] as string)) this.findings.push(`${key}: nobody made such a source`);
+    for (const key of all.sources.keys())
+      if (!known.has(key.split('/')[0] as string)) this.findings.push(`${key}: nobody made such a source`);
   }
 
   /** The stretch with faults. */
