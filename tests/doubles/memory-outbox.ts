@@ -8,20 +8,7 @@ import type { RowToShip } from '../../common/wire.ts';
 import type { OutboxContract } from '../../edge/server/edge-file.ts';
 import { OutboxFull, type QueuedRow, type SourceRow } from '../../edge/server/outbox.ts';
 import { ROW_STATE } from '../../edge/server/outbox-schema.ts';
-import type { MemoryEdgeFile } from './memory-edge-file.ts';
-
-export interface MemoryRow {
-  id: number;
-  sourceId: number;
-  state: number;
-  changedMs: number;
-  fromSeq: number;
-  toSeq: number;
-  windowStartMs: number | null;
-  partition: number;
-  offset: number;
-  row: RowToShip;
-}
+import type { MemoryEdgeFile, MemoryRow } from './memory-edge-tables.ts';
 
 const ROW_BYTES = 60;
 /** Of a row in the file. */

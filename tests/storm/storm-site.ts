@@ -13,7 +13,7 @@ import { VirtualBroker, VirtualTopics } from '../doubles/virtual-broker.ts';
 import type { VirtualNetwork } from '../doubles/virtual-link.ts';
 import type { Death, LifeOptions } from './life.ts';
 import { type EdgePlants, isExpectedEnd, StormEdge } from './storm-edge.ts';
-import type { Weather } from './storm-faults.ts';
+import type { Weather } from './storm-weather.ts';
 import { type StormPlan, streamOf } from './storm-plan.ts';
 import type { StormStores } from './storm-stores.ts';
 import { type Fleet, makeFleet } from './virtual-fleet.ts';

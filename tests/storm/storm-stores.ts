@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3';
 import type { SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import { type PostalCodes, SqliteSeriesStore } from '../../cloud/server/storage/sqlite-series-store.ts';
 import type { Clock } from '../../common/clock.ts';
-import { EdgeStore, type EdgeStoreOptions } from '../../edge/server/edge-store.ts';
+import type { EdgeStore, EdgeStoreOptions } from '../../edge/server/edge-store.ts';
 import { MemoryEdgeFile, openMemoryEdge } from '../doubles/memory-edge-file.ts';
 import { MemorySeriesFile, MemorySeriesStore } from '../doubles/memory-series-store.ts';
 import { type HeldSource, heldOfMemory, readCloudFile } from './cloud-file.ts';

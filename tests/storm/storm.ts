@@ -16,10 +16,11 @@ import { RefusalWitness } from './refusal-witness.ts';
 import { SilenceWitness } from './silence-witness.ts';
 import { type CloudLife, SILENT_AFTER_MS, StormCloud } from './storm-cloud.ts';
 import type { EdgePlants } from './storm-edge.ts';
-import { drawDeath, strike, type Struck, Weather } from './storm-faults.ts';
+import { drawDeath, strike, type Struck } from './storm-faults.ts';
 import { planOf, type StormPlan, type StormSize, streamOf } from './storm-plan.ts';
 import { StormSite } from './storm-site.ts';
 import { openStores, type StormStores } from './storm-stores.ts';
+import { Weather } from './storm-weather.ts';
 import { Witness } from './witness.ts';
 
 export const WINDOW_MS = 5_000;
