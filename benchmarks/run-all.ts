@@ -16,9 +16,10 @@ import { memory } from './memory.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
+import { storm } from './storm.ts';
 import { wholeDay } from './whole-day.ts';
 
-const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
+const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory, storm];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 process.exit(await main());

@@ -7,7 +7,6 @@ import { type Fault, FAULTS, type StormPlan } from './storm-plan.ts';
 import type { StormSite } from './storm-site.ts';
 import type { Weather } from './storm-weather.ts';
 
-const BLACK_HOLE_MS_MAX = 25_000;
 const TROUBLE_MS_MAX = 10_000;
 /** Longer than the edges' deadlines, and than the time after which an edge is told to be silent. */
 const STOPPED_MS_MAX = 40_000;
@@ -104,11 +103,11 @@ function strikeSite(fault: Fault, site: StormSite, random: Random): Done {
   }
 }
 
-function strikeWeather(fault: Fault, { sites, weathers, setClock, later }: Struck, at: number, random: Random): Done {
+function strikeWeather(fault: Fault, { plan, sites, weathers, setClock, later }: Struck, at: number, random: Random): Done {
   const [site, weather] = [sites[at] as StormSite, weathers[at] as Weather];
   switch (fault) {
     case 'link black-holed':
-      return blackHole(random, weather, later);
+      return blackHole(random, weather, plan, later);
     case 'broker in trouble':
       weather.isBrokerInTrouble = true;
       site.breakConnections();
@@ -135,11 +134,11 @@ function drawFault(plan: StormPlan, random: Random): Fault {
   return FAULTS[0];
 }
 
-function blackHole(random: Random, weather: Weather, later: Struck['later']): string {
+function blackHole(random: Random, weather: Weather, { blackHoleMsMax }: StormPlan, later: Struck['later']): string {
   const sets = [['data requests'], ['data replies'], ['heartbeats'], ['data requests', 'data replies', 'heartbeats']] as const;
   const ways = sets[random.below(sets.length)] as (typeof sets)[number];
   for (const way of ways) weather.blackHoles.add(way);
-  later(random.next() * BLACK_HOLE_MS_MAX, () => {
+  later(random.next() * blackHoleMsMax, () => {
     for (const way of ways) weather.blackHoles.delete(way);
   });
   return `black hole: ${ways.join(', ')}`;

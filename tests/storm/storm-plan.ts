@@ -42,6 +42,8 @@ export interface StormSize {
   /** Event time that passes in one ms, for `days`. */
   speed?: number;
   store?: StoreKind;
+  /** Nothing but outages of the link, and a reading every 5 s: for figures. */
+  only?: 'outages';
 }
 
 export interface StormPlan {
@@ -52,6 +54,8 @@ export interface StormPlan {
   store: StoreKind;
   /** Which promises are tried; see WORLDS. */
   world: string;
+  /** Nobody dies. */
+  only: StormSize['only'];
   /** Faults are on for so long. */
   faultsMs: number;
   /** Mean time between two faults. */
@@ -78,6 +82,10 @@ export interface StormPlan {
   idleCloseMs: number;
   spanMs: number;
   speed: number;
+  /** Event time between two readings of a device; undefined = drawn. */
+  everyMs: number | undefined;
+  /** A link is black-holed for at most so long. */
+  blackHoleMsMax: number;
   partitions: number;
   /** Of two produces that change places. */
   outOfTurnOdds: number;
@@ -151,9 +159,43 @@ const PAGE_BYTES = 8_192;
 const DAY_MS = 86_400_000;
 /** As `npm start` replays. */
 const DAYS_SPEED = 60;
+/** Longer than the edges' deadlines. */
+const BLACK_HOLE_MS_MAX = 25_000;
 const LARGE_QUOTA_BYTES = 64 << 20;
 
 export function planOf(seed: number, size: StormSize = {}): StormPlan {
+  const drawn = drawPlan(seed, size);
+  return size.only === undefined ? drawn : onlyOutages(drawn);
+}
+
+/** Two outages of some hours a day, and a link that loses a message now and then. */
+function onlyOutages(plan: StormPlan): StormPlan {
+  const [lossy, kind] = [0.01, { refusedOdds: 0, lostOdds: 0, delayOdds: 0 }];
+  return {
+    ...plan,
+    world: 'outages only',
+    only: 'outages',
+    weights: { 'link black-holed': 1 },
+    betweenMs: plan.faultsMs / 3,
+    blackHoleMsMax: plan.faultsMs / 3,
+    failpointOdds: 0,
+    touchOdds: 0,
+    link: { lostOdds: lossy, repeatedOdds: lossy, lateOdds: 0, damagedOdds: 0, delayMs: 20 },
+    broker: kind,
+    cloudDelayOdds: 0,
+    inFlightMax: 2,
+    isOrdered: true,
+    publishAverages: false,
+    isCodecOn: plan.store === 'sqlite',
+    quotaBytes: LARGE_QUOTA_BYTES * 16,
+    keepMs: DAY_MS,
+    everyMs: 5_000,
+    outOfTurnOdds: 0,
+    partitions: 1,
+  };
+}
+
+function drawPlan(seed: number, size: StormSize): StormPlan {
   const random = streamOf(seed, 'plan');
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
   const upTo = (limit: number) => random.next() * limit;
@@ -173,6 +215,7 @@ export function planOf(seed: number, size: StormSize = {}): StormPlan {
     homes: size.homes,
     store: size.store ?? store,
     world,
+    only: undefined,
     faultsMs,
     betweenMs: pick([3_000, 8_000, 20_000]),
     weights: { ...ALWAYS, ...weights },
@@ -197,6 +240,8 @@ export function planOf(seed: number, size: StormSize = {}): StormPlan {
     idleCloseMs: pick([3_000, 60_000]),
     spanMs,
     speed,
+    everyMs: undefined,
+    blackHoleMsMax: BLACK_HOLE_MS_MAX,
     partitions: 1 + random.below(3),
     outOfTurnOdds: pick([0, 0.03, 0.15]),
   };

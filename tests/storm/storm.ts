@@ -122,9 +122,11 @@ class Storm {
     this.stores = openStores(plan.store);
     this.cloud = this.makeCloud();
     this.sites = numbers.map((number) => this.makeSite(number));
-    this.unwatch = watchFailpoints((name, deadly) => {
+    // Watching costs: nobody looks where nobody is to die.
+    const noteFailpoint = (name: string, deadly: boolean) => {
       if (deadly) this.noteDeath(name);
-    });
+    };
+    this.unwatch = this.isDeadly ? watchFailpoints(noteFailpoint) : () => undefined;
   }
 
   async run(): Promise<StormResult> {
@@ -298,7 +300,7 @@ class Storm {
       wrapStore: (store, life) => planted?.wrapStore?.(store, life, random) ?? store,
       ...(planted?.silentAfterMs === undefined ? {} : { silentAfterMs: planted.silentAfterMs }),
       onDeath: () => this.upAgain(),
-      onTouch: (what, deadly) => this.noteTouch(what, deadly),
+      ...this.touchNotes,
       delayMs: () => (this.weathers[0]?.isOn && cloudRandom.next() < this.plan.cloudDelayOdds ? 1 + cloudRandom.below(200) : 0),
     });
   }
@@ -318,9 +320,17 @@ class Storm {
       onDeath: () => this.upAgain(),
       onNote: (what) => this.note(what),
       onFinding: (finding) => this.findings.push(finding),
-      onTouch: (what, deadly) => this.noteTouch(what, deadly),
+      ...this.touchNotes,
       loggerOf: (part) => this.loggerOf(part),
     });
+  }
+
+  private get isDeadly(): boolean {
+    return this.plan.only !== 'outages';
+  }
+
+  private get touchNotes() {
+    return this.isDeadly ? { onTouch: (what: string, deadly: boolean) => this.noteTouch(what, deadly) } : {};
   }
 
   private drawDeath(part: 'edge' | 'cloud'): Death | undefined {
