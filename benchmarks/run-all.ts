@@ -18,6 +18,7 @@ import { outageDay } from './outage-day.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
+import { storm } from './storm.ts';
 import { wholeDay } from './whole-day.ts';
 
 const QUESTIONS: readonly Question[] = [
@@ -33,6 +34,7 @@ const QUESTIONS: readonly Question[] = [
   outageDay,
   kafkaDay,
   memory,
+  storm,
 ];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 

@@ -121,7 +121,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
 
 /** Files that somebody starts by name. */
 const ENTRY_POINTS =
-  /^(fogline\.ts|cloud\/web\/(main|vite\.config)\.ts|scripts\/.*|benchmarks\/.*|tests\/storm\/replay\.ts|tests\/.*\.test\.ts)$/;
+  /^(fogline\.ts|cloud\/web\/(main|vite\.config)\.ts|scripts\/.*|benchmarks\/.*|tests\/storm\/run-storm\.ts|tests\/.*\.test\.ts)$/;
 const BARREL_OR_ATTIC = /(^|\/)(index|utils?|helpers?|types|misc|shared|common)\.ts$/;
 
 export function checkImports(sources: ReadonlyMap<string, Source>, report: Report): void {

@@ -2,31 +2,27 @@
  * Outbox and ledger behind one lock and one transaction: whatever changes either goes through `exclusive` and `commit`, so
  * memory and file agree after every step, whichever step fails.
  */
-import type Database from 'better-sqlite3';
-import { ConfigError } from '../../common/errors.ts';
+import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { randomId } from '../../common/random.ts';
-import { LedgerStore } from './ledger-store.ts';
-import { Outbox, OutboxFull } from './outbox.ts';
-import { openOutboxFile } from './outbox-schema.ts';
-import { hasResumeRequests, takeResumeRequests } from './parked-households.ts';
+import { type EdgeFile, type EdgeFileOptions, type LedgerContract, openEdgeFile, type OutboxContract } from './edge-file.ts';
+import { OutboxFull } from './outbox.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
 export const FENCED = 'another edge has taken it over; restart this edge to claim it again';
 
-export interface EdgeStoreOptions {
-  /** `:memory:` for storms. */
-  folder: string;
-  quotaBytes: number;
-  windowMs: number;
+export interface EdgeStoreOptions extends EdgeFileOptions {
+  /** Another place than the SQLite file; for storms. */
+  open?: (options: EdgeFileOptions) => EdgeFile;
+  /** Where epoch and claims come from; storms give the same ones again. */
+  makeId?: () => string;
 }
 
 export class EdgeStore {
   private readonly options: EdgeStoreOptions;
-  private database: Database.Database | undefined;
   private tail: Promise<unknown> = Promise.resolve();
   private locked = false;
   private roomWanted = false;
-  private parts: { outbox: Outbox; ledgerStore: LedgerStore } | undefined;
+  private file: EdgeFile | undefined;
   /** Born with the database file. */
   epoch = '';
   /** R5: new per start. */
@@ -36,28 +32,31 @@ export class EdgeStore {
     this.options = options;
   }
 
-  get outbox(): Outbox {
+  get outbox(): OutboxContract {
     return this.opened.outbox;
   }
 
-  get ledgerStore(): LedgerStore {
+  get ledgerStore(): LedgerContract {
     return this.opened.ledgerStore;
   }
 
-  /** @throws ConfigError, OperatingError STORE_DAMAGED */
+  /** @throws ConfigError, OperatingError STORE_DAMAGED, DISK_FULL */
   start(): void {
-    const { folder, quotaBytes, windowMs } = this.options;
-    this.database = openOutboxFile(folder, quotaBytes);
-    this.parts = { outbox: new Outbox(this.database, quotaBytes), ledgerStore: new LedgerStore(this.database, windowMs) };
-    this.parts.outbox.load();
-    this.parts.ledgerStore.load();
-    this.database.transaction(() => this.beginClaim())();
+    const { open = openEdgeFile } = this.options;
+    const file = open(this.options);
+    this.file = file;
+    file.outbox.load();
+    file.ledgerStore.load();
+    try {
+      file.transaction(() => this.beginClaim());
+    } catch (error) {
+      throw (error as { code?: string }).code === 'SQLITE_FULL' ? noSpace(error) : error;
+    }
   }
 
   stop(): void {
-    this.database?.close();
-    this.database = undefined;
-    this.parts = undefined;
+    this.file?.close();
+    this.file = undefined;
   }
 
   /** Runs one change at a time, in order of the calls. A failed one does not stop the next. */
@@ -101,13 +100,13 @@ export class EdgeStore {
    * @returns those that were parked
    */
   async resumeParked(): Promise<string[]> {
-    const { database } = this;
-    if (database === undefined || !hasResumeRequests(database)) return [];
+    const { file } = this;
+    if (file === undefined || !file.hasResumeRequests()) return [];
     let resumed: string[] = [];
     await this.exclusive(async () =>
       this.commit(false, () => {
         const { ledgerStore } = this.opened;
-        resumed = takeResumeRequests(database).filter((household) => ledgerStore.ledger.parked.delete(household));
+        resumed = file.takeResumeRequests().filter((household) => ledgerStore.ledger.parked.delete(household));
         for (const household of resumed) ledgerStore.saveHousehold(household);
       }),
     );
@@ -126,13 +125,14 @@ export class EdgeStore {
     this.opened.ledgerStore.load();
   }
 
-  private get opened(): { outbox: Outbox; ledgerStore: LedgerStore } {
-    if (this.parts === undefined) throw new Error('the edge store is not started');
-    return this.parts;
+  private get opened(): EdgeFile {
+    if (this.file === undefined) throw new Error('the edge store is not started');
+    return this.file;
   }
 
   private beginClaim(): void {
     const { ledgerStore } = this.opened;
+    const { makeId = randomId } = this.options;
     const windowMs = String(this.options.windowMs);
     const heldWindowMs = ledgerStore.meta('window_ms') ?? windowMs;
     if (heldWindowMs !== windowMs) {
@@ -142,7 +142,7 @@ export class EdgeStore {
       );
     }
     ledgerStore.setMeta('window_ms', windowMs);
-    this.epoch = ledgerStore.meta('epoch') ?? randomId();
+    this.epoch = ledgerStore.meta('epoch') ?? makeId();
     ledgerStore.setMeta('epoch', this.epoch);
     const counter = Number(ledgerStore.meta('claims') ?? '0') + 1;
     ledgerStore.setMeta('claims', String(counter));
@@ -151,6 +151,11 @@ export class EdgeStore {
       ledgerStore.ledger.parked.delete(household);
       ledgerStore.saveHousehold(household);
     }
-    this.claim = `${counter}-${randomId()}`;
+    this.claim = `${counter}-${makeId()}`;
   }
+}
+
+function noSpace(cause: unknown): OperatingError {
+  const hint = 'make room on the disk: what is in the outbox is kept';
+  return new OperatingError('DISK_FULL', 'no space for the outbox', { retryable: true, hint, cause });
 }

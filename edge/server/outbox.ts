@@ -44,6 +44,8 @@ interface Unacked {
   fromSeq: number;
   /** No row begins above it. */
   lastSeq: number;
+  /** Offset of the row that was inserted last, while offsets grow with the seqs; undefined where a later row may lie further ahead. */
+  last: { seq: number; offset: number } | undefined;
 }
 
 /** The quota is reached, or the disk is full: nothing was written. Acks and trimming make room, so it is tried again. */
@@ -54,7 +56,7 @@ export class OutboxFull extends Error {
 
 const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest';
 /** A window cut by late readings is rarely cut more often. */
-const NEWEST_LOOKED_AT_ROWS = 8;
+export const NEWEST_LOOKED_AT_ROWS = 8;
 /** Of a row in a request beside its statistics. */
 const ROW_BYTES = 60;
 
@@ -83,7 +85,7 @@ export class Outbox implements HeldRows {
     this.loadSources();
     this.unackedBySource.clear();
     for (const [id, rows, fromSeq, lastSeq] of this.statements.countUnacked.all() as [number, number, number, number][])
-      this.unackedBySource.set(id, { rows, fromSeq, lastSeq });
+      this.unackedBySource.set(id, { rows, fromSeq, lastSeq, last: this.lastInOrder(id) });
     this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
   }
 
@@ -160,6 +162,10 @@ export class Outbox implements HeldRows {
       insertPartBody.run(id, this.fieldSetText(fields), JSON.stringify(stats), firstMs, lastMs, digest);
     }
     this.addUnacked(sourceId, 1, fromSeq, fromSeq);
+    const unacked = this.unackedBySource.get(sourceId) as Unacked;
+    const { last } = unacked;
+    const isInOrder = unacked.rows === 1 || (last !== undefined && last.seq < fromSeq && last.offset <= row.offset);
+    unacked.last = isInOrder ? { seq: fromSeq, offset: row.offset } : undefined;
   }
 
   /** The next rows of one source, lowest seq first, from `fromSeq` on. */
@@ -171,7 +177,7 @@ export class Outbox implements HeldRows {
     return rows.map((stored) => ({ id: stored[0], sourceId, row: this.toShip(stored), bytes: (stored[7]?.length ?? 0) + ROW_BYTES }));
   }
 
-  /** The un-acked row with the lowest seq of each source. Offsets and windows grow with the seq, but for late readings. */
+  /** Of each source the un-acked row with the lowest seq, with the lowest offset of them all: what turned up late lies behind it. */
   heads(): { partition: number; offset: number; windowStartMs: number | null }[] {
     return [...this.unackedBySource].map(([sourceId, unacked]) => {
       const head = this.statements.head.get(sourceId, unacked.fromSeq) as {
@@ -181,7 +187,7 @@ export class Outbox implements HeldRows {
         windowStartMs: number | null;
       };
       unacked.fromSeq = head.fromSeq;
-      return head;
+      return unacked.last === undefined ? { ...head, offset: this.statements.lowestOffset.get(sourceId) as number } : head;
     });
   }
 
@@ -214,8 +220,10 @@ export class Outbox implements HeldRows {
 
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.statements.setState.run(ROW_STATE.queued, nowMs, id);
-    if (ids.length > 0) this.addUnacked(sourceId, ids.length, 0, 0);
     this.ackedCount -= ids.length;
+    if (ids.length === 0) return;
+    this.addUnacked(sourceId, ids.length, 0, 0);
+    (this.unackedBySource.get(sourceId) as Unacked).last = this.lastInOrder(sourceId);
   }
 
   /** The partition's log was replaced: offsets in the old one say nothing any more. */
@@ -326,12 +334,18 @@ export class Outbox implements HeldRows {
   private addUnacked(sourceId: number, rows: number, fromSeq: number, lastSeq: number): void {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) {
-      this.unackedBySource.set(sourceId, { rows, fromSeq, lastSeq });
+      this.unackedBySource.set(sourceId, { rows, fromSeq, lastSeq, last: undefined });
       return;
     }
     unacked.rows += rows;
     if (fromSeq < unacked.fromSeq) unacked.fromSeq = fromSeq;
     if (lastSeq > unacked.lastSeq) unacked.lastSeq = lastSeq;
+  }
+
+  /** Of a source's un-acked rows, by looking at each. */
+  private lastInOrder(sourceId: number): Unacked['last'] {
+    const [isInOrder, seq, offset] = this.statements.orderOf.get(sourceId) as [number, number, number];
+    return isInOrder === 1 ? { seq, offset } : undefined;
   }
 
   private removeUnacked(sourceId: number): void {
@@ -437,6 +451,14 @@ function prepare(database: Database.Database) {
       `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs
        FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT 1`,
     ),
+    lowestOffset: database.prepare(`SELECT min("offset") FROM outbox WHERE state < ${acked} AND source_id = ?`).pluck(),
+    orderOf: database
+      .prepare(
+        `SELECT ifnull(min("offset" >= before), 1), max(from_seq), max("offset")
+         FROM (SELECT from_seq, "offset", lag("offset") OVER (ORDER BY from_seq) AS before
+               FROM outbox WHERE state < ${acked} AND source_id = ?)`,
+      )
+      .raw(),
     setState: database.prepare('UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ?'),
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
     setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),

@@ -13,6 +13,8 @@ export type Fate = readonly number[];
 export interface Fates {
   request(): Fate;
   reply(): Fate;
+  /** What arrives of a message, by the transport's own reader; undefined when that ended the connection. Without it all arrives. */
+  transport?(way: 'request' | 'reply', bytes: Buffer): Buffer | undefined;
 }
 
 const PEER = { id: null, remote: 'virtual' };
@@ -22,35 +24,57 @@ export class VirtualNetwork {
   /** Undefined while nobody listens: requests that arrive then are lost. */
   handler: LinkHandler | undefined;
   readonly counters = { requests: 0, lost: 0, repeated: 0, handled: 0, timeouts: 0 };
+  /** What arrived while the listener was stopped; undefined while it runs. */
+  private held: (() => void)[] | undefined;
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
 
-  dial(fates: Fates, inFlightMax: number): VirtualLink {
-    return new VirtualLink(this, fates, inFlightMax, this.clock);
+  /** @param clock of whoever dials: deadlines are its own */
+  dial(fates: Fates, inFlightMax: number, clock: Clock = this.clock, isOrdered = true): VirtualLink {
+    return new VirtualLink(this, fates, inFlightMax, clock, isOrdered);
+  }
+
+  /** The listener is stopped (SIGSTOP): what arrives lies in its kernel's buffer. */
+  hold(): void {
+    this.held ??= [];
+  }
+
+  /** It goes on, and finds all of it at once. */
+  release(): void {
+    const { held = [] } = this;
+    this.held = undefined;
+    for (const arrive of held) arrive();
   }
 
   /** Carries the payload to whoever listens when it arrives, and each reply back to `onReply`. */
   carry(payload: Buffer, fates: Fates, onReply: (reply: Buffer) => void): void {
     this.counters.requests++;
-    this.pass(payload, fates.request(), (arrived) => {
-      const { handler } = this;
-      if (handler === undefined) return;
-      this.counters.handled++;
-      void handler(arrived, PEER).then((reply) => {
-        // A cloud that was killed meanwhile sends nothing.
-        if (this.handler === handler) this.pass(reply, fates.reply(), onReply);
-      });
+    this.pass('request', payload, fates, (arrived) => {
+      if (this.held !== undefined) this.held.push(() => this.handle(arrived, fates, onReply));
+      else this.handle(arrived, fates, onReply);
     });
   }
 
-  private pass(bytes: Buffer, fate: Fate, onArrival: (bytes: Buffer) => void): void {
+  private handle(arrived: Buffer, fates: Fates, onReply: (reply: Buffer) => void): void {
+    const { handler } = this;
+    if (handler === undefined) return;
+    this.counters.handled++;
+    void handler(arrived, PEER).then((reply) => {
+      // A cloud that was killed meanwhile sends nothing.
+      if (this.handler === handler) this.pass('reply', reply, fates, onReply);
+    });
+  }
+
+  private pass(way: 'request' | 'reply', bytes: Buffer, fates: Fates, onArrival: (bytes: Buffer) => void): void {
+    const fate = fates[way]();
     if (fate.length === 0) this.counters.lost++;
     if (fate.length > 1) this.counters.repeated++;
     for (const delayMs of fate) {
-      const copy = Buffer.from(bytes);
-      this.clock.timer('message', delayMs, () => onArrival(copy));
+      const arrived = fates.transport === undefined ? Buffer.from(bytes) : fates.transport(way, bytes);
+      if (arrived === undefined) this.counters.lost++;
+      else this.clock.timer('message', delayMs, () => onArrival(arrived));
     }
   }
 }
@@ -65,15 +89,16 @@ export class VirtualLink implements LinkClient {
   readonly transport = 'virtual';
   readonly inFlightMax: number;
   /** What it promises, and does not always keep: the edge must bear it. */
-  readonly isOrdered = true;
+  readonly isOrdered: boolean;
   private readonly network: VirtualNetwork;
   private readonly fates: Fates;
   private readonly clock: Clock;
   private readonly waiting = new Set<Waiting>();
   private state: 'new' | 'open' | 'stopped' | 'cut' = 'new';
 
-  constructor(network: VirtualNetwork, fates: Fates, inFlightMax: number, clock: Clock) {
+  constructor(network: VirtualNetwork, fates: Fates, inFlightMax: number, clock: Clock, isOrdered: boolean) {
     this.network = network;
+    this.isOrdered = isOrdered;
     this.fates = fates;
     this.inFlightMax = inFlightMax;
     this.clock = clock;

@@ -2,9 +2,6 @@
  * One edge and one cloud in virtual time, in fair weather: the parts of a storm without the storm, for tests of one
  * thing at a time.
  */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { SqliteSeriesStore } from '../../cloud/server/storage/sqlite-series-store.ts';
 import { type NewRecord, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import type { Mark, Reading } from '../../common/messages.ts';
@@ -13,7 +10,7 @@ import { encodeMark, encodeReading } from '../../common/topic-codec.ts';
 import { type HeldSource, readCloudFile, seqsOf } from '../storm/cloud-file.ts';
 import { StormCloud, type StormCloudOptions } from '../storm/storm-cloud.ts';
 import { StormEdge, type StormEdgeOptions } from '../storm/storm-edge.ts';
-import { makeStormFolder } from '../storm/storm-files.ts';
+import { openStores, type StormStores } from '../storm/storm-stores.ts';
 import { Witness } from '../storm/witness.ts';
 import { KIND_FATES, VirtualTopics } from './virtual-broker.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -33,7 +30,7 @@ export class VirtualSite {
   /** What the edge ended with by itself. */
   readonly errors: unknown[] = [];
   readonly lines: string[] = [];
-  private readonly folder = makeStormFolder();
+  private readonly stores: StormStores = openStores('sqlite');
   private readonly partitions: number;
 
   constructor(options: Partial<StormEdgeOptions> = {}, cloudOptions: Partial<StormCloudOptions> = {}) {
@@ -41,20 +38,19 @@ export class VirtualSite {
     this.topics.ensure(POWER_TOPIC, this.partitions);
     const { clock, network, witness } = this;
     this.cloud = new StormCloud({
-      folder: join(this.folder, 'cloud'),
+      place: this.stores.cloud(),
       windowMs: WINDOW_MS,
       clock,
       logger: silentLogger,
       network,
       witness,
-      openStore: (storeOptions) => new SqliteSeriesStore(storeOptions),
       delayMs: () => 0,
       onDeath: () => undefined,
       ...cloudOptions,
     });
     this.edge = new StormEdge({
       edge: 'edge-1',
-      folder: join(this.folder, 'edge'),
+      place: this.stores.edge('edge'),
       clock,
       random: seededRandom(1),
       logger: this.logger,
@@ -68,7 +64,9 @@ export class VirtualSite {
       windowMs: WINDOW_MS,
       keepMs: 86_400_000,
       idleCloseMs: 60_000,
-      wrapLink: (link) => link,
+      inFlightMax: 2,
+      isOrdered: true,
+      publishAverages: true,
       onDeath: () => undefined,
       onError: (error) => this.errors.push(error),
       ...options,
@@ -83,7 +81,7 @@ export class VirtualSite {
   end(): void {
     this.edge.kill();
     this.cloud.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    this.stores.remove();
   }
 
   /** Lets time pass until it is so, at most `limitMs`. */

@@ -33,6 +33,8 @@ interface TrueBucket {
   max: number;
   first: Reading;
   last: Reading;
+  /** The cloud has told of it. */
+  isSeen: boolean;
 }
 
 /** Sums are added in another order. */
@@ -97,16 +99,17 @@ function checkSource(key: string, wanted: ReadonlyMap<number, string>, held: Hel
 function checkBuckets(readings: readonly Reading[], lengthMs: number, buckets: readonly Bucket[]): string[] {
   const findings: string[] = [];
   const truth = trueBuckets(readings, lengthMs);
-  const seen = new Set<string>();
+  const nameOf = (series: string, startMs: number) => `${series} ${startMs}+${lengthMs}`;
   for (const bucket of buckets) {
-    const key = `${bucket.household}/${bucket.device}/${bucket.field} ${bucket.startMs}+${lengthMs}`;
-    if (seen.has(key)) findings.push(`${key}: is there twice`);
-    seen.add(key);
-    const want = truth.get(key);
+    const series = `${bucket.household}/${bucket.device}/${bucket.field}`;
+    const key = nameOf(series, bucket.startMs);
+    const want = truth.get(series)?.get(bucket.startMs);
     if (want === undefined) {
       findings.push(`${key}: has no reading`);
       continue;
     }
+    if (want.isSeen) findings.push(`${key}: is there twice`);
+    want.isSeen = true;
     const { field } = bucket;
     const pairs: [string, number, number | undefined][] = [
       ['count', bucket.count, want.count],
@@ -120,7 +123,9 @@ function checkBuckets(readings: readonly Reading[], lengthMs: number, buckets: r
       if (should === undefined || !isClose(is, should, want)) findings.push(`${key}: ${name} is ${is}, should be ${should}`);
     }
   }
-  for (const key of truth.keys()) if (!seen.has(key)) findings.push(`${key}: is missing`);
+  for (const [series, starts] of truth) {
+    for (const [startMs, { isSeen }] of starts) if (!isSeen) findings.push(`${nameOf(series, startMs)}: is missing`);
+  }
   return findings;
 }
 
@@ -129,15 +134,19 @@ function isClose(is: number, should: number, { count, min, max }: TrueBucket): b
   return Math.abs(is - should) <= TOLERANCE * Math.max(1, Math.abs(min) * count, Math.abs(max) * count);
 }
 
-function trueBuckets(readings: readonly Reading[], lengthMs: number): Map<string, TrueBucket> {
-  const truth = new Map<string, TrueBucket>();
+/** By series, then by start. */
+function trueBuckets(readings: readonly Reading[], lengthMs: number): Map<string, Map<number, TrueBucket>> {
+  const truth = new Map<string, Map<number, TrueBucket>>();
   for (const reading of readings) {
-    for (const [field, value] of Object.entries(reading.values)) {
-      const startMs = Math.floor(reading.timeMs / lengthMs) * lengthMs;
-      const key = `${reading.household}/${reading.device}/${field} ${startMs}+${lengthMs}`;
-      const bucket = truth.get(key);
+    const startMs = Math.floor(reading.timeMs / lengthMs) * lengthMs;
+    for (const field in reading.values) {
+      const value = reading.values[field] as number;
+      const series = `${reading.household}/${reading.device}/${field}`;
+      let starts = truth.get(series);
+      if (starts === undefined) truth.set(series, (starts = new Map()));
+      const bucket = starts.get(startMs);
       if (bucket === undefined) {
-        truth.set(key, { count: 1, sum: value, min: value, max: value, first: reading, last: reading });
+        starts.set(startMs, { count: 1, sum: value, min: value, max: value, first: reading, last: reading, isSeen: false });
         continue;
       }
       bucket.count++;

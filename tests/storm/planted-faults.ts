@@ -1,229 +1,100 @@
 /**
- * Five programs that lose or double readings, made by putting something wrong between right parts. The production code knows nothing of
- * them. Each must turn the storm red within a few seeds, or the storm is worth nothing.
+ * Programs that lose or double readings, let the wrong ones in, hide silence or ask too often, made by putting something wrong between
+ * right parts. The production code knows nothing of them. Each must turn a storm red within a few seeds, or the storm is worth nothing.
  */
-import { join } from 'node:path';
-import Database from 'better-sqlite3';
-import type {
-  AppendResult,
-  Bucket,
-  GapQuery,
-  GapRow,
-  HouseholdRow,
-  PowerTotals,
-  RangeQuery,
-  SeriesStore,
-  StoredVerdict,
-} from '../../cloud/server/storage/series-store.ts';
-import { SqliteSeriesStore, type SqliteSeriesStoreOptions } from '../../cloud/server/storage/sqlite-series-store.ts';
-import type { Clock } from '../../common/clock.ts';
-import { sourceKey } from '../../common/ids.ts';
-import type { LinkClient } from '../../common/link/link.ts';
-import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../common/messages.ts';
-import type { Random } from '../../common/random.ts';
-import { decodeRequest, encodeReply } from '../../common/wire.ts';
-import type { Life } from './life.ts';
-import type { PlantedFault } from './storm.ts';
-import { copyFolder } from './storm-files.ts';
+import { type PlantedFault } from './storm.ts';
+import type { StormPlan } from './storm-plan.ts';
+import { AckedAtOnce, ClaimForEver, OpenPartsForgotten, QuotaIgnored, tailLostEdge } from './wrong-edges.ts';
+import { AckOnSend, AckOnTimeout, AnyReply, AnyStartId, commitsTheEnd, RefusalAsLoss, searchFindsNothing } from './wrong-links.ts';
+import {
+  AckBeforeCommit,
+  ClaimNotKept,
+  CoveredInMemory,
+  FullDiskIgnored,
+  GapAccepted,
+  LostTail,
+  OwnersIgnored,
+  RollupsOfDuplicates,
+  SeqsAsMaximum,
+} from './wrong-stores.ts';
 
-/** A store that does as the one behind it, but for what a subclass changes. */
-class WrongStore implements SeriesStore {
-  protected readonly store: SqliteSeriesStore;
+const CALM_LINK = { lostOdds: 0, repeatedOdds: 0, lateOdds: 0, damagedOdds: 0, delayMs: 5 };
 
-  constructor(options: SqliteSeriesStoreOptions) {
-    this.store = new SqliteSeriesStore(options);
-  }
-
-  start(): Promise<void> {
-    return this.store.start();
-  }
-
-  stop(): Promise<void> {
-    return this.store.stop();
-  }
-
-  hello(request: HelloRequest): Promise<HelloHousehold[]> {
-    return this.store.hello(request);
-  }
-
-  append(request: PartsRequest): Promise<AppendResult> {
-    return this.store.append(request);
-  }
-
-  households(): Promise<HouseholdRow[]> {
-    return this.store.households();
-  }
-
-  edges(): Promise<string[]> {
-    return this.store.edges();
-  }
-
-  fields(): Promise<string[]> {
-    return this.store.fields();
-  }
-
-  postalCodeOf(household: string): Promise<string | undefined> {
-    return this.store.postalCodeOf(household);
-  }
-
-  powerTotals(): Promise<PowerTotals[]> {
-    return this.store.powerTotals();
-  }
-
-  newest(): Promise<Bucket[]> {
-    return this.store.newest();
-  }
-
-  range(query: RangeQuery): AsyncIterable<Bucket> {
-    return this.store.range(query);
-  }
-
-  gaps(query: GapQuery): AsyncIterable<GapRow> {
-    return this.store.gaps(query);
-  }
-
-  deleteBefore(timeMs: number): Promise<number> {
-    return this.store.deleteBefore(timeMs);
-  }
-}
-
-/**
- * Answers before it has committed. That shows only when the cloud dies in between, so now and then it does: the answer goes
- * out, and the file is as it was before.
- */
-class AckBeforeCommit extends WrongStore {
-  private readonly folder: string;
-  private readonly clock: Clock;
-  private readonly life: Life;
-  private readonly random: Random;
-
-  constructor(options: SqliteSeriesStoreOptions, life: Life, random: Random) {
-    super(options);
-    this.folder = join(options.stateDir, 'cloud');
-    this.clock = options.clock;
-    this.life = life;
-    this.random = random;
-  }
-
-  override async append(request: PartsRequest): Promise<AppendResult> {
-    if (this.random.next() > 0.05) return this.store.append(request);
-    copyFolder(this.folder, `${this.folder}-before`);
-    const result = await this.store.append(request);
-    this.clock.timer('crash before the commit', 0, () => {
-      this.life.end();
-      copyFolder(`${this.folder}-before`, this.folder);
-    });
-    return result;
-  }
-}
-
-/** Remembers the greatest stored seq of a source where it should remember all of them. */
-class SeqsAsMaximum extends WrongStore {
-  private readonly greatest = new Map<string, number>();
-
-  override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
-    const answer = await super.hello(request);
-    return answer.map((household) => ({
-      ...household,
-      sources: household.sources.map((source) => {
-        const greatest = Math.max(0, ...source.covered.map(([, to]) => to));
-        this.greatest.set(sourceKey(household.household, source.device, source.src), greatest);
-        return { ...source, covered: greatest === 0 ? [] : [[1, greatest]], declared: [] };
-      }),
-    }));
-  }
-
-  override async append(request: PartsRequest): Promise<AppendResult> {
-    const isKnown = (row: ShippedRow) => rangeOf(row).toSeq <= (this.greatest.get(keyOf(row)) ?? 0);
-    const fresh = request.rows.filter((row) => !isKnown(row));
-    const known = request.rows.map(isKnown);
-    const result = await this.store.append({ ...request, rows: fresh });
-    fresh.forEach((row, i) => {
-      if (result.verdicts[i]?.verdict !== 'stored' || row.kind !== 'part') return;
-      this.greatest.set(keyOf(row), Math.max(rangeOf(row).toSeq, this.greatest.get(keyOf(row)) ?? 0));
-    });
-    let next = 0;
-    const verdicts = known.map((isOld): StoredVerdict => (isOld ? { verdict: 'duplicate' } : (result.verdicts[next++] as StoredVerdict)));
-    return { ...result, verdicts };
-  }
-}
-
-function keyOf(row: ShippedRow): string {
-  const { household, device, src } = rangeOf(row);
-  return sourceKey(household, device, src);
-}
-
-/** Keeps covered, and what it takes for a repeated part, in memory: after a restart the windows are there and nothing is known of them. */
-class CoveredInMemory extends WrongStore {
-  override async start(): Promise<void> {
-    await this.store.start();
-    await this.store.stop();
-    const database = new Database(this.store.path);
-    database.exec("UPDATE sources SET covered = '[]'; UPDATE parts SET source_id = source_id + (SELECT max(source_id) + 1 FROM parts)");
-    database.close();
-    await this.store.start();
-  }
-}
-
-/** Stores a part although earlier seqs are missing. */
-class GapAccepted extends WrongStore {
-  override async append(request: PartsRequest): Promise<AppendResult> {
-    const result = await this.store.append(request);
-    for (const [i, row] of request.rows.entries()) {
-      if (result.verdicts[i]?.verdict !== 'gap') continue;
-      const again = await this.store.append({ ...request, rows: [missingBelow(row), row] });
-      result.verdicts[i] = again.verdicts[1] as AppendResult['verdicts'][number];
-    }
-    return result;
-  }
-}
-
-function missingBelow(row: ShippedRow): ShippedRow {
-  const { household, device, src, fromSeq } = rangeOf(row);
-  return { kind: 'gap', gap: { household, device, src, fromSeq: 1, toSeq: fromSeq - 1, reason: 'never mind' } };
-}
-
-/** Tells the edge that all is stored as soon as it is sent. */
-class AckOnSend implements LinkClient {
-  private readonly link: LinkClient;
-
-  constructor(link: LinkClient) {
-    this.link = link;
-  }
-
-  get inFlightMax(): number {
-    return this.link.inFlightMax;
-  }
-
-  get isOrdered(): boolean {
-    return this.link.isOrdered;
-  }
-
-  get transport(): string {
-    return this.link.transport;
-  }
-
-  start(): Promise<void> {
-    return this.link.start();
-  }
-
-  stop(): Promise<void> {
-    return this.link.stop();
-  }
-
-  async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
-    const request = decodeRequest(payload);
-    if (request.kind !== 'parts') return this.link.request(payload, deadlineMs);
-    void this.link.request(payload, deadlineMs).catch(() => undefined);
-    const { startId, rows } = request.parts;
-    return encodeReply({ kind: 'parts', startId, verdicts: rows.map(() => ({ verdict: 'stored' })), postalCodes: {}, generations: {} });
-  }
+/** Nothing goes wrong but that requests overtake each other, of which several are on their way. */
+function onlyPipelining(plan: StormPlan): StormPlan {
+  const link = { ...CALM_LINK, delayMs: 6_000, lateOdds: 0.1 };
+  return { ...plan, link, inFlightMax: 4, isOrdered: true, weights: { 'link black-holed': 1 }, failpointOdds: 0, touchOdds: 0 };
 }
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
-  { name: 'ack before commit', openStore: (options, life, random) => new AckBeforeCommit(options, life, random) },
+  // Those of the reference, and the five that there were.
   { name: 'ack on send', wrapLink: (link) => new AckOnSend(link) },
-  { name: 'seqs remembered as a maximum', openStore: (options) => new SeqsAsMaximum(options) },
-  { name: 'covered kept in memory only', openStore: (options) => new CoveredInMemory(options) },
-  { name: 'a gap accepted', openStore: (options) => new GapAccepted(options) },
+  { name: 'the tail of the cloud is lost at a power cut', wrapStore: (store, life) => new LostTail(store, life) },
+  { name: 'covered kept in memory only', wrapStore: (store, life) => new CoveredInMemory(store, life), plan: onSqlite },
+  { name: 'ack before commit', wrapStore: (store, life, random) => new AckBeforeCommit(store, life, random) },
+  { name: 'seqs remembered as a maximum', wrapStore: (store) => new SeqsAsMaximum(store) },
+  { name: 'a gap accepted', wrapStore: (store) => new GapAccepted(store) },
+  { name: 'a gap accepted, several requests on their way', wrapStore: (store) => new GapAccepted(store), plan: onlyPipelining },
+  // At the cloud.
+  { name: 'a full disk ignored', wrapStore: (store) => new FullDiskIgnored(store) },
+  { name: 'owners ignored', wrapStore: (store) => new OwnersIgnored(store) },
+  { name: 'a claim not kept', wrapStore: (store) => new ClaimNotKept(store) },
+  { name: 'duplicates counted again in the hours', wrapStore: (store) => new RollupsOfDuplicates(store) },
+  { name: 'silence told too late', silentAfterMs: 60_000 },
+  // At the edge.
+  { name: 'ack on time-out', wrapLink: (link) => new AckOnTimeout(link), plan: withLosses },
+  { name: 'the reply of another request taken', wrapLink: (link) => new AnyReply(link), plan: withLosses },
+  { name: 'refusals do not back off', wrapLink: (link) => new RefusalAsLoss(link), plan: withFullCloud },
+  { name: 'the log not searched', wrapBroker: searchFindsNothing },
+  { name: 'offsets committed before the ack', wrapBroker: commitsTheEnd },
+  { name: 'rows taken for acked that were never sent', makeStore: (options) => new AckedAtOnce(options) },
+  { name: 'the quota ignored', makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
+  { name: 'payloads without a checksum', plan: withoutChecksum },
 ];
+
+/**
+ * Programs that are wrong by the letter and that no storm turns red, because another rule mends what they break. A test runs them too: one
+ * that is seen belongs into the list above.
+ */
+export const SURVIVORS: readonly (PlantedFault & { because: string })[] = [
+  {
+    name: 'open parts not saved',
+    makeStore: (options) => new OpenPartsForgotten(options),
+    because: 'the hello after each start searches the log for every seq that is nowhere (R9), and the log is kept until then (R6)',
+  },
+  {
+    name: 'the tail of an edge is lost at a power cut',
+    makeStore: (options, disk) => tailLostEdge(options, disk),
+    because: 'an edge is set back as a whole, offset and rows together, the log is kept above what is acked, and hello tells the rest',
+  },
+  {
+    name: 'acks of any start id taken',
+    wrapLink: (link) => new AnyStartId(link, link),
+    because: 'a cloud that was set back refuses what comes next as a gap, and that makes a hello due as well',
+  },
+  {
+    name: 'one claim for ever, also for a database made anew',
+    makeStore: (options) => new ClaimForEver(options),
+    because: 'no number of an edge is a key (R8): two edges with one claim send the same parts, and are answered duplicate or overlap',
+  },
+];
+
+function onSqlite(plan: StormPlan): StormPlan {
+  return { ...plan, store: 'sqlite' };
+}
+
+function withFullCloud(plan: StormPlan): StormPlan {
+  return { ...plan, link: CALM_LINK, weights: { 'cloud disk full': 1 } };
+}
+
+function withSmallQuota(plan: StormPlan): StormPlan {
+  return { ...plan, quotaBytes: 16 * 8_192, weights: { ...plan.weights, 'link black-holed': 6 } };
+}
+
+function withoutChecksum(plan: StormPlan): StormPlan {
+  return { ...plan, isChecksumOn: false, link: { ...CALM_LINK, damagedOdds: 0.7 } };
+}
+
+function withLosses(plan: StormPlan): StormPlan {
+  return { ...plan, link: { ...plan.link, lostOdds: 0.4, damagedOdds: 0 } };
+}

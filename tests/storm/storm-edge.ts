@@ -1,29 +1,34 @@
 /**
- * An edge of a storm: the production edge server on a database file, killed, started again on the same file, set back to an
- * earlier copy of it. What is left of a killed one can reach nothing any more.
+ * An edge of a storm: the production edge server on a store, killed, started again on the same disk, set back to an earlier copy of
+ * it. What is left of a killed one can reach nothing any more.
  */
-import { join } from 'node:path';
-import type { TopicSettings } from '../../common/broker/broker.ts';
+import type { Broker, TopicSettings } from '../../common/broker/broker.ts';
 import type { Clock } from '../../common/clock.ts';
 import { OperatingError } from '../../common/errors.ts';
-import type { Failpoint } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
 import { EdgeServer } from '../../edge/server/edge-server.ts';
+import { EdgeStore, type EdgeStoreOptions } from '../../edge/server/edge-store.ts';
 import { type BrokerFates, VirtualBroker, type VirtualTopics } from '../doubles/virtual-broker.ts';
 import type { Fates, VirtualLink, VirtualNetwork } from '../doubles/virtual-link.ts';
-import { Life } from './life.ts';
-import { copyFolder } from './storm-files.ts';
+import { type Death, Life, type LifeOptions } from './life.ts';
+import type { FolderDisk, StormDisk } from './storm-disk.ts';
+import type { EdgePlace, Opened } from './storm-stores.ts';
 
-/** Two requests on their way at once, as over the pipelined transport. */
-const IN_FLIGHT_MAX = 2;
 export const HEARTBEAT_MS = 3_000;
+
+/** Something wrong between right parts of one life of an edge. */
+export interface EdgePlants {
+  wrapLink?: (link: LinkClient, clock: Clock) => LinkClient;
+  wrapBroker?: (broker: Broker) => Broker;
+  makeStore?: (options: EdgeStoreOptions, disk: StormDisk) => EdgeStore;
+}
 
 export interface StormEdgeOptions {
   edge: string;
-  folder: string;
+  place: EdgePlace;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -33,25 +38,34 @@ export interface StormEdgeOptions {
   network: VirtualNetwork;
   dataFates: Fates;
   heartbeatFates: Fates;
+  inFlightMax: number;
+  isOrdered: boolean;
+  publishAverages: boolean;
   quotaBytes: number;
   windowMs: number;
   keepMs: number;
   idleCloseMs: number;
-  /** Requests on their way at once. */
-  inFlightMax?: number;
-  /** A planted fault puts something between edge and link. */
-  wrapLink: (link: LinkClient, clock: Clock) => LinkClient;
+  planted?: EdgePlants;
   /** The process is dead, in whatever way. */
   onDeath: () => void;
   /** It ended by itself, with an error that a supervisor sees. */
   onError: (error: unknown) => void;
+  onTouch?: LifeOptions['onTouch'];
+}
+
+interface EdgeLinks {
+  data: LinkClient;
+  heartbeats: LinkClient;
+  dialLive: () => LinkClient;
 }
 
 export class StormEdge {
   readonly options: StormEdgeOptions;
   private life: Life | undefined;
   private server: EdgeServer | undefined;
+  private opened: Opened<EdgeStore> | undefined;
   private copies = 0;
+  private isFull = false;
 
   constructor(options: StormEdgeOptions) {
     this.options = options;
@@ -65,70 +79,74 @@ export class StormEdge {
     return this.copies;
   }
 
-  /** Starts in the background. @param dies the failpoint of this life */
-  start(dies?: { name: Failpoint; times: number }): void {
+  /** Starts in the background. */
+  start(death?: Death): void {
     const { options } = this;
     if (this.isUp) throw new Error(`${options.edge} is up already`);
-    const { clock, topics, network, brokerFates, dataFates, heartbeatFates, wrapLink } = options;
+    const { clock, onDeath, onTouch } = options;
     let cut = (): void => undefined;
-    const life = new Life(clock, () => {
-      this.life = undefined;
-      this.server = undefined;
-      cut();
-      options.onDeath();
-    });
-    if (dies !== undefined) life.arm(dies.name, dies.times);
-    const broker = new VirtualBroker(topics, life.clock, brokerFates);
-    const data = network.dial(dataFates, options.inFlightMax ?? IN_FLIGHT_MAX);
-    const live: VirtualLink[] = [];
-    const heartbeats = network.dial(heartbeatFates, 1);
-    const server = new EdgeServer({
-      ...options,
-      site: '',
-      folder: this.stateFolder,
-      broker,
-      clock: life.clock,
-      dataLink: wrapLink(data, life.clock),
-      heartbeatLink: heartbeats,
-      openLiveLink: () => {
-        live.push(network.dial(dataFates, 1));
-        return Promise.resolve(live.at(-1) as VirtualLink);
+    const life: Life = new Life(clock, {
+      onDeath: () => {
+        this.life = undefined;
+        this.server = undefined;
+        this.opened = undefined;
+        cut();
+        onDeath();
       },
-      publishAverages: true,
-      heartbeatMs: HEARTBEAT_MS,
-      heartbeatDeadlineMs: 1_400,
-      dataDeadlineMs: 10_000,
+      ...(onTouch === undefined ? {} : { onTouch: (what, deadly) => onTouch(`edge ${what}`, deadly) }),
     });
+    life.arm(death);
+    const broker = new VirtualBroker(options.topics, life.clock, options.brokerFates);
+    const data = options.network.dial(options.dataFates, options.inFlightMax, life.clock, options.isOrdered);
+    const heartbeats = options.network.dial(options.heartbeatFates, 1, life.clock);
+    const live: VirtualLink[] = [];
+    const opened = this.openStore(life);
     cut = () => {
       broker.cut();
       data.cut();
       heartbeats.cut();
       for (const link of live) link.cut();
-      server.store.stop();
+      opened.store.stop();
     };
+    const dialLive = () => {
+      const link = options.network.dial(options.dataFates, 1, life.clock);
+      live.push(link);
+      return link;
+    };
+    const server = this.makeServer(life, opened.store, broker, { data, heartbeats, dialLive });
     this.life = life;
     this.server = server;
-    void life.run(() => this.live(server, life));
+    this.opened = opened;
+    void life.run(() => this.live(server, life, opened));
   }
 
   kill(): void {
     this.life?.end();
   }
 
+  cutPower(): void {
+    this.options.place.disk.cutPower(() => this.kill());
+  }
+
+  setFull(isFull: boolean): void {
+    this.isFull = isFull;
+    this.opened?.setFull(isFull);
+  }
+
   /** Keeps a copy of the database as it lies on the disk now. False when there is none. */
   copy(): boolean {
-    return copyFolder(this.stateFolder, join(this.options.folder, `copy-${this.copies}`)) && ++this.copies > 0;
+    return this.options.place.disk.copy(`copy-${this.copies}`) && ++this.copies > 0;
   }
 
   /** Puts a copy in the place of the database; the edge must be down. */
   setBack(copy: number): void {
     if (this.isUp) throw new Error('the edge is up');
-    copyFolder(join(this.options.folder, `copy-${copy}`), this.stateFolder);
+    this.options.place.disk.restore(`copy-${copy}`);
   }
 
-  /** Folder of the outbox. */
+  /** Folder of the outbox, of an edge on files. */
   get stateFolder(): string {
-    return join(this.options.folder, 'state');
+    return (this.options.place.disk as FolderDisk).state;
   }
 
   /** Undefined while it is down. */
@@ -146,8 +164,51 @@ export class StormEdge {
     }
   }
 
-  private async live(server: EdgeServer, life: Life): Promise<void> {
+  private openStore(life: Life): Opened<EdgeStore> {
+    const { place, quotaBytes, windowMs, random, planted = {}, onTouch } = this.options;
+    const { makeStore = (options: EdgeStoreOptions) => new EdgeStore(options) } = planted;
+    const makeId = () =>
+      [0, 1]
+        .map(() =>
+          random
+            .below(2 ** 32)
+            .toString(16)
+            .padStart(8, '0'),
+        )
+        .join('');
+    return place.open({ quotaBytes, windowMs, makeId }, (options) => {
+      const store = makeStore(options, place.disk);
+      return onTouch === undefined ? store : touchingStore(store, life);
+    });
+  }
+
+  private makeServer(life: Life, store: EdgeStore, broker: Broker, links: EdgeLinks): EdgeServer {
+    const { data, heartbeats, dialLive } = links;
+    const { planted = {}, ...options } = this.options;
+    const { wrapLink = (link) => link, wrapBroker = (its) => its } = planted;
+    const brokerCalls = ['ensureTopic', 'partitionCount', 'logState', 'append', 'consume', 'read', 'commit'] as const;
+    return new EdgeServer({
+      ...options,
+      store,
+      site: '',
+      folder: '',
+      broker: life.touching('broker', wrapBroker(broker), brokerCalls),
+      clock: life.clock,
+      dataLink: life.touching('link', wrapLink(data, life.clock), ['request']),
+      heartbeatLink: life.touching('heartbeats', wrapLink(heartbeats, life.clock), ['request']),
+      openLiveLink: () => Promise.resolve(life.touching('live link', wrapLink(dialLive(), life.clock), ['request'])),
+      heartbeatMs: HEARTBEAT_MS,
+      heartbeatDeadlineMs: 1_400,
+      dataDeadlineMs: 10_000,
+    });
+  }
+
+  private async live(server: EdgeServer, life: Life, { store, setFull }: Opened<EdgeStore>): Promise<void> {
     try {
+      // A disk in memory is full before it is opened, a file when it is open.
+      setFull(this.isFull);
+      store.start();
+      setFull(this.isFull);
       await server.start();
       await server.run(new AbortController().signal);
     } catch (error) {
@@ -158,7 +219,20 @@ export class StormEdge {
   }
 }
 
+/** Dies also before and after a lock is held, and before and after a commit. */
+function touchingStore(store: EdgeStore, life: Life): EdgeStore {
+  const exclusive = store.exclusive.bind(store);
+  const commit = store.commit.bind(store);
+  store.exclusive = (change) => life.ask('outbox.exclusive', () => exclusive(change));
+  store.commit = (grows, change) => {
+    life.touchNow('outbox.commit, before');
+    commit(grows, change);
+    life.touchNow('outbox.commit, after');
+  };
+  return store;
+}
+
 /** What a supervised edge may end with: the world refused. Everything else is a bug. */
 export function isExpectedEnd(error: unknown): boolean {
-  return error instanceof OperatingError && (error.code === 'BROKER_UNREACHABLE' || error.code === 'STORE_DAMAGED');
+  return error instanceof OperatingError && ['BROKER_UNREACHABLE', 'STORE_DAMAGED', 'DISK_FULL'].includes(error.code);
 }

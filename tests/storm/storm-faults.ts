@@ -1,127 +1,129 @@
 /** The faults of a storm, drawn by its seed: what each does, and what ends it again. */
 import { FAILPOINTS, type Failpoint } from '../../common/failpoints.ts';
 import type { Random } from '../../common/random.ts';
-import type { BrokerFates } from '../doubles/virtual-broker.ts';
-import type { Fate, Fates } from '../doubles/virtual-link.ts';
+import type { Death } from './life.ts';
+import type { StormCloud } from './storm-cloud.ts';
 import { type Fault, FAULTS, type StormPlan } from './storm-plan.ts';
+import type { StormSite } from './storm-site.ts';
+import type { Weather } from './storm-weather.ts';
 
-const BLACK_HOLE_MS_MAX = 25_000;
 const TROUBLE_MS_MAX = 10_000;
-/** A late message comes long after everybody has given it up. */
-const LATE_MS_MAX = 40_000;
+/** Longer than the edges' deadlines, and than the time after which an edge is told to be silent. */
+const STOPPED_MS_MAX = 40_000;
+const FULL_MS_MAX = 60_000;
 const FAILPOINT_TIMES_MAX = 6;
 const FAVOURITE_ABOVE = 0.7;
+/** A life touches something outside some hundred times a minute; half of those that die so die within the first 90. */
+const TOUCHES_MAX = 8_000;
 
-/** What the weather of the moment does to messages and broker calls. Calm once the faults are off. */
-export class Weather {
-  private readonly plan: StormPlan;
-  private readonly linkRandom: Random;
-  private readonly brokerRandom: Random;
-  isOn = true;
-  /** Which ways are black-holed. */
-  readonly blackHoles = new Set<'data requests' | 'data replies' | 'heartbeats'>();
-  isBrokerInTrouble = false;
-
-  constructor(plan: StormPlan, linkRandom: Random, brokerRandom: Random) {
-    this.plan = plan;
-    this.linkRandom = linkRandom;
-    this.brokerRandom = brokerRandom;
-  }
-
-  readonly data: Fates = {
-    request: () => this.fate(this.blackHoles.has('data requests')),
-    reply: () => this.fate(this.blackHoles.has('data replies')),
-  };
-
-  readonly heartbeats: Fates = {
-    request: () => this.fate(this.blackHoles.has('heartbeats')),
-    reply: () => this.fate(false),
-  };
-
-  readonly broker: BrokerFates = {
-    delayMs: () => (this.isOn && this.brokerRandom.next() < this.plan.broker.delayOdds ? 1 + this.brokerRandom.below(60) : 0),
-    call: (kind) => {
-      if (!this.isOn) return 'served';
-      if (this.isBrokerInTrouble || this.brokerRandom.next() < this.plan.broker.refusedOdds) return 'refused';
-      return kind === 'append' && this.brokerRandom.next() < this.plan.broker.lostOdds ? 'lost' : 'served';
-    },
-  };
-
-  cloudDelayMs(): number {
-    return this.isOn && this.linkRandom.next() < this.plan.cloudDelayOdds ? 1 + this.linkRandom.below(200) : 0;
-  }
-
-  private fate(isBlackHole: boolean): Fate {
-    if (!this.isOn) return [1];
-    const { lostOdds, repeatedOdds, lateOdds, delayMs } = this.plan.link;
-    const delay = () => 1 + this.linkRandom.next() * (this.linkRandom.next() < lateOdds ? LATE_MS_MAX : delayMs);
-    const lost = this.linkRandom.next() < lostOdds;
-    const repeated = this.linkRandom.next() < repeatedOdds;
-    const copies = [delay(), delay()];
-    if (isBlackHole || lost) return [];
-    return repeated ? copies : copies.slice(0, 1);
-  }
-}
-
-/** What a fault may do to the storm. */
-export interface StormActions {
-  killEdge(): void;
-  copyEdge(): boolean;
-  setEdgeBack(random: Random): boolean;
-  cloneEdge(): boolean;
-  loseEdge(): void;
-  killCloud(): void;
-  backUpCloud(): void;
-  restoreCloud(random: Random): boolean;
-  /** Ends what is being consumed. */
-  breakConnections(): void;
-  replaceLog(): void;
-  deleteCommitted(): void;
-  setClock(ms: number): void;
-  /** Calls back after so long, unless the faults were switched off before. */
-  later(ms: number, end: () => void): void;
+/** What a fault is done to. */
+export interface Struck {
+  plan: StormPlan;
+  cloud: StormCloud;
+  sites: readonly StormSite[];
+  /** Of each site, in their order. */
+  weathers: readonly Weather[];
+  stopCloud: () => void;
+  goOnCloud: () => void;
+  setClock: (ms: number) => void;
+  /** Calls back after so long. */
+  later: (ms: number, end: () => void) => void;
 }
 
 /** Draws a fault and does it. @returns what was done, undefined when there was nothing to do it to */
-export function strike(plan: StormPlan, random: Random, weather: Weather, actions: StormActions): string | undefined {
-  const fault = drawFault(plan, random);
+export function strike(struck: Struck, random: Random): string | undefined {
+  const fault = drawFault(struck.plan, random);
+  const at = random.below(struck.sites.length);
+  const site = struck.sites[at] as StormSite;
+  const done = strikeCloud(fault, struck, random) ?? strikeSite(fault, site, random) ?? strikeWeather(fault, struck, at, random);
+  if (done === undefined) throw new Error(`nobody knows the fault ${fault}`);
+  return done === true ? fault : done === false ? undefined : done;
+}
+
+/** Undefined when the fault is none of these; false when there was nothing to do it to. */
+type Done = string | boolean | undefined;
+
+function strikeCloud(fault: Fault, { cloud, stopCloud, goOnCloud, later }: Struck, random: Random): Done {
+  switch (fault) {
+    case 'cloud killed':
+      cloud.kill();
+      return true;
+    case 'cloud without power':
+      cloud.cutPower();
+      return true;
+    case 'cloud stopped':
+      stopCloud();
+      later(random.next() * STOPPED_MS_MAX, goOnCloud);
+      return true;
+    case 'cloud disk full':
+      cloud.setFull(true);
+      later(random.next() * FULL_MS_MAX, () => cloud.setFull(false));
+      return true;
+    case 'cloud backed up':
+      cloud.backUp();
+      return true;
+    case 'cloud restored':
+      if (cloud.backupCount === 0) return false;
+      cloud.kill();
+      cloud.restore(random.below(cloud.backupCount));
+      return true;
+    default:
+      return undefined;
+  }
+}
+
+function strikeSite(fault: Fault, site: StormSite, random: Random): Done {
   switch (fault) {
     case 'edge killed':
-      actions.killEdge();
-      return fault;
+      site.edge.kill();
+      return true;
+    case 'edge without power':
+      site.edge.cutPower();
+      return true;
     case 'edge copied':
-      return actions.copyEdge() ? fault : undefined;
+      return site.edge.copy();
     case 'edge set back':
-      return actions.setEdgeBack(random) ? fault : undefined;
+      return site.setEdgeBack(random);
     case 'edge cloned':
-      return actions.cloneEdge() ? fault : undefined;
+      return site.cloneEdge(random);
     case 'edge lost':
-      actions.loseEdge();
-      return fault;
-    case 'cloud killed':
-      actions.killCloud();
-      return fault;
-    case 'cloud backed up':
-      actions.backUpCloud();
-      return fault;
-    case 'cloud restored':
-      return actions.restoreCloud(random) ? fault : undefined;
+      site.loseEdge();
+      return true;
+    case 'edge taken over':
+      site.takeOver();
+      return true;
+    case 'log replaced':
+      site.replaceLog();
+      return true;
+    case 'retention':
+      site.deleteCommitted();
+      return true;
+    default:
+      return undefined;
+  }
+}
+
+function strikeWeather(fault: Fault, { plan, sites, weathers, setClock, later }: Struck, at: number, random: Random): Done {
+  const [site, weather] = [sites[at] as StormSite, weathers[at] as Weather];
+  switch (fault) {
     case 'link black-holed':
-      return blackHole(random, weather, actions);
+      return blackHole(random, weather, plan, later);
     case 'broker in trouble':
       weather.isBrokerInTrouble = true;
-      actions.breakConnections();
-      actions.later(random.next() * TROUBLE_MS_MAX, () => (weather.isBrokerInTrouble = false));
-      return fault;
-    case 'log replaced':
-      actions.replaceLog();
-      return fault;
-    case 'retention':
-      actions.deleteCommitted();
-      return fault;
+      site.breakConnections();
+      later(random.next() * TROUBLE_MS_MAX, () => (weather.isBrokerInTrouble = false));
+      return true;
+    case 'edge disk full': {
+      const { edge } = site;
+      edge.setFull(true);
+      later(random.next() * FULL_MS_MAX, () => edge.setFull(false));
+      return true;
+    }
     case 'clock set':
-      actions.setClock((random.next() - 0.5) * 200_000_000);
-      return fault;
+      setClock((random.next() - 0.5) * 200_000_000);
+      return true;
+    default:
+      return undefined;
   }
 }
 
@@ -132,11 +134,11 @@ function drawFault(plan: StormPlan, random: Random): Fault {
   return FAULTS[0];
 }
 
-function blackHole(random: Random, weather: Weather, actions: StormActions): string {
+function blackHole(random: Random, weather: Weather, { blackHoleMsMax }: StormPlan, later: Struck['later']): string {
   const sets = [['data requests'], ['data replies'], ['heartbeats'], ['data requests', 'data replies', 'heartbeats']] as const;
   const ways = sets[random.below(sets.length)] as (typeof sets)[number];
   for (const way of ways) weather.blackHoles.add(way);
-  actions.later(random.next() * BLACK_HOLE_MS_MAX, () => {
+  later(random.next() * blackHoleMsMax, () => {
     for (const way of ways) weather.blackHoles.delete(way);
   });
   return `black hole: ${ways.join(', ')}`;
@@ -145,11 +147,31 @@ function blackHole(random: Random, weather: Weather, actions: StormActions): str
 /** The failpoints of a storm's two parts. */
 export const STORM_FAILPOINTS = FAILPOINTS.filter((name) => name.startsWith('edge_') || name.startsWith('cloud_'));
 
-/** The failpoint at which a life ends, if it is to end at one: any, or now and then the one that this seed is for. */
-export function drawFailpoint(plan: StormPlan, random: Random, part: 'edge' | 'cloud'): { name: Failpoint; times: number } | undefined {
+/** What each part touches outside of itself: each is a place to die at, before it and after it. */
+export const STORM_TOUCHES = {
+  edge: [
+    ...['ensureTopic', 'partitionCount', 'logState', 'append', 'consume', 'read', 'commit'].map((call) => `broker.${call}`),
+    'link.request',
+    'heartbeats.request',
+    'outbox.exclusive',
+    'outbox.commit',
+    'clock.sleep',
+  ],
+  cloud: ['store.hello', 'store.append'],
+} as const;
+
+/**
+ * Where a life ends by itself, if it is to: at a failpoint, any, or now and then the one that this seed is for; or at any touch of
+ * something outside.
+ */
+export function drawDeath(plan: StormPlan, random: Random, part: 'edge' | 'cloud'): Death | undefined {
   const names = STORM_FAILPOINTS.filter((name) => name.startsWith(`${part}_`));
   const [odds, name, times] = [random.next(), names[random.below(names.length)] as Failpoint, 1 + random.below(FAILPOINT_TIMES_MAX)];
+  const [touchOdds, nth, isNamed] = [random.next(), Math.floor(TOUCHES_MAX ** random.next()), random.next() < 0.6];
+  const touch = `${STORM_TOUCHES[part][random.below(STORM_TOUCHES[part].length)]}, ${random.next() < 0.5 ? 'before' : 'after'}`;
+  if (odds < plan.failpointOdds) return { kind: 'failpoint', name, times };
+  if (touchOdds < plan.touchOdds) return isNamed ? { kind: 'touch', name: touch, nth: times } : { kind: 'touch', nth };
   const favourite = STORM_FAILPOINTS[(plan.seed * 8 + Math.floor(plan.seed / 7)) % STORM_FAILPOINTS.length] as Failpoint;
-  if (odds < plan.failpointOdds) return { name, times };
-  return odds > FAVOURITE_ABOVE && favourite.startsWith(`${part}_`) ? { name: favourite, times: Math.ceil(times / 3) } : undefined;
+  if (odds <= FAVOURITE_ABOVE || !favourite.startsWith(`${part}_`)) return undefined;
+  return { kind: 'failpoint', name: favourite, times: Math.ceil(times / 3) };
 }

@@ -1,26 +1,34 @@
 /**
- * Storms: production edge and cloud in virtual time, every fault by seed. A red one prints its seed; `node --import tsx
- * tests/storm/replay.ts SEED` runs it again and tells everything that happened.
+ * Storms: production edges and cloud in virtual time, every fault by seed. A red one prints the command that runs it again and tells
+ * everything that happened.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runStorm, type StormResult } from './storm.ts';
-import { STORM_FAILPOINTS } from './storm-faults.ts';
+import { STORM_FAILPOINTS, STORM_TOUCHES } from './storm-faults.ts';
 import { describePlan, FAULTS, WORLD_NAMES } from './storm-plan.ts';
+import { replayCommand } from './storm-text.ts';
 
-/** Nine rounds through the worlds. */
-const SEEDS = 63;
+/** Six rounds through the worlds; FOGLINE_LONG=1 gives sixty. */
+const SEEDS = process.env['FOGLINE_LONG'] === '1' ? 420 : 42;
 /** One of each world: these are run twice. */
 const SEEDS_TWICE = WORLD_NAMES.length;
 const FINDINGS_SHOWN = 5;
+/** Touches beside STORM_TOUCHES. */
+const OTHER_TOUCHES = [
+  'edge clock.timer, after',
+  'cloud clock.timer, after',
+  'cloud reply, before',
+  'cloud clock.sleep, before',
+  'cloud clock.sleep, after',
+];
 
 function assertWeathered({ plan, findings, readings }: StormResult): void {
   assert.ok(readings > 50, `seed ${plan.seed} has ${readings} readings only`);
   if (findings.length === 0) return;
   const shown = findings.slice(0, FINDINGS_SHOWN).map((finding) => `  ${finding}`);
   assert.fail(
-    `seed ${plan.seed}: ${findings.length} findings\n${shown.join('\n')}\n${describePlan(plan)}\n` +
-      `replay: node --import tsx tests/storm/replay.ts ${plan.seed}`,
+    `seed ${plan.seed}: ${findings.length} findings\n${shown.join('\n')}\n${describePlan(plan)}\nreplay: ${replayCommand(plan.seed)}`,
   );
 }
 
@@ -40,20 +48,45 @@ describe('storms', () => {
     assert.equal(new Set(results.map(({ hash }) => hash)).size, SEEDS);
   });
 
-  it('every fault came, every failpoint killed, and every usual verdict was given', () => {
+  it('a storm may be told how many edges and homes it has, and what it stores in', async () => {
+    const { plan, households, findings } = await runStorm(3, { edges: 4, homes: 2, store: 'memory' });
+    assert.deepEqual([plan.edges, households, plan.store], [4, 8, 'memory']);
+    assert.deepEqual(findings, []);
+    assert.equal(replayCommand(3, { edges: 4, store: 'memory' }), 'npm run storm -- --seed 3 --edges 4 --store memory');
+  });
+
+  it('every fault came, and every usual verdict was given', () => {
     const keys = (of: (result: StormResult) => ReadonlyMap<string, number>) => new Set(results.flatMap((result) => [...of(result).keys()]));
     const faults = [...keys(({ faults }) => faults)];
     for (const fault of FAULTS) {
       if (fault !== 'link black-holed') assert.ok(faults.includes(fault), `no storm had the fault "${fault}"`);
     }
     assert.equal(faults.filter((fault) => fault.startsWith('black hole')).length, 4);
-    const died = keys(({ died }) => died);
-    for (const name of STORM_FAILPOINTS) assert.ok(died.has(name), `nobody died at ${name}`);
     const verdicts = keys(({ verdicts }) => verdicts);
     for (const verdict of ['stored', 'duplicate', 'gap', 'not_owner']) assert.ok(verdicts.has(verdict), `no row was answered ${verdict}`);
-    assert.ok(
-      results.some(({ quotaReached }) => quotaReached),
-      'no outbox was ever full',
+    const some = (is: (result: StormResult) => boolean, what: string) => assert.ok(results.some(is), what);
+    some(({ quotaReached }) => quotaReached, 'no outbox was ever full');
+    some(({ damaged }) => damaged > 20, 'no message was damaged');
+    some(({ silences }) => silences > 0, 'no edge was told silent');
+    for (const kind of ['sqlite', 'memory']) some(({ plan }) => plan.store === kind, `no storm stored in ${kind}`);
+    some(({ plan }) => plan.edges > 1 && plan.inFlightMax > 1, 'no storm had several edges and several requests on their way');
+  });
+
+  it('somebody died at every failpoint, and before and after each thing that is waited for', () => {
+    const died = new Set(results.flatMap((result) => [...result.died.keys()]));
+    for (const name of STORM_FAILPOINTS) assert.ok(died.has(name), `nobody died at ${name}`);
+    const touches = (['edge', 'cloud'] as const).flatMap((part) => STORM_TOUCHES[part].map((touch) => `${part} ${touch}`));
+    const missed = touches.flatMap((touch) => [`${touch}, before`, `${touch}, after`]).filter((touch) => !died.has(touch));
+    assert.deepEqual(missed, [], 'nobody died there');
+    const touched = new Set(results.flatMap((result) => [...result.touched.keys()]));
+    const known = new Set([
+      ...touches.flatMap((touch) => ['before', 'after', 'failed'].map((when) => `${touch}, ${when}`)),
+      ...OTHER_TOUCHES,
+    ]);
+    assert.deepEqual(
+      [...touched].filter((touch) => !known.has(touch)),
+      [],
+      'a touch that nobody knows',
     );
   });
 });

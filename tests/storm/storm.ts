@@ -1,33 +1,26 @@
 /**
- * One storm: a fleet's readings through the production edge server and cloud server in virtual time, while a seed's faults go on;
- * then the faults end, everything must drain, and the checker compares what the cloud holds with the truth.
+ * One storm: the readings of a fleet through production edge servers and the production cloud server in virtual time, while a
+ * seed's faults go on; then the faults end, everything must drain, and the checkers compare what the cloud holds with the truth.
  */
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Bucket, SeriesStore } from '../../cloud/server/storage/series-store.ts';
-import { SqliteSeriesStore, type SqliteSeriesStoreOptions } from '../../cloud/server/storage/sqlite-series-store.ts';
-import { POWER_TOPIC } from '../../common/broker/broker.ts';
-import type { Clock } from '../../common/clock.ts';
-import type { LinkClient } from '../../common/link/link.ts';
+import type { Bucket } from '../../cloud/server/storage/series-store.ts';
+import type { SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import type { Logger } from '../../common/logger.ts';
-import type { EdgeStatus } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
-import { FENCED } from '../../edge/server/edge-store.ts';
-import { EDGE_GROUP } from '../../edge/server/intake.ts';
-import { VirtualBroker, VirtualTopics } from '../doubles/virtual-broker.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../doubles/virtual-link.ts';
 import { check, type Evidence } from './checker.ts';
-import { readCloudFile } from './cloud-file.ts';
-import { type Life, watchFailpoints } from './life.ts';
-import { StormCloud } from './storm-cloud.ts';
-import { isExpectedEnd, StormEdge } from './storm-edge.ts';
-import { drawFailpoint, type StormActions, strike, Weather } from './storm-faults.ts';
-import { copyFolder, makeStormFolder } from './storm-files.ts';
-import { planOf, type StormPlan, streamOf } from './storm-plan.ts';
-import { type Fleet, makeFleet } from './virtual-fleet.ts';
-import { VirtualProducer } from './virtual-producer.ts';
+import type { HeldSource } from './cloud-file.ts';
+import { type Death, watchFailpoints } from './life.ts';
+import { RefusalWitness } from './refusal-witness.ts';
+import { SilenceWitness } from './silence-witness.ts';
+import { type CloudLife, SILENT_AFTER_MS, StormCloud } from './storm-cloud.ts';
+import type { EdgePlants } from './storm-edge.ts';
+import { drawDeath, strike, type Struck } from './storm-faults.ts';
+import { planOf, type StormPlan, type StormSize, streamOf } from './storm-plan.ts';
+import { StormSite } from './storm-site.ts';
+import { openStores, type StormStores } from './storm-stores.ts';
+import { Weather } from './storm-weather.ts';
 import { Witness } from './witness.ts';
 
 export const WINDOW_MS = 5_000;
@@ -37,16 +30,18 @@ const DRAIN_LOOK_MS = 1_000;
 /** Late messages of before still arrive, and an edge may hear only now that the cloud was set back. It must be drained after this too. */
 const AFTERMATH_MS = 60_000;
 const DOWN_MS_MAX = 8_000;
-const CLONE_MS_MAX = 60_000;
 
 /** A wrong program, made by putting something wrong between right parts. */
-export interface PlantedFault {
+export interface PlantedFault extends EdgePlants {
   name: string;
-  openStore?: (options: SqliteSeriesStoreOptions, life: Life, random: Random) => SeriesStore;
-  wrapLink?: (link: LinkClient, clock: Clock) => LinkClient;
+  wrapStore?: (store: SeriesStore, life: CloudLife, random: Random) => SeriesStore;
+  /** For the cloud's liveness. */
+  silentAfterMs?: number;
+  /** What the plan must be for it to show at all. */
+  plan?: (plan: StormPlan) => StormPlan;
 }
 
-export interface StormOptions {
+export interface StormOptions extends StormSize {
   planted?: PlantedFault;
   /** Told of everything that happens, with the virtual time. */
   onLine?: (line: string) => void;
@@ -59,21 +54,33 @@ export interface StormResult {
   /** Of everything that happened and of what the cloud holds in the end. */
   hash: string;
   readings: number;
+  households: number;
   virtualMs: number;
   /** From the end of the faults until all was drained. */
   drainedMs: number | undefined;
   faults: Map<string, number>;
-  /** Failpoints at which somebody died. */
+  /** Failpoints and touches at which somebody died. */
   died: Map<string, number>;
+  /** All touches that were reached. */
+  touched: Map<string, number>;
   verdicts: ReadonlyMap<string, number>;
-  /** The outbox was full once. */
+  /** An outbox was full once. */
   quotaReached: boolean;
   /** Fenced edges that were restarted in the calm, as an operator does. */
   unfenced: number;
+  /** Messages with turned bits. */
+  damaged: number;
+  /** Times that an edge was rightly told silent. */
+  silences: number;
+  /** Rows sent for each 1,000 that were stored. */
+  sentPer1000: number;
+  /** The most requests of one edge that were refused one after the other within a minute. */
+  refusedPerMinuteMax: number;
 }
 
 export async function runStorm(seed: number, options: StormOptions = {}): Promise<StormResult> {
-  const storm = new Storm(planOf(seed), options);
+  const drawn = planOf(seed, options);
+  const storm = new Storm(options.planted?.plan?.(drawn) ?? drawn, options);
   try {
     return await storm.run();
   } finally {
@@ -84,27 +91,25 @@ export async function runStorm(seed: number, options: StormOptions = {}): Promis
 class Storm {
   private readonly plan: StormPlan;
   private readonly options: StormOptions;
-  private readonly folder = makeStormFolder();
   private readonly clock = new VirtualClock();
   private readonly trace = createHash('sha256');
   private readonly findings: string[] = [];
   private readonly faults = new Map<string, number>();
   private readonly died = new Map<string, number>();
+  private readonly touched = new Map<string, number>();
   private readonly random: Random;
   private readonly lives: Random;
-  private readonly weather: Weather;
-  private readonly topics = new VirtualTopics();
-  private readonly network: VirtualNetwork;
+  private readonly weathers: readonly Weather[];
+  private readonly network = new VirtualNetwork(this.clock);
   private readonly witness = new Witness();
-  private readonly fleet: Fleet;
-  private readonly producer: VirtualProducer;
+  private readonly silence = new SilenceWitness(this.clock, SILENT_AFTER_MS);
+  private readonly refusals = new RefusalWitness(this.clock);
+  private readonly stores: StormStores;
+  private readonly sites: readonly StormSite[];
   private readonly cloud: StormCloud;
-  private edge: StormEdge;
-  private clone: StormEdge | undefined;
-  private clones = 0;
-  private unfenced = 0;
-  private quotaReached = false;
   private readonly unwatch: () => void;
+  private cloudStops = 0;
+  private unfenced = 0;
 
   constructor(plan: StormPlan, options: StormOptions) {
     this.plan = plan;
@@ -112,76 +117,84 @@ class Storm {
     const { seed } = plan;
     this.random = streamOf(seed, 'faults');
     this.lives = streamOf(seed, 'lives');
-    this.weather = new Weather(plan, streamOf(seed, 'link'), streamOf(seed, 'broker'));
-    this.network = new VirtualNetwork(this.clock);
-    this.fleet = makeFleet(streamOf(seed, 'fleet'), plan);
-    this.topics.ensure(POWER_TOPIC, plan.partitions);
-    const connect = () => new VirtualBroker(this.topics, this.clock, this.weather.broker);
-    this.producer = new VirtualProducer(this.fleet, connect, this.clock, streamOf(seed, 'producer'));
-    const plantedRandom = streamOf(seed, 'planted');
-    const openStore = options.planted?.openStore ?? ((storeOptions) => new SqliteSeriesStore(storeOptions));
-    this.cloud = new StormCloud({
-      folder: join(this.folder, 'cloud'),
-      windowMs: WINDOW_MS,
-      clock: this.clock,
-      logger: this.loggerOf('cloud'),
-      network: this.network,
-      witness: this.witness,
-      openStore: (storeOptions, life) => openStore(storeOptions, life, plantedRandom),
-      onDeath: () => this.upAgain(),
-      delayMs: () => this.weather.cloudDelayMs(),
-    });
-    this.edge = this.makeEdge('edge', streamOf(seed, 'edge'), () => this.upAgain());
-    this.unwatch = watchFailpoints((name, deadly) => {
-      if (!deadly) return;
-      this.count(this.died, name);
-      this.note(`died at ${name}`);
-    });
+    const numbers = Array.from({ length: plan.edges }, (_, i) => i + 1);
+    this.weathers = numbers.map((n) => new Weather(plan, streamOf(seed, `link ${n}`), streamOf(seed, `broker ${n}`)));
+    this.stores = openStores(plan.store);
+    this.cloud = this.makeCloud();
+    this.sites = numbers.map((number) => this.makeSite(number));
+    // Watching costs: nobody looks where nobody is to die.
+    const noteFailpoint = (name: string, deadly: boolean) => {
+      if (deadly) this.noteDeath(name);
+    };
+    this.unwatch = this.isDeadly ? watchFailpoints(noteFailpoint) : () => undefined;
   }
 
   async run(): Promise<StormResult> {
     await this.startCloud();
-    this.edge.start();
-    this.producer.begin();
+    for (const site of this.sites) site.start();
     await this.blow();
     const drainedMs = await this.calm();
     await this.judge();
+    const { plan, findings, faults, died, touched, unfenced, witness, refusals } = this;
     return {
-      plan: this.plan,
-      findings: this.findings,
+      plan,
+      findings,
       hash: this.trace.digest('hex').slice(0, 16),
-      readings: this.fleet.readings.length,
+      readings: this.sites.reduce((sum, { fleet }) => sum + fleet.readings.length, 0),
+      households: this.sites.reduce((sum, { fleet }) => sum + fleet.households.length, 0),
       virtualMs: this.clock.monotonicMs(),
       drainedMs,
-      faults: this.faults,
-      died: this.died,
-      verdicts: this.witness.verdicts,
-      quotaReached: this.quotaReached,
-      unfenced: this.unfenced,
+      faults,
+      died,
+      touched,
+      verdicts: witness.verdicts,
+      quotaReached: this.sites.some(({ quotaReached }) => quotaReached),
+      unfenced,
+      damaged: this.weathers.reduce((sum, { damaged }) => sum + damaged, 0),
+      silences: this.silence.silences,
+      sentPer1000: witness.sentPer1000,
+      refusedPerMinuteMax: refusals.mostPerMinute,
     };
   }
 
   end(): void {
     this.unwatch();
-    this.edge.kill();
-    this.clone?.kill();
+    for (const site of this.sites) site.end();
     this.cloud.kill();
-    rmSync(this.folder, { recursive: true, force: true });
+    this.stores.remove();
   }
 
   private async judge(): Promise<void> {
-    this.findings.push(...this.witness.findings);
-    const status = this.edge.status();
-    if (status === undefined || !this.cloud.isUp) this.findings.push('edge or cloud are down in the end');
-    else this.findings.push(...check(await this.evidence(status)));
+    this.findings.push(...this.witness.findings, ...this.silence.findings, ...this.refusals.findings);
+    if (!this.cloud.isUp) {
+      this.findings.push('the cloud is down in the end');
+      return;
+    }
+    const all = await this.cloudEvidence();
+    this.trace.update(JSON.stringify([all.buckets, [...all.sources], all.households]));
+    for (const site of this.sites) this.findings.push(...this.checkSite(site, all));
+    const known = new Set(this.sites.flatMap(({ fleet }) => fleet.households));
+    for (const key of all.sources.keys())
+      if (!known.has(key.split('/')[0] as string)) this.findings.push(`${key}: nobody made such a source`);
   }
 
   /** The stretch with faults. */
   private async blow(): Promise<void> {
+    const struck: Struck = {
+      plan: this.plan,
+      cloud: this.cloud,
+      sites: this.sites,
+      weathers: this.weathers,
+      stopCloud: () => this.stopCloud(),
+      goOnCloud: () => this.goOnCloud(),
+      setClock: (ms) => this.clock.jumpWallTime(ms),
+      later: (ms, end) => void this.clock.timer('a fault ends', ms, end),
+    };
     while (this.clock.monotonicMs() < this.plan.faultsMs) {
       await this.clock.advance(-Math.log(1 - this.random.next()) * this.plan.betweenMs);
-      this.quotaReached ||= this.edge.status()?.outboxFull === true;
-      const done = strike(this.plan, this.random, this.weather, this.actions);
+      for (const site of this.sites) site.quotaReached ||= site.edge.status()?.outboxFull === true;
+      if (this.cloud.isUp) this.silence.look();
+      const done = strike(struck, this.random);
       if (done === undefined) continue;
       this.count(this.faults, done);
       this.note(done);
@@ -192,41 +205,70 @@ class Storm {
   private async calm(): Promise<number | undefined> {
     const beganMs = this.clock.monotonicMs();
     this.note('the faults end');
-    this.weather.isOn = false;
-    this.clone?.kill();
-    this.clone = undefined;
+    for (const weather of this.weathers) weather.isOn = false;
+    this.cloudStops = 0;
+    this.network.release();
+    this.cloud.setFull(false);
+    for (const site of this.sites) site.calm();
     while (this.clock.monotonicMs() - beganMs < DRAIN_MS_MAX) {
       await this.clock.advance(DRAIN_LOOK_MS);
       // A planted fault that was seen is seen; what it breaks besides may never drain.
       if (this.options.planted !== undefined && this.witness.findings.length > 0) return undefined;
-      const status = this.edge.status();
-      if (status === undefined) continue;
-      if (status.parked.some(({ reason }) => reason === FENCED)) {
-        this.unfenced++;
-        this.note(`an operator restarts the fenced edge: ${status.parked.map(({ household }) => household).join(' ')}`);
-        this.edge.kill();
-        await this.startAll();
-      } else if (this.isDrained(status)) {
-        const drainedMs = this.clock.monotonicMs() - beganMs;
-        await this.clock.advance(AFTERMATH_MS);
-        const after = this.edge.status();
-        if (after === undefined || !this.isDrained(after)) continue;
-        this.note('drained');
-        return drainedMs;
-      }
+      if (this.cloud.isUp) this.silence.look();
+      if (await this.unfence()) continue;
+      if (!this.isDrained) continue;
+      const drainedMs = this.clock.monotonicMs() - beganMs;
+      await this.clock.advance(AFTERMATH_MS);
+      if (!this.isDrained) continue;
+      this.note('drained');
+      return drainedMs;
     }
-    const state = { status: this.edge.status(), produced: this.producer.isDone, timers: this.clock.pending().slice(0, 8) };
+    const state = {
+      cloud: this.cloud.isUp,
+      sites: this.sites.map(({ edge, producer }) => ({ status: edge.status(), produced: producer.isDone })),
+      timers: this.clock.pending().slice(0, 8),
+    };
     this.findings.push(`not drained ${DRAIN_MS_MAX / 60_000} min after the faults ended: ${JSON.stringify(state)}`);
     return undefined;
   }
 
-  private isDrained({ queued, sent, runs, waitingFor, outboxFull }: EdgeStatus): boolean {
-    if (!this.producer.isDone || !this.cloud.isUp || queued + sent > 0 || waitingFor.length > 0 || outboxFull) return false;
-    return runs.length > 0 && runs.every(({ done }) => done);
+  /** An operator restarts edges that another claim has fenced. */
+  private async unfence(): Promise<boolean> {
+    const fenced = this.sites.filter((site) => site.fenced.length > 0);
+    for (const site of fenced) {
+      this.unfenced++;
+      this.note(`an operator restarts the fenced ${site.edge.options.edge}: ${site.fenced.join(' ')}`);
+      site.edge.kill();
+    }
+    if (fenced.length > 0) await this.startAll();
+    return fenced.length > 0;
   }
 
-  private async evidence(edge: EdgeStatus): Promise<Evidence> {
-    const { readings, notInRun, damaged, last } = this.fleet;
+  private get isDrained(): boolean {
+    return this.cloud.isUp && this.sites.every((site) => site.isDrained);
+  }
+
+  private checkSite(site: StormSite, all: CloudEvidence): string[] {
+    const status = site.edge.status();
+    if (status === undefined) return [`${site.edge.options.edge} is down in the end`];
+    this.trace.update(JSON.stringify(status));
+    const { readings, notInRun, damaged, last, households } = site.fleet;
+    const own = new Set(households);
+    return check({
+      windowMs: WINDOW_MS,
+      readings,
+      notInRun,
+      damaged,
+      last,
+      sources: new Map([...all.sources].filter(([key]) => own.has(key.split('/')[0] as string))),
+      buckets: all.buckets.map(({ lengthMs, buckets }) => ({ lengthMs, buckets: buckets.filter(({ household }) => own.has(household)) })),
+      households: all.households.filter(({ household }) => own.has(household)),
+      edge: status,
+      isLogReplaced: site.isLogReplaced,
+    });
+  }
+
+  private async cloudEvidence(): Promise<CloudEvidence> {
     const store = this.cloud.reading;
     const all = async (resolution: 'raw' | '1m' | '15m' | '1h') => {
       const buckets: Bucket[] = [];
@@ -239,40 +281,70 @@ class Storm {
       { lengthMs: 900_000, buckets: await all('15m') },
       { lengthMs: 3_600_000, buckets: await all('1h') },
     ];
-    const sources = readCloudFile(this.cloud.stateDir);
-    const households = await store.households();
-    this.trace.update(JSON.stringify([buckets, [...sources], households, edge]));
-    const isLogReplaced = this.faults.has('log replaced');
-    return { windowMs: WINDOW_MS, readings, notInRun, damaged, last, sources, buckets, households, edge, isLogReplaced };
+    return { buckets, sources: this.cloud.place.held(), households: await store.households() };
   }
 
-  private makeEdge(name: string, random: Random, onDeath: () => void): StormEdge {
-    const { quotaBytes, keepMs, idleCloseMs, partitions } = this.plan;
-    return new StormEdge({
-      edge: 'edge-1',
-      folder: join(this.folder, name),
-      clock: this.clock,
-      random,
-      logger: this.loggerOf(name),
-      topics: this.topics,
-      brokerFates: this.weather.broker,
-      topic: { partitions, retentionMs: 0 },
-      network: this.network,
-      dataFates: this.weather.data,
-      heartbeatFates: this.weather.heartbeats,
-      quotaBytes,
+  private makeCloud(): StormCloud {
+    const { planted } = this.options;
+    const random = streamOf(this.plan.seed, 'planted');
+    const cloudRandom = streamOf(this.plan.seed, 'cloud');
+    return new StormCloud({
+      place: this.stores.cloud(),
       windowMs: WINDOW_MS,
-      keepMs,
-      idleCloseMs,
-      wrapLink: this.options.planted?.wrapLink ?? ((link) => link),
-      onDeath,
-      onError: (error) => this.ended(name, error),
+      clock: this.clock,
+      logger: this.loggerOf('cloud'),
+      network: this.network,
+      witness: this.witness,
+      silence: this.silence,
+      refusals: this.refusals,
+      wrapStore: (store, life) => planted?.wrapStore?.(store, life, random) ?? store,
+      ...(planted?.silentAfterMs === undefined ? {} : { silentAfterMs: planted.silentAfterMs }),
+      onDeath: () => this.upAgain(),
+      ...this.touchNotes,
+      delayMs: () => (this.weathers[0]?.isOn && cloudRandom.next() < this.plan.cloudDelayOdds ? 1 + cloudRandom.below(200) : 0),
     });
   }
 
-  private ended(name: string, error: unknown): void {
-    this.note(`${name} ended: ${(error as Error).message}`);
-    if (!isExpectedEnd(error)) this.findings.push(`${name} ended by itself: ${(error as Error).stack}`);
+  private makeSite(number: number): StormSite {
+    const { planted } = this.options;
+    return new StormSite({
+      number,
+      plan: this.plan,
+      windowMs: WINDOW_MS,
+      clock: this.clock,
+      network: this.network,
+      stores: this.stores,
+      weather: this.weathers[number - 1] as Weather,
+      ...(planted === undefined ? {} : { planted }),
+      drawDeath: () => this.drawDeath('edge'),
+      onDeath: () => this.upAgain(),
+      onNote: (what) => this.note(what),
+      onFinding: (finding) => this.findings.push(finding),
+      ...this.touchNotes,
+      loggerOf: (part) => this.loggerOf(part),
+    });
+  }
+
+  private get isDeadly(): boolean {
+    return this.plan.only !== 'outages';
+  }
+
+  private get touchNotes() {
+    return this.isDeadly ? { onTouch: (what: string, deadly: boolean) => this.noteTouch(what, deadly) } : {};
+  }
+
+  private drawDeath(part: 'edge' | 'cloud'): Death | undefined {
+    return this.weathers[0]?.isOn === true ? drawDeath(this.plan, this.lives, part) : undefined;
+  }
+
+  private stopCloud(): void {
+    this.cloudStops++;
+    this.network.hold();
+  }
+
+  private goOnCloud(): void {
+    this.cloudStops = Math.max(0, this.cloudStops - 1);
+    if (this.cloudStops === 0) this.network.release();
   }
 
   /** A supervisor starts again what died. */
@@ -280,66 +352,24 @@ class Storm {
     this.clock.timer('restart', this.lives.next() * DOWN_MS_MAX, () => void this.startAll());
   }
 
-  /** Whoever is down comes up. A clone that died stays dead. */
   private async startAll(): Promise<void> {
     if (!this.cloud.isUp) await this.startCloud();
-    if (!this.edge.isUp) {
-      this.note('edge starts');
-      this.edge.start(this.weather.isOn ? drawFailpoint(this.plan, this.lives, 'edge') : undefined);
-    }
+    for (const site of this.sites) site.restart();
   }
 
   private async startCloud(): Promise<void> {
     this.note('cloud starts');
-    await this.cloud.start(this.weather.isOn ? drawFailpoint(this.plan, this.lives, 'cloud') : undefined);
+    await this.cloud.start(this.drawDeath('cloud'));
   }
 
-  private readonly actions: StormActions = {
-    killEdge: () => this.edge.kill(),
-    copyEdge: () => this.edge.copy(),
-    setEdgeBack: (random) => {
-      if (this.edge.copyCount === 0) return false;
-      this.edge.kill();
-      this.edge.setBack(random.below(this.edge.copyCount));
-      return true;
-    },
-    cloneEdge: () => this.cloneEdge(),
-    loseEdge: () => {
-      this.edge.kill();
-      rmSync(join(this.edge.options.folder, 'state'), { recursive: true, force: true });
-    },
-    killCloud: () => this.cloud.kill(),
-    backUpCloud: () => this.cloud.backUp(),
-    restoreCloud: (random) => {
-      if (this.cloud.backupCount === 0) return false;
-      this.cloud.kill();
-      this.cloud.restore(random.below(this.cloud.backupCount));
-      return true;
-    },
-    breakConnections: () => {
-      for (const connection of this.topics.connections) connection.failConsumptions();
-    },
-    replaceLog: () => {
-      this.topics.replace(POWER_TOPIC);
-      this.producer.begin();
-    },
-    deleteCommitted: () => this.topics.deleteCommitted(POWER_TOPIC, EDGE_GROUP),
-    setClock: (ms) => this.clock.jumpWallTime(ms),
-    later: (ms, end) => void this.clock.timer('a fault ends', ms, end),
-  };
+  private noteTouch(what: string, deadly: boolean): void {
+    this.count(this.touched, what);
+    if (deadly) this.noteDeath(what);
+  }
 
-  private cloneEdge(): boolean {
-    if (this.clone !== undefined) return false;
-    const name = `clone-${++this.clones}`;
-    const clone = this.makeEdge(name, streamOf(this.plan.seed, name), () => undefined);
-    if (!copyFolder(join(this.edge.options.folder, 'state'), join(clone.options.folder, 'state'))) return false;
-    clone.start();
-    this.clone = clone;
-    this.clock.timer('clone ends', this.random.next() * CLONE_MS_MAX, () => {
-      clone.kill();
-      if (this.clone === clone) this.clone = undefined;
-    });
-    return true;
+  private noteDeath(name: string): void {
+    this.count(this.died, name);
+    this.note(`died at ${name}`);
   }
 
   private note(what: string): void {
@@ -358,4 +388,11 @@ class Storm {
     };
     return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   }
+}
+
+/** What the cloud holds of all. */
+interface CloudEvidence {
+  buckets: Evidence['buckets'];
+  sources: ReadonlyMap<string, HeldSource>;
+  households: Evidence['households'];
 }

@@ -2,7 +2,7 @@
  * The households of a storm: what their devices say, and how it lies in the topic. Readings come late, twice in a second, with
  * pauses over windows; a device gets a new source; runs skip the beginning; records are damaged.
  */
-import { type NewRecord, partitionOf } from '../../common/broker/broker.ts';
+import { BATCH_RECORDS_MAX, type NewRecord, partitionOf } from '../../common/broker/broker.ts';
 import type { Mark, Reading, SeqRange } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
 import { encodeMark, encodeReading, encodeSkip } from '../../common/topic-codec.ts';
@@ -44,6 +44,12 @@ export interface FleetOptions {
   partitions: number;
   /** Of two produces that change places. */
   outOfTurnOdds: number;
+  /** Between two readings of a device; undefined for the unusual ways of a real one. */
+  everyMs?: number | undefined;
+  /** How many; 2 to 4 when undefined. */
+  households?: number | undefined;
+  /** Of their names. */
+  prefix?: string;
 }
 
 const START_MS = 1_577_145_600_000;
@@ -62,8 +68,9 @@ interface Timed {
 }
 
 export function makeFleet(random: Random, options: FleetOptions): Fleet {
-  const { partitions } = options;
-  const households = Array.from({ length: 2 + random.below(3) }, (_, i) => `home-${i + 1}`);
+  const { partitions, prefix = 'home-' } = options;
+  const drawn = 2 + random.below(3);
+  const households = Array.from({ length: options.households ?? drawn }, (_, i) => `${prefix}${i + 1}`);
   const fleet: Fleet = { partitions, households, readings: [], notInRun: [], damaged: [], last: [], produces: [] };
   const messages = households.flatMap((household) => [
     ...deviceMessages(fleet, random, options, household, 'meter'),
@@ -82,7 +89,8 @@ export function makeFleet(random: Random, options: FleetOptions): Fleet {
   return fleet;
 }
 
-function deviceMessages(fleet: Fleet, random: Random, { spanMs }: FleetOptions, household: string, device: string): Timed[] {
+function deviceMessages(fleet: Fleet, random: Random, { spanMs, everyMs }: FleetOptions, household: string, device: string): Timed[] {
+  if (everyMs !== undefined) return device === 'meter' ? regularMessages(fleet, random, household, spanMs, everyMs) : [];
   const changesSource = random.next() < 0.25;
   const changeMs = Math.floor(spanMs * (0.3 + 0.4 * random.next()));
   const spans = changesSource
@@ -92,6 +100,20 @@ function deviceMessages(fleet: Fleet, random: Random, { spanMs }: FleetOptions, 
       ]
     : [[0, spanMs]];
   return spans.flatMap(([from, to], i) => sourceMessages(fleet, random, household, device, `src${i + 1}`, from as number, to as number));
+}
+
+/** One meter without surprises. */
+function regularMessages(fleet: Fleet, random: Random, household: string, spanMs: number, everyMs: number): Timed[] {
+  const messages: Timed[] = [];
+  const source = { household, device: 'meter', src: 'src1' };
+  let seq = 0;
+  for (let ms = 1_000; ms < spanMs; ms += everyMs) {
+    const reading: Reading = { ...source, seq: ++seq, timeMs: START_MS + ms, values: { power: Math.round(random.next() * 3_000) } };
+    fleet.readings.push(reading);
+    messages.push({ reachedMs: START_MS + ms, household, value: encodeReading(reading), isSkip: false });
+  }
+  fleet.last.push({ ...source, seq });
+  return messages;
 }
 
 /** One source's readings from START_MS + from to START_MS + to. */
@@ -157,10 +179,11 @@ function withMarks(messages: readonly Timed[]): TimedRecord[] {
  * Now and then two produces change places, as with two unacknowledged ones at a broker that does not keep order. Not with a skip:
  * what was declared missing before it came would keep that reason.
  */
-function cutIntoProduces(records: readonly TimedRecord[], random: Random, { speed, outOfTurnOdds }: FleetOptions): Produce[] {
+function cutIntoProduces(records: readonly TimedRecord[], random: Random, { speed, outOfTurnOdds, everyMs }: FleetOptions): Produce[] {
+  const recordsMax = everyMs === undefined ? RECORDS_PER_PRODUCE_MAX : BATCH_RECORDS_MAX;
   const produces: Produce[] = [];
   for (let at = 0; at < records.length; ) {
-    const some = records.slice(at, at + 1 + random.below(RECORDS_PER_PRODUCE_MAX));
+    const some = records.slice(at, at + 1 + random.below(recordsMax));
     const dueMs = ((some.at(-1)?.reachedMs ?? START_MS) - START_MS) / speed;
     produces.push({ dueMs, records: some.map(({ record }) => record), hasSkip: some.some(({ isSkip }) => isSkip) });
     at += some.length;

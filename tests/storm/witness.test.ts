@@ -63,3 +63,29 @@ test('an acknowledged seq that is not in the file after a crash, but for a cloud
   witness.compareWithFile(new Map());
   assert.equal(witness.findings.length, 2);
 });
+
+test('a claim that was given another generation, and rows of one that another has taken the place of', async () => {
+  const witness = new Witness();
+  let generation = 1;
+  const store = {
+    hello: async () => [{ household: 'h', generation, postalCode: '', sources: [] }],
+    append: async (): Promise<AppendResult> => ({ verdicts: [{ verdict: 'stored' }], postalCodes: {}, generations: {}, newest: [] }),
+  };
+  const watched = witness.watch(store as never as SeriesStore);
+  const hello = (claim: string) => watched.hello({ edge: 'e', epoch: 'p', claim, windowMs: 5_000, households: [] });
+  await hello('a');
+  await hello('a');
+  await watched.append({ claim: 'a', rows: [part(1, 1)] } as never as PartsRequest);
+  generation = 2;
+  await hello('b');
+  await watched.append({ claim: 'b', rows: [part(2, 2)] } as never as PartsRequest);
+  assert.deepEqual(witness.findings, []);
+  assert.equal(witness.sentPer1000, 1_000);
+  await watched.append({ claim: 'a', rows: [part(3, 3)] } as never as PartsRequest);
+  assert.match(witness.findings.pop() ?? '', /stored for a claim that another one has taken the place of/);
+  await hello('c');
+  assert.match(witness.findings.pop() ?? '', /another claim got generation 2/);
+  generation = 5;
+  await hello('c');
+  assert.match(witness.findings.pop() ?? '', /a repeated claim got generation 5/);
+});

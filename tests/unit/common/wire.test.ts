@@ -47,7 +47,8 @@ function partsRequest(rows: readonly ShippedRow[]): PartsRequest {
 
 /** What is sent, as the object in the bytes, to be spoilt. */
 function bodyOf(bytes: Buffer): Record<string, unknown> {
-  return JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  const { crc: _crc, ...body } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  return body;
 }
 
 function bytesOf(body: unknown): Buffer {
@@ -165,8 +166,9 @@ test('a full request of rows with long names fits, and travels compressed', () =
   assert.deepEqual(decoded.parts.rows, rows);
 });
 
-test('small payloads are plain JSON', () => {
-  assert.equal(encodeReply({ kind: 'hello_first', startId: 's' }).toString('utf8'), '{"v":1,"kind":"hello_first","startId":"s"}');
+test('small payloads are plain JSON with a checksum', () => {
+  const text = '{"v":1,"kind":"hello_first","startId":"s","crc":"fdc55d34"}';
+  assert.equal(encodeReply({ kind: 'hello_first', startId: 's' }).toString('utf8'), text);
 });
 
 test('what is too large is refused, before and after inflating', () => {
@@ -404,4 +406,49 @@ test('no bytes, however spoilt, do anything but a WireError', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+// ---- damage ------------------------------------------------------------------------------------------------
+
+/** Every bit of the payload, one after the other. */
+function* damagedCopies(bytes: Buffer): Generator<Buffer> {
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const copy = Buffer.from(bytes);
+    copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
+    yield copy;
+  }
+}
+
+test('a turned bit in a payload too small for gzip is seen, or changes nothing', () => {
+  const request = { kind: 'parts' as const, parts: partsRequest([{ kind: 'part', part: part('h', 1, 1_234.5) }]) };
+  const sent = encodeRequest(request);
+  assert.notEqual(sent[0], 0x1f, 'a payload without gzip');
+  let refused = 0;
+  for (const copy of damagedCopies(sent)) {
+    try {
+      assert.deepEqual(decodeRequest(copy), decodeRequest(sent));
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      refused++;
+    }
+  }
+  assert.ok(refused > sent.length * 7, `${refused} of ${sent.length * 8} were refused`);
+  const reply: LinkReply = { kind: 'parts', startId: 's', verdicts: [{ verdict: 'stored' }], postalCodes: { h: '10115' }, generations: {} };
+  const answered = encodeReply(reply);
+  for (const copy of damagedCopies(answered)) {
+    try {
+      // A damaged key of the checksum is a key that nobody knows.
+      const { kind, startId, verdicts, postalCodes, generations } = decodeReply(copy) as LinkReply & { kind: 'parts' };
+      assert.deepEqual({ kind, startId, verdicts, postalCodes, generations }, reply);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+    }
+  }
+});
+
+test('a peer that sends no checksum is understood, one that sends a wrong one is not', () => {
+  const body = bodyOf(encodeReply({ kind: 'heartbeat', startId: 's', spreadMs: 0 }));
+  assert.equal(decodeReply(bytesOf(body)).kind, 'heartbeat');
+  assert.throws(() => decodeReply(bytesOf({ ...body, crc: '00000000' })), /damaged/);
+  assert.throws(() => decodeReply(bytesOf({ crc: '00000000', ...body })), /damaged/);
 });

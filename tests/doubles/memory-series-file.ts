@@ -1,0 +1,109 @@
+/** What a series store in memory holds: what the tables of the real one do, as objects that can be copied whole. */
+import type { Aggregate, Rollup } from '../../cloud/server/analytics/rollup.ts';
+import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+
+export interface MemoryGap {
+  from: number;
+  to: number;
+  reason: string;
+}
+
+export interface MemoryPart {
+  toSeq: number;
+  digest: string;
+  windowStartMs: number;
+}
+
+export interface MemorySource {
+  src: string;
+  /** In the order of their first rows. */
+  id: number;
+  covered: SeqIntervals;
+  declared: SeqIntervals;
+  /** As declared, with reasons. */
+  gaps: MemoryGap[];
+  firstMs: number | undefined;
+  greatestMs: number | undefined;
+  readings: number;
+  /** By first seq. */
+  parts: Map<number, MemoryPart>;
+}
+
+export interface MemorySeries {
+  field: string;
+  power: boolean;
+  count: number;
+  energyWs: number;
+  windowCount: number;
+  lastMs: number;
+  /** By level, then by start. */
+  levels: Map<number, Rollup>[];
+}
+
+export interface MemoryDevice {
+  device: string;
+  sources: Map<string, MemorySource>;
+  series: MemorySeries[];
+  /** By start; aggregates by place in `series`. */
+  windows: Map<number, (Aggregate | undefined)[]>;
+}
+
+export interface MemoryHousehold {
+  household: string;
+  postalCode: string;
+  postalCodeFrom: 'file' | 'drawn';
+  state: string;
+  generation: number;
+  claim: string;
+  edge: string;
+  devices: Map<string, MemoryDevice>;
+}
+
+/** One database. Several stores may use it at once. */
+export class MemorySeriesFile {
+  windowMs: number | undefined;
+  households = new Map<string, MemoryHousehold>();
+  sourcesMade = 0;
+  /** Nothing can be written any more. */
+  isFull = false;
+
+  copy(): MemorySeriesFile {
+    const copy = new MemorySeriesFile();
+    copy.windowMs = this.windowMs;
+    copy.sourcesMade = this.sourcesMade;
+    copy.households = copyMap(this.households, (held) => ({ ...held, devices: copyMap(held.devices, copyDevice) }));
+    return copy;
+  }
+
+  inOrder(): MemoryHousehold[] {
+    return inOrder(this.households);
+  }
+}
+
+/** By name, as bytes are ordered. */
+export function inOrder<T>(map: ReadonlyMap<string, T>): T[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}
+
+export function copySource(source: MemorySource): MemorySource {
+  const { covered, declared, gaps, parts } = source;
+  return { ...source, covered: covered.clone(), declared: declared.clone(), gaps: gaps.map((gap) => ({ ...gap })), parts: new Map(parts) };
+}
+
+export function emptySource(src: string): MemorySource {
+  const totals = { firstMs: undefined, greatestMs: undefined, readings: 0 };
+  return { src, id: 0, covered: new SeqIntervals(), declared: new SeqIntervals(), gaps: [], ...totals, parts: new Map() };
+}
+
+function copyDevice({ device, sources, series, windows }: MemoryDevice): MemoryDevice {
+  return {
+    device,
+    sources: copyMap(sources, copySource),
+    series: series.map((its) => ({ ...its, levels: its.levels.map((level) => copyMap(level, (rollup) => ({ ...rollup }))) })),
+    windows: copyMap(windows, (fields) => fields.map((aggregate) => (aggregate === undefined ? undefined : { ...aggregate }))),
+  };
+}
+
+function copyMap<K, V>(map: ReadonlyMap<K, V>, copy: (value: V) => V): Map<K, V> {
+  return new Map([...map].map(([key, value]) => [key, copy(value)]));
+}
