@@ -1,10 +1,11 @@
 /** Makes folders, and refuses what can't be one. */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, OperatingError } from './errors.ts';
 
 /**
- * Makes the folder and those above it, where they are missing. It is writable afterwards.
+ * Makes the folder and those above it, where they are missing. It is writable afterwards, and a new one survives a power cut: what is
+ * synced into a folder whose name is not on the disk is lost with it.
  *
  * Not by one recursive call: that one tries for ever where the system says "no such file" of a folder that is there (/proc).
  * @throws ConfigError when it can't be made or written; OperatingError DISK_FULL
@@ -29,6 +30,19 @@ function make(path: string): void {
   } catch (error) {
     // Another process may have been first.
     if (!isFolder(path)) throw error;
+  }
+  syncFolder(above);
+}
+
+/** Makes names in the folder durable. */
+export function syncFolder(folder: string): void {
+  // Windows has no such call on folders.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

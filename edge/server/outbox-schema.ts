@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
-import { makeFolder } from '../../common/folders.ts';
+import { makeFolder, syncFolder } from '../../common/folders.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
 /** A checkpoint adds some 100 kB of rows side by side: half as many pages cost half as much to write. */
@@ -84,6 +84,7 @@ export function openOutboxFile(folder: string, quotaBytes: number): Database.Dat
   try {
     setPragmas(database, file, quotaBytes);
     checkAndMigrate(database, file);
+    if (folder !== ':memory:') syncFolder(folder);
   } catch (error) {
     database.close();
     if (error instanceof OperatingError) throw error;
