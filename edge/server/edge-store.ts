@@ -2,12 +2,13 @@
  * Outbox and ledger behind one lock and one transaction: whatever changes either goes through `exclusive` and `commit`, so
  * memory and file agree after every step, whichever step fails.
  */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
-import { ConfigError } from '../../common/errors.ts';
+import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { randomId } from '../../common/random.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { Outbox, OutboxFull } from './outbox.ts';
-import { openOutboxFile } from './outbox-schema.ts';
+import { epochFile, isDamage, openOutboxFile, suspectOutboxFile } from './outbox-schema.ts';
 import { hasResumeRequests, takeResumeRequests } from './parked-households.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
@@ -31,6 +32,8 @@ export class EdgeStore {
   epoch = '';
   /** R5: new per start. */
   claim = '';
+  /** Where a damaged file was put at the start, and what was wrong with it. */
+  setAside: { folder: string; finding: string } | undefined;
 
   constructor(options: EdgeStoreOptions) {
     this.options = options;
@@ -44,14 +47,61 @@ export class EdgeStore {
     return this.opened.ledgerStore;
   }
 
-  /** @throws ConfigError, OperatingError STORE_DAMAGED */
+  /** @throws ConfigError, OperatingError STORE_DAMAGED, OUTBOX_DAMAGED */
   start(): void {
     const { folder, quotaBytes, windowMs } = this.options;
-    this.database = openOutboxFile(folder, quotaBytes);
-    this.parts = { outbox: new Outbox(this.database, quotaBytes), ledgerStore: new LedgerStore(this.database, windowMs) };
-    this.parts.outbox.load();
-    this.parts.ledgerStore.load();
-    this.database.transaction(() => this.beginClaim())();
+    const { database, setAside } = openOutboxFile(folder, quotaBytes);
+    this.database = database;
+    this.setAside = setAside;
+    try {
+      this.parts = { outbox: new Outbox(database, quotaBytes), ledgerStore: new LedgerStore(database, windowMs) };
+      this.parts.outbox.load();
+      this.parts.ledgerStore.load();
+      database.transaction(() => {
+        this.beginClaim();
+        this.parts?.ledgerStore.save();
+      })();
+    } catch (error) {
+      throw this.ended(error);
+    }
+    if (folder !== ':memory:') this.rememberEpoch(epochFile(folder));
+  }
+
+  /** An outbox that is gone, or empty, is seen by it: it is not the first one here. */
+  private rememberEpoch(file: string): void {
+    const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : this.epoch;
+    if (before === this.epoch && existsSync(file)) return;
+    if (before !== this.epoch) this.setAside ??= { folder: '', finding: 'it is gone, or empty' };
+    writeFileSync(file, `${this.epoch}\n`);
+  }
+
+  /** After an error that ended the edge: a file with damage in it is not used again. */
+  ended(error: unknown): unknown {
+    if (!isDamage(error)) return error;
+    const { folder } = this.options;
+    suspectOutboxFile(folder);
+    return new OperatingError('OUTBOX_DAMAGED', `the outbox in ${folder} is damaged: ${(error as Error).message}`, {
+      retryable: false,
+      hint: 'start the edge again: it sets the file aside, and asks the cloud and the topic; look at the disk',
+      cause: error,
+    });
+  }
+
+  /**
+   * Sets aside the rows of the outbox that were found damaged, in one transaction.
+   * @returns a line for each thing set aside since the last call, of the ledger too
+   */
+  async setAsideDamaged(): Promise<string[]> {
+    const { outbox, ledgerStore } = this.opened;
+    let rows: string[] = [];
+    if (outbox.hasDamaged) {
+      await this.exclusive(async () =>
+        this.commit(false, () => {
+          rows = outbox.setAsideDamaged();
+        }),
+      );
+    }
+    return [...rows, ...ledgerStore.takeSetAside()];
   }
 
   stop(): void {

@@ -2,6 +2,7 @@
  * The durable queue of closed parts and declared gaps. Reading deletes nothing; a row is deleted only when it is acked
  * and old, or acked and the quota is reached (counted). Every method that writes is to be called inside `write`.
  */
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import type { SeqRange } from '../../common/messages.ts';
 import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
@@ -33,6 +34,7 @@ type Stored = [
   firstMs: number | null,
   lastMs: number | null,
   digest: string | null,
+  seal: number | null,
 ];
 
 /** What is known of a source without looking into the file. */
@@ -48,7 +50,7 @@ export class OutboxFull extends Error {
   readonly retryable = true;
 }
 
-const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest';
+const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest, seal';
 /** Of a row in a request beside its statistics. */
 const ROW_BYTES = 60;
 
@@ -63,6 +65,8 @@ export class Outbox implements HeldRows {
   private readonly fieldSets = new Map<string, readonly string[]>();
   /** By source id; a source without rows that are not acked is not in it. */
   private unackedBySource = new Map<number, Unacked>();
+  /** Rows met that are not as they were written, with what is wrong. Nothing is made of them; `setAsideDamaged` takes them out. */
+  private readonly damaged = new Map<number, string>();
   ackedCount = 0;
 
   constructor(database: Database.Database, quotaBytes: number) {
@@ -79,6 +83,30 @@ export class Outbox implements HeldRows {
     for (const [id, rows, fromSeq] of this.statements.countUnacked.all() as [number, number, number][])
       this.unackedBySource.set(id, { rows, fromSeq });
     this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
+    for (const id of this.statements.strange.all() as number[]) this.damaged.set(id, 'its state is none');
+  }
+
+  get hasDamaged(): boolean {
+    return this.damaged.size > 0;
+  }
+
+  /**
+   * Takes the damaged rows out of the queue, and keeps them byte for byte in a table of their own. What they held is searched in the log
+   * after the next hello, and declared missing where it is not there (R9).
+   */
+  setAsideDamaged(): string[] {
+    const found: string[] = [];
+    for (const [id, what] of this.damaged) {
+      const row = this.statements.whose.get(id) as { state: number; sourceId: number } | undefined;
+      if (row === undefined) continue;
+      this.statements.keepDamaged.run(id);
+      this.remove(id);
+      if (row.state < ROW_STATE.acked) this.removeUnacked(row.sourceId);
+      else this.ackedCount--;
+      found.push(`row ${id} of ${this.householdOf(row.sourceId)}: ${what}`);
+    }
+    this.damaged.clear();
+    return found;
   }
 
   private loadSources(): void {
@@ -148,10 +176,14 @@ export class Outbox implements HeldRows {
     const { insert, insertGapBody, insertPartBody } = this.statements;
     const { fromSeq, toSeq } = range;
     const id = insert.run(ROW_STATE.queued, nowMs, sourceId, fromSeq, toSeq, windowStartMs, row.partition, row.offset).lastInsertRowid;
-    if (row.kind === 'gap') insertGapBody.run(id, row.gap.reason);
-    else {
+    if (row.kind === 'gap') {
+      const { reason } = row.gap;
+      insertGapBody.run(id, reason, sealOf(range, [0, 0, fromSeq, toSeq, null, reason, null, null, null, null, null, 0]));
+    } else {
       const { fields, stats, firstMs, lastMs, digest } = row.part;
-      insertPartBody.run(id, this.fieldSetText(fields), JSON.stringify(stats), firstMs, lastMs, digest);
+      const [names, numbers] = [this.fieldSetText(fields), JSON.stringify(stats)];
+      const seal = sealOf(range, [0, 0, fromSeq, toSeq, windowStartMs, null, names, numbers, firstMs, lastMs, digest, 0]);
+      insertPartBody.run(id, names, numbers, firstMs, lastMs, digest, seal);
     }
     this.addUnacked(sourceId, 1, fromSeq);
   }
@@ -160,7 +192,7 @@ export class Outbox implements HeldRows {
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) return [];
-    const rows = this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[];
+    const rows = this.soundOf(this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[], 'up to damage');
     if (fromSeq <= unacked.fromSeq && rows[0] !== undefined) unacked.fromSeq = rows[0][2];
     return rows.map((stored) => ({ id: stored[0], sourceId, row: this.toShip(stored), bytes: (stored[7]?.length ?? 0) + ROW_BYTES }));
   }
@@ -214,14 +246,14 @@ export class Outbox implements HeldRows {
   unacked(source: SourceLedger): HeldRow[] {
     const sourceId = this.sourceIdOf(source);
     const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
-    return fromSeq === undefined ? [] : (this.statements.queued.all(sourceId, fromSeq, -1) as Stored[]).map(toHeld);
+    return fromSeq === undefined ? [] : this.soundOf(this.statements.queued.all(sourceId, fromSeq, -1) as Stored[], 'all').map(toHeld);
   }
 
   ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
     const sourceId = this.sourceIdOf(source);
     const outside = new Map<number, HeldRow>();
     for (const [from, to] of covered.missing(1, Number.MAX_SAFE_INTEGER)) {
-      for (const stored of this.statements.ackedOverlapping.all({ sourceId, from, to }) as Stored[]) {
+      for (const stored of this.soundOf(this.statements.ackedOverlapping.all({ sourceId, from, to }) as Stored[], 'all')) {
         const row = toHeld(stored);
         if (row.kind === 'part' || missingFromAll(row.fromSeq, row.toSeq, [covered, declared]).length > 0) outside.set(row.id, row);
       }
@@ -231,7 +263,7 @@ export class Outbox implements HeldRows {
 
   /** Parts above the id, in id order, as records of the averages topic: the saved body as it is, behind whose it is. */
   partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
-    return (this.statements.partsAbove.all(id, limit) as Stored[]).map((stored) => {
+    return this.soundOf(this.statements.partsAbove.all(id, limit) as Stored[], 'all').map((stored) => {
       const [partId, sourceId, fromSeq, toSeq, windowStartMs, , fields, stats, firstMs, lastMs, digest] = stored;
       const { household, device, src } = this.sourceRanges.get(sourceId) as Omit<SourceRow, 'id'>;
       // Ids need no escaping (ids.ts).
@@ -315,6 +347,22 @@ export class Outbox implements HeldRows {
     if (--unacked.rows === 0) this.unackedBySource.delete(sourceId);
   }
 
+  /** Without the damaged ones, which are noted. What comes behind one may not be shipped before it is found again. */
+  private soundOf(rows: readonly Stored[], which: 'all' | 'up to damage'): Stored[] {
+    const sound: Stored[] = [];
+    for (const row of rows) {
+      const range = this.sourceRanges.get(row[1]);
+      const seal = row[SEAL];
+      const isSound = range !== undefined && (seal === null ? row[WINDOW] === null || row[STATS] !== null : seal === sealOf(range, row));
+      if (isSound) sound.push(row);
+      else {
+        this.damaged.set(row[0], 'its checksum does not hold');
+        if (which === 'up to damage') break;
+      }
+    }
+    return sound;
+  }
+
   /** Sets of fields are few: each is written and read as JSON once. */
   private fieldSetText(fields: readonly string[]): string {
     const text = JSON.stringify(fields);
@@ -359,6 +407,17 @@ export interface SourceRow {
   src: string;
 }
 
+/** Places in a stored row. */
+const [WINDOW, STATS, SEAL] = [4, 7, 11] as const;
+
+/** CRC-32 of all that a row says, and of whose it is. Its state is not in it: that changes with every ack. */
+function sealOf({ household, device, src }: Omit<SourceRow, 'id'>, row: Stored): number {
+  const [, , fromSeq, toSeq, windowStartMs, reason, fields, stats, firstMs, lastMs, digest] = row;
+  return crc32(
+    `${household}/${device}/${src} ${fromSeq} ${toSeq} ${windowStartMs} ${firstMs} ${lastMs} ${digest} ${fields} ${stats} ${reason}`,
+  );
+}
+
 /** Damaged ones are none: the cloud refuses such a row, and its household parks. */
 function parsedFields(text: string): string[] {
   try {
@@ -375,7 +434,8 @@ function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: Stored): HeldRow 
 
 function prepare(database: Database.Database) {
   const { acked } = ROW_STATE;
-  const rows = 'outbox JOIN outbox_bodies USING (id)';
+  // A row whose body is gone is a damaged one, not none.
+  const rows = 'outbox LEFT JOIN outbox_bodies USING (id)';
   return {
     countUnacked: database.prepare(`SELECT source_id, count(*), min(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`).raw(),
     countAll: database.prepare('SELECT count(*) FROM outbox').pluck(),
@@ -390,8 +450,10 @@ function prepare(database: Database.Database) {
       `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset")
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    insertPartBody: database.prepare('INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest) VALUES (?, ?, ?, ?, ?, ?)'),
-    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason) VALUES (?, ?)'),
+    insertPartBody: database.prepare(
+      'INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest, seal) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason, seal) VALUES (?, ?, ?)'),
     queued: database
       .prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
       .raw(),
@@ -403,6 +465,16 @@ function prepare(database: Database.Database) {
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
     setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),
     stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?').pluck(),
+    strange: database
+      .prepare(`SELECT id FROM outbox WHERE typeof(state) != 'integer' OR state NOT BETWEEN ${ROW_STATE.queued} AND ${acked}`)
+      .pluck(),
+    whose: database.prepare('SELECT state, source_id AS sourceId FROM outbox WHERE id = ?'),
+    keepDamaged: database.prepare(
+      `INSERT INTO damaged (place, row)
+       SELECT 'outbox', CAST(concat_ws(',', quote(outbox.id), quote(state), quote(source_id), quote(from_seq), quote(to_seq),
+         quote(window_start_ms), quote(reason), quote(fields), quote(stats), quote(first_ms), quote(last_ms), quote(digest),
+         quote(seal)) AS BLOB) FROM ${rows} WHERE outbox.id = ?`,
+    ),
     remove: database.prepare('DELETE FROM outbox WHERE id = ?'),
     removeBody: database.prepare('DELETE FROM outbox_bodies WHERE id = ?'),
     // Rows of a source do not overlap, so only the last one that begins at or before the range can reach into it.

@@ -140,7 +140,7 @@ async function writeSeries(folder: string): Promise<void> {
 
 /** What is read back says FULL, as the stores demand; what is done is NORMAL. */
 function deceive(): void {
-  const { pragma } = Database.prototype;
+  const pragma = Reflect.get(Database.prototype, 'pragma') as Database.Database['pragma'];
   Database.prototype.pragma = function (this: Database.Database, source: string, options?: Database.PragmaOptions) {
     if (/^synchronous *= *FULL/.test(source)) return pragma.call(this, 'synchronous = NORMAL');
     if (source === 'synchronous') return 2;
