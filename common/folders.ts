@@ -1,5 +1,5 @@
 /** Makes folders, and refuses what can't be one. */
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, OperatingError } from './errors.ts';
 
@@ -46,6 +46,32 @@ export function syncFolder(folder: string): void {
   }
 }
 
+/**
+ * True for a file without a byte where one was begun before: to a database that is the same as none, and it would be begun anew without
+ * a word. A file that is gone is no damage: somebody has moved it away.
+ */
+export function isEmptied(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.size === 0 && existsSync(begunMark(file));
+}
+
+/** To be called when the file has been begun. */
+export function markBegun(file: string): void {
+  if (!existsSync(begunMark(file))) writeSmallFile(begunMark(file), '');
+}
+
+/** @throws OperatingError DISK_FULL */
+export function writeSmallFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(file, cause) : cause;
+  }
+}
+
+function begunMark(file: string): string {
+  return `${file}-begun`;
+}
+
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
@@ -57,5 +83,5 @@ function isFolder(path: string): boolean {
 
 function diskFull(path: string, cause: unknown): OperatingError {
   const hint = 'make room on the disk, or name another folder with --state';
-  return new OperatingError('DISK_FULL', `no space for the folder ${path}`, { retryable: true, hint, cause });
+  return new OperatingError('DISK_FULL', `no space for ${path}`, { retryable: true, hint, cause });
 }

@@ -9,7 +9,7 @@ import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../errors.ts';
-import { syncFolder } from '../folders.ts';
+import { isEmptied, markBegun, syncFolder } from '../folders.ts';
 import { APPLICATION_ID, MIGRATIONS } from './broker-schema.ts';
 
 export type SqliteDatabase = Database.Database;
@@ -42,12 +42,14 @@ export function prepareFolder(folder: string): void {
  * @throws ConfigError, OperatingError, or SQLite's own error while another process holds the file (`isBusy`)
  */
 export function openDatabase(file: string, pagesMax: number): SqliteDatabase {
+  if (isEmptied(file)) throw damaged(`${file} is damaged: it is empty`, dirname(file));
   const database = new Database(file, { timeout: BUSY_BLOCKS_MS });
   try {
     // Before anything is changed: it may be somebody else's file.
     versionOf(database, file);
     setUp(database, pagesMax);
     migrate(database, file);
+    markBegun(file);
     // SQLite does this for the WAL, not for the file.
     syncFolder(dirname(file));
     return database;

@@ -112,6 +112,7 @@ export class EdgeServer {
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
       onResumed: () => this.greeter.requestHello('households were unparked'),
+      onSetAside: () => this.greeter.requestHello('rows of the outbox were damaged'),
       isRefilling: () => this.greeter.isRefilling,
     });
   }

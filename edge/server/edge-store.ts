@@ -2,13 +2,14 @@
  * Outbox and ledger behind one lock and one transaction: whatever changes either goes through `exclusive` and `commit`, so
  * memory and file agree after every step, whichever step fails.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { writeSmallFile } from '../../common/folders.ts';
 import { randomId } from '../../common/random.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { Outbox, OutboxFull } from './outbox.ts';
-import { epochFile, isDamage, openOutboxFile, suspectOutboxFile } from './outbox-schema.ts';
+import { epochFile, isDamage, isFull, noSpace, openOutboxFile, suspectOutboxFile } from './outbox-schema.ts';
 import { hasResumeRequests, takeResumeRequests } from './parked-households.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
@@ -47,7 +48,7 @@ export class EdgeStore {
     return this.opened.ledgerStore;
   }
 
-  /** @throws ConfigError, OperatingError STORE_DAMAGED, OUTBOX_DAMAGED */
+  /** @throws ConfigError, OperatingError STORE_DAMAGED, OUTBOX_DAMAGED, DISK_FULL */
   start(): void {
     const { folder, quotaBytes, windowMs } = this.options;
     const { database, setAside } = openOutboxFile(folder, quotaBytes);
@@ -62,7 +63,7 @@ export class EdgeStore {
         this.parts?.ledgerStore.save();
       })();
     } catch (error) {
-      throw this.ended(error);
+      throw isFull(error) ? noSpace(folder, error) : this.ended(error);
     }
     if (folder !== ':memory:') this.rememberEpoch(epochFile(folder));
   }
@@ -72,7 +73,7 @@ export class EdgeStore {
     const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : this.epoch;
     if (before === this.epoch && existsSync(file)) return;
     if (before !== this.epoch) this.setAside ??= { folder: '', finding: 'it is gone, or empty' };
-    writeFileSync(file, `${this.epoch}\n`);
+    writeSmallFile(file, `${this.epoch}\n`);
   }
 
   /** After an error that ended the edge: a file with damage in it is not used again. */

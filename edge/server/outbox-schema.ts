@@ -5,11 +5,11 @@
  * A file that is damaged is set aside byte for byte and a new one is begun: the cloud tells what it holds, the topic holds the rest
  * (no offset is committed before its readings are acknowledged), and what neither has becomes a declared gap.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
-import { makeFolder, syncFolder } from '../../common/folders.ts';
+import { makeFolder, syncFolder, writeSmallFile } from '../../common/folders.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
 /** A checkpoint adds some 100 kB of rows side by side: half as many pages cost half as much to write. */
@@ -113,7 +113,7 @@ export function openOutboxFile(folder: string, quotaBytes: number): OpenedOutbox
 /** For damage that is met while the file is in use: the next start sets it aside. */
 export function suspectOutboxFile(folder: string): void {
   if (folder === ':memory:') return;
-  writeFileSync(join(folder, SUSPECT_FILE), '');
+  writeSmallFile(join(folder, SUSPECT_FILE), '');
   syncFolder(folder);
 }
 
@@ -125,6 +125,19 @@ export function isDamage(error: unknown): boolean {
 /** Of an edge whose outbox is gone nothing else would tell that there was one. */
 export function epochFile(folder: string): string {
   return join(folder, 'epoch');
+}
+
+export function isFull(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'SQLITE_FULL';
+}
+
+/** For a start on a full disk: nothing is wrong with the file, and a later start finds room. */
+export function noSpace(file: string, cause: unknown): OperatingError {
+  return new OperatingError('DISK_FULL', `no space for the outbox ${file}`, {
+    retryable: true,
+    hint: 'make room on the disk: what is in the outbox is kept, the topic holds the rest',
+    cause,
+  });
 }
 
 /** Moves the file, with its WAL, into a folder of its own. The file itself goes last: killed before, it is found damaged again. */
@@ -164,6 +177,7 @@ function open(file: string, quotaBytes: number): Database.Database {
     database.close();
     if (error instanceof OperatingError || error instanceof DamageFound) throw error;
     if (isDamage(error)) throw new DamageFound((error as Error).message);
+    if (isFull(error)) throw noSpace(file, error);
     throw unusable(file, (error as Error).message, error);
   }
   return database;

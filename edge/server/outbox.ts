@@ -86,6 +86,13 @@ export class Outbox implements HeldRows {
     for (const id of this.statements.strange.all() as number[]) this.damaged.set(id, 'its state is none');
   }
 
+  /** Looks at some rows from the one after `afterId` on. @returns where the next step goes on; undefined at the end */
+  checkStep(afterId: number, limit: number): number | undefined {
+    const rows = this.statements.rowsAbove.all(afterId, limit) as Stored[];
+    this.soundOf(rows, 'all');
+    return rows.length < limit ? undefined : rows.at(-1)?.[0];
+  }
+
   get hasDamaged(): boolean {
     return this.damaged.size > 0;
   }
@@ -485,6 +492,7 @@ function prepare(database: Database.Database) {
       )
       .raw(),
     partsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE id > ? AND window_start_ms IS NOT NULL ORDER BY id LIMIT ?`).raw(),
+    rowsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE outbox.id > ? ORDER BY outbox.id LIMIT ?`).raw(),
     highestId: database.prepare('SELECT max(id) FROM outbox').pluck(),
     trimCandidates: database.prepare('SELECT id, state, changed_ms FROM outbox WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
   };

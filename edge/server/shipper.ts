@@ -72,30 +72,14 @@ export class Shipper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { greeter, isLinkUp, link, store } = this.options;
+    const { greeter, isLinkUp, link } = this.options;
     signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
-      if (store.outbox.hasDamaged && (await this.setAsideDamaged())) continue;
       if (!isLinkUp()) await this.rest(IDLE_MS);
       else if (greeter.isHelloDue && this.inFlight.size === 0) await this.recover(await this.tryHello());
       else if (!greeter.isHelloDue && this.inFlight.size < link.inFlightMax && this.sendNext()) continue;
       else await this.rest(IDLE_MS);
     }
-  }
-
-  /** What the rows held is asked for anew, by a hello. False when the disk is full: then it is tried again. */
-  private async setAsideDamaged(): Promise<boolean> {
-    const { store, greeter, logger } = this.options;
-    let found: string[];
-    try {
-      found = await store.setAsideDamaged();
-    } catch (error) {
-      if (!(error instanceof OutboxFull)) throw error;
-      return false;
-    }
-    for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
-    greeter.requestHello('rows of the outbox were damaged');
-    return true;
   }
 
   /** R11: the first good heartbeat after an outage ends the backoff. */

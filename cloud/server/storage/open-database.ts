@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
-import { makeFolder, syncFolder } from '../../../common/folders.ts';
+import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/folders.ts';
 import { migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 
 /** Folder and file of the store inside a state directory. */
@@ -29,6 +29,7 @@ export function openForWriting(path: string): Database.Database {
   let database: Database.Database | undefined;
   try {
     makeFolder(dirname(path));
+    if (isEmptied(path)) throw damaged(path, 'it is empty');
     database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
     refuseNewerSchema(database, path);
     // Before the first table, or it has no effect.
@@ -39,6 +40,7 @@ export function openForWriting(path: string): Database.Database {
     makeDurable(database);
     refuseDamage(database, path);
     migrate(database);
+    markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
     return database;
