@@ -1,5 +1,5 @@
 /**
- * Link payloads: versioned JSON, gzip above GZIP_ABOVE_BYTES, sizes checked before and after inflating.
+ * Link payloads: versioned JSON in gzip, whose CRC-32 tells what the way has damaged, sizes checked before and after inflating.
  *
  *   request  {"v":1,"kind":"hello"|"heartbeat",["site"],…the message…}
  *            {"v":1,"kind":"parts",["site"],"edge","epoch","claim","startId","windowMs","generations":{household: n},
@@ -32,7 +32,7 @@ import {
 } from './messages.ts';
 
 export const WIRE_VERSION = 1;
-/** Below this gzip gains nothing. */
+/** Below this packing gains nothing: then gzip is a frame alone, for its CRC-32. */
 const GZIP_ABOVE_BYTES = 1_024;
 const GZIP_MAGIC = 0x1f;
 /** A reason is a sentence. */
@@ -330,7 +330,8 @@ class Index<T> {
 function pack(text: string): Buffer {
   const bytes = Buffer.from(text);
   if (bytes.length > LINK_PAYLOAD_BYTES_MAX) throw new Error(`link payload of ${bytes.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
-  return bytes.length > GZIP_ABOVE_BYTES ? gzipSync(bytes, { level: 1 }) : bytes;
+  // Always: a digit that the way has changed would be read as another value.
+  return gzipSync(bytes, { level: bytes.length > GZIP_ABOVE_BYTES ? 1 : 0 });
 }
 
 function unpack(payload: Buffer): Record<string, unknown> {

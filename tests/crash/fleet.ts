@@ -29,6 +29,8 @@ export interface FleetOptions {
   speed?: string;
   /** More settings, `section.key=value`. */
   sets?: readonly string[];
+  /** More environment for every part. */
+  env?: Readonly<Record<string, string>>;
   /** Begins with a copy of this state. */
   stateFrom?: string;
   /** Ports the edge dials, when a proxy stands before the cloud. */
@@ -79,7 +81,12 @@ export class Fleet {
   start(part: PartName, failpoint?: string): void {
     const process_ = spawn(process.execPath, [ENTRY, part, ...this.argumentsOf(part)], {
       cwd: this.folder,
-      env: { ...process.env, FOGLINE_LOG_LEVEL: 'warn', ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }) },
+      env: {
+        ...process.env,
+        ...this.options.env,
+        FOGLINE_LOG_LEVEL: 'warn',
+        ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log: string[] = [];
