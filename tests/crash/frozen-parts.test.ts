@@ -1,4 +1,4 @@
-/** Each part stopped for some seconds in the middle of a run (SIGSTOP), as by a snapshot or a busy machine; the cloud too: a silent peer. */
+/** Each part stopped for some seconds in a run (SIGSTOP), as by a snapshot or a busy machine; the cloud too: a silent peer. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
