@@ -14,11 +14,12 @@ import { latency } from './latency.ts';
 import { lostLink } from './lost-link.ts';
 import { memory } from './memory.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
+import { recovery } from './recovery.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { wholeDay } from './whole-day.ts';
 
-const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, idle, latency, wholeDay, kafkaDay, memory];
+const QUESTIONS: readonly Question[] = [csvParse, cosim, sample, firstBars, lostLink, recovery, idle, latency, wholeDay, kafkaDay, memory];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 process.exit(await main());
