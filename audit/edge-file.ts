@@ -10,7 +10,7 @@ import { openSnapshot, type PartNumbers } from './cloud-file.ts';
 import { explainReadError } from './damage.ts';
 
 /** The newest schema whose tables are known here. */
-const SCHEMA_KNOWN = 1;
+const SCHEMA_KNOWN = 2;
 /** States of a row in the file. */
 const STATE_NAMES: Readonly<Record<number, 'queued' | 'sent' | 'acked'>> = { 2: 'queued', 3: 'sent', 4: 'acked' };
 /** Order of a field's numbers in a part. */

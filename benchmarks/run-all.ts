@@ -16,6 +16,7 @@ import { lostLink } from './lost-link.ts';
 import { memory } from './memory.ts';
 import { outageDay } from './outage-day.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
+import { recovery } from './recovery.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { storm } from './storm.ts';
@@ -28,6 +29,7 @@ const QUESTIONS: readonly Question[] = [
   firstBars,
   lostLink,
   linkRate,
+  recovery,
   idle,
   latency,
   wholeDay,

@@ -25,6 +25,7 @@ export type OperatingErrorCode =
   | 'DISK_FULL'
   | 'LINK_CLOSED'
   | 'LINK_TIMEOUT'
+  | 'OUTBOX_DAMAGED'
   | 'PEER_MISBEHAVED'
   | 'PORT_TAKEN'
   | 'STORE_DAMAGED';

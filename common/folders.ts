@@ -1,10 +1,11 @@
 /** Makes folders, and refuses what can't be one. */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, OperatingError } from './errors.ts';
 
 /**
- * Makes the folder and those above it, where they are missing. It is writable afterwards.
+ * Makes the folder and those above it, where they are missing. It is writable afterwards, and a new one survives a power cut: what is
+ * synced into a folder whose name is not on the disk is lost with it.
  *
  * Not by one recursive call: that one tries for ever where the system says "no such file" of a folder that is there (/proc).
  * @throws ConfigError when it can't be made or written; OperatingError DISK_FULL
@@ -30,6 +31,45 @@ function make(path: string): void {
     // Another process may have been first.
     if (!isFolder(path)) throw error;
   }
+  syncFolder(above);
+}
+
+/** Makes names in the folder durable. */
+export function syncFolder(folder: string): void {
+  // Windows has no such call on folders.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * True for a file without a byte where one was begun before: to a database that is the same as none, and it would be begun anew without
+ * a word. A file that is gone is no damage: somebody has moved it away.
+ */
+export function isEmptied(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.size === 0 && existsSync(begunMark(file));
+}
+
+/** To be called when the file has been begun. */
+export function markBegun(file: string): void {
+  if (!existsSync(begunMark(file))) writeSmallFile(begunMark(file), '');
+}
+
+/** @throws OperatingError DISK_FULL */
+export function writeSmallFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(file, cause) : cause;
+  }
+}
+
+function begunMark(file: string): string {
+  return `${file}-begun`;
 }
 
 function isFolder(path: string): boolean {
@@ -43,5 +83,5 @@ function isFolder(path: string): boolean {
 
 function diskFull(path: string, cause: unknown): OperatingError {
   const hint = 'make room on the disk, or name another folder with --state';
-  return new OperatingError('DISK_FULL', `no space for the folder ${path}`, { retryable: true, hint, cause });
+  return new OperatingError('DISK_FULL', `no space for ${path}`, { retryable: true, hint, cause });
 }

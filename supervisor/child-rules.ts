@@ -28,6 +28,9 @@ export const UNREACHED_STARTS_MAX = 3;
 /** Errors that no restart mends, and that none may be tried on: somebody must look at the file first. */
 const FINAL_ERRORS: readonly string[] = ['STORE_DAMAGED'];
 
+/** Errors that somebody mends without telling us: a part that has worked here waits for it however long it takes. */
+const WAITED_FOR: readonly string[] = ['DISK_FULL', 'BROKER_FULL'];
+
 export type Verdict = { kind: 'restart'; waitMs: number; failures: number } | { kind: 'finished' } | { kind: 'gave_up'; exitCode: number };
 
 /**
@@ -42,7 +45,8 @@ export function judgeExit(exit: ChildExit, failures: number, mayFinish: boolean)
   const healthy = exit.readyForMs !== null && exit.readyForMs >= HEALTHY_AFTER_MS;
   const inARow = healthy ? 1 : failures + 1;
   const startsMax = exit.code === EXIT.unreachable && !exit.everReady ? UNREACHED_STARTS_MAX : FAILED_STARTS_MAX;
-  if (exit.readyForMs === null && inARow >= startsMax) return { kind: 'gave_up', exitCode: EXIT.unreachable };
+  const isWaitedFor = exit.everReady && exit.errorCode !== null && WAITED_FOR.includes(exit.errorCode);
+  if (exit.readyForMs === null && inARow >= startsMax && !isWaitedFor) return { kind: 'gave_up', exitCode: EXIT.unreachable };
   return { kind: 'restart', waitMs: Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** (inARow - 1)), failures: inARow };
 }
 

@@ -5,10 +5,11 @@
  * NORMAL in WAL mode, where a power cut loses commits); the file is never opened by anything but SQLite, because closing
  * such a descriptor would drop SQLite's locks on it for the whole process.
  */
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../errors.ts';
+import { isEmptied, markBegun, syncFolder } from '../folders.ts';
 import { APPLICATION_ID, MIGRATIONS } from './broker-schema.ts';
 
 export type SqliteDatabase = Database.Database;
@@ -41,12 +42,15 @@ export function prepareFolder(folder: string): void {
  * @throws ConfigError, OperatingError, or SQLite's own error while another process holds the file (`isBusy`)
  */
 export function openDatabase(file: string, pagesMax: number): SqliteDatabase {
+  if (isEmptied(file)) throw damaged(`${file} is damaged: it is empty`, dirname(file));
   const database = new Database(file, { timeout: BUSY_BLOCKS_MS });
   try {
     // Before anything is changed: it may be somebody else's file.
     versionOf(database, file);
     setUp(database, pagesMax);
     migrate(database, file);
+    markBegun(file);
+    // SQLite does this for the WAL, not for the file.
     syncFolder(dirname(file));
     return database;
   } catch (error) {
@@ -115,18 +119,6 @@ function syncParents(folder: string, firstMade: string): void {
   for (let made = resolve(folder); ; made = dirname(made)) {
     syncFolder(dirname(made));
     if (made === resolve(firstMade)) return;
-  }
-}
-
-/** A new file or folder is only safe when its entry is on the disk too. SQLite does this for the WAL, not for the file. */
-function syncFolder(folder: string): void {
-  // Windows has no such call on folders.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }
 

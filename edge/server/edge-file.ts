@@ -4,13 +4,15 @@
  */
 import { LedgerStore } from './ledger-store.ts';
 import { Outbox } from './outbox.ts';
-import { openOutboxFile } from './outbox-schema.ts';
+import { isOtherEpoch, openOutboxFile, type SetAside, suspectOutboxFile } from './outbox-schema.ts';
 import { hasResumeRequests, takeResumeRequests } from './parked-households.ts';
 
 export type OutboxContract = Pick<Outbox, keyof Outbox>;
 export type LedgerContract = Pick<LedgerStore, keyof LedgerStore>;
 
 export interface EdgeFile {
+  /** Where a damaged file was put at the opening, and what was wrong with it. */
+  readonly setAside: SetAside | undefined;
   readonly outbox: OutboxContract;
   readonly ledgerStore: LedgerContract;
   /** One durable transaction outside of the outbox's own, for the start. */
@@ -18,6 +20,10 @@ export interface EdgeFile {
   hasResumeRequests(): boolean;
   /** What was asked since the last call. Inside a transaction. */
   takeResumeRequests(): string[];
+  /** True when there was another database in this place, which is gone or empty. Remembers this one's epoch. */
+  isOtherThanBefore(epoch: string): boolean;
+  /** For damage that is met while it is in use: the next opening sets the file aside. */
+  suspect(): void;
   close(): void;
 }
 
@@ -30,13 +36,16 @@ export interface EdgeFileOptions {
 
 /** @throws ConfigError, OperatingError STORE_DAMAGED */
 export function openEdgeFile({ folder, quotaBytes, windowMs }: EdgeFileOptions): EdgeFile {
-  const database = openOutboxFile(folder, quotaBytes);
+  const { database, setAside } = openOutboxFile(folder, quotaBytes);
   return {
+    setAside,
     outbox: new Outbox(database, quotaBytes),
     ledgerStore: new LedgerStore(database, windowMs),
     transaction: (change) => database.transaction(change)(),
     hasResumeRequests: () => hasResumeRequests(database),
     takeResumeRequests: () => takeResumeRequests(database),
+    isOtherThanBefore: (epoch) => isOtherEpoch(folder, epoch),
+    suspect: () => suspectOutboxFile(folder),
     close: () => void database.close(),
   };
 }

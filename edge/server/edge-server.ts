@@ -39,6 +39,8 @@ export interface EdgeServerOptions {
   heartbeatMs: number;
   heartbeatDeadlineMs: number;
   dataDeadlineMs: number;
+  /** Told of what is not as it should be. */
+  onWarning?: (message: string, hint: string) => void;
   /** Gives a store that is started already; for tests that keep one across a crash. */
   store?: EdgeStore;
 }
@@ -118,6 +120,7 @@ export class EdgeServer {
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
       onResumed: () => this.greeter.requestHello('households were unparked'),
+      onSetAside: () => this.greeter.requestHello('rows of the outbox were damaged'),
       isRefilling: () => this.greeter.isRefilling,
     });
   }
@@ -134,6 +137,7 @@ export class EdgeServer {
   async start(): Promise<void> {
     const { broker, topic, dataLink, heartbeatLink, store } = this.options;
     if (store === undefined) this.store.start();
+    await this.tellSetAside();
     await broker.start();
     await broker.ensureTopic(POWER_TOPIC, topic);
     await broker.ensureTopic(AVERAGES_TOPIC, topic);
@@ -151,11 +155,25 @@ export class EdgeServer {
     const parts = [this.intake.run(all), this.shipper.run(all), this.heartbeat.run(all), this.upkeep.run(all), this.liveLane?.run(all)];
     try {
       await Promise.all(parts);
+    } catch (error) {
+      throw this.store.ended(error);
     } finally {
       stop.abort();
       await this.stopLinks();
       await Promise.allSettled(parts);
     }
+  }
+
+  /** Nobody has to act for the data: the cloud and the topic are asked. Somebody should look at the disk. */
+  private async tellSetAside(): Promise<void> {
+    const { logger, onWarning } = this.options;
+    const { setAside } = this.store;
+    const found = await this.store.setAsideDamaged();
+    if (setAside !== undefined)
+      found.unshift(`the outbox: ${setAside.finding}${setAside.folder === '' ? '' : `; kept in ${setAside.folder}`}`);
+    for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
+    if (found.length > 0)
+      onWarning?.(`damage in the outbox was set aside, the cloud and the topic are asked: ${found[0]}`, 'look at the disk');
   }
 
   private async stopLinks(): Promise<void> {

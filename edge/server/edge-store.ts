@@ -6,6 +6,7 @@ import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { randomId } from '../../common/random.ts';
 import { type EdgeFile, type EdgeFileOptions, type LedgerContract, openEdgeFile, type OutboxContract } from './edge-file.ts';
 import { OutboxFull } from './outbox.ts';
+import { isDamage, isFull, noSpace, type SetAside } from './outbox-schema.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
 export const FENCED = 'another edge has taken it over; restart this edge to claim it again';
@@ -27,6 +28,8 @@ export class EdgeStore {
   epoch = '';
   /** R5: new per start. */
   claim = '';
+  /** What was found damaged, or gone, at the start. */
+  setAside: SetAside | undefined;
 
   constructor(options: EdgeStoreOptions) {
     this.options = options;
@@ -40,18 +43,52 @@ export class EdgeStore {
     return this.opened.ledgerStore;
   }
 
-  /** @throws ConfigError, OperatingError STORE_DAMAGED, DISK_FULL */
+  /** @throws ConfigError, OperatingError STORE_DAMAGED, OUTBOX_DAMAGED, DISK_FULL */
   start(): void {
-    const { open = openEdgeFile } = this.options;
+    const { open = openEdgeFile, folder } = this.options;
     const file = open(this.options);
     this.file = file;
-    file.outbox.load();
-    file.ledgerStore.load();
+    this.setAside = file.setAside;
     try {
-      file.transaction(() => this.beginClaim());
+      file.outbox.load();
+      file.ledgerStore.load();
+      file.transaction(() => {
+        this.beginClaim();
+        file.ledgerStore.save();
+      });
     } catch (error) {
-      throw (error as { code?: string }).code === 'SQLITE_FULL' ? noSpace(error) : error;
+      throw isFull(error) ? noSpace(folder, error) : this.ended(error);
     }
+    if (file.isOtherThanBefore(this.epoch)) this.setAside ??= { folder: '', finding: 'it is gone, or empty' };
+  }
+
+  /** After an error that ended the edge: a file with damage in it is not used again. */
+  ended(error: unknown): unknown {
+    if (!isDamage(error)) return error;
+    const { folder } = this.options;
+    this.opened.suspect();
+    return new OperatingError('OUTBOX_DAMAGED', `the outbox in ${folder} is damaged: ${(error as Error).message}`, {
+      retryable: false,
+      hint: 'start the edge again: it sets the file aside, and asks the cloud and the topic; look at the disk',
+      cause: error,
+    });
+  }
+
+  /**
+   * Sets aside the rows of the outbox that were found damaged, in one transaction.
+   * @returns a line for each thing set aside since the last call, of the ledger too
+   */
+  async setAsideDamaged(): Promise<string[]> {
+    const { outbox, ledgerStore } = this.opened;
+    let rows: string[] = [];
+    if (outbox.hasDamaged) {
+      await this.exclusive(async () =>
+        this.commit(false, () => {
+          rows = outbox.setAsideDamaged();
+        }),
+      );
+    }
+    return [...rows, ...ledgerStore.takeSetAside()];
   }
 
   stop(): void {
@@ -153,9 +190,4 @@ export class EdgeStore {
     }
     this.claim = `${counter}-${makeId()}`;
   }
-}
-
-function noSpace(cause: unknown): OperatingError {
-  const hint = 'make room on the disk: what is in the outbox is kept';
-  return new OperatingError('DISK_FULL', 'no space for the outbox', { retryable: true, hint, cause });
 }

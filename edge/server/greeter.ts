@@ -125,8 +125,8 @@ export class Greeter {
 
   /** All that are known or wait, without those that another edge has taken. */
   private households(): string[] {
-    const { ledger } = this.options.store.ledgerStore;
-    const all = new Set([...ledger.generations.keys(), ...this.options.waitingFor()]);
+    const { ledger, toBeAsked } = this.options.store.ledgerStore;
+    const all = new Set([...ledger.generations.keys(), ...toBeAsked, ...this.options.waitingFor()]);
     for (const household of ledger.parked.keys()) all.delete(household);
     return [...all];
   }

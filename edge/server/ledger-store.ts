@@ -2,10 +2,11 @@
  * The ledger, the topic positions and the runs in the outbox's database: read at start, written with every checkpoint in the same
  * transaction as the rows (R2).
  */
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { deviceKey, sourceKey } from '../../common/ids.ts';
 import type { Mark } from '../../common/messages.ts';
-import { EdgeLedger, isRunComplete, type OpenEntry } from '../../common/protocol/edge-ledger.ts';
+import { EdgeLedger, isRunComplete, type OpenEntry, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 
 /** How far a partition is taken in, and how its last taken record looked. */
@@ -38,6 +39,11 @@ export class LedgerStore {
   /** By partition. */
   readonly positions = new Map<number, TopicPosition>();
   readonly postalCodes = new Map<string, string>();
+  /** Households of which something was damaged: the cloud is asked for them, whether readings of theirs come or not. */
+  readonly toBeAsked = new Set<string>();
+  private readonly setAside: string[] = [];
+  /** What `load` found damaged. */
+  private damageFound: { place: 'sources' | 'open_parts'; id: number | string; whose: string }[] = [];
   /** Last seqs by partition, by run. */
   readonly runs = new Map<string, Map<number, LastSeqs>>();
 
@@ -50,18 +56,24 @@ export class LedgerStore {
   /** Reads everything anew; what was only in memory is forgotten. */
   load(): void {
     const ledger = new EdgeLedger(this.windowMs);
+    this.damageFound = [];
     for (const row of this.statements.sources.all() as never as SourceText[]) {
       const source = ledger.source(row);
-      source.seen = intervals(row.seen);
-      source.covered = intervals(row.covered);
-      source.declared = intervals(row.declared);
-      source.gapped = intervals(row.gapped);
-      source.kept = intervals(row.kept);
-      source.keptDigest = { high: row.digest_high, low: row.digest_low };
+      if (row.seal === null || row.seal === sealOfSource(row)) read(row, source);
+      else this.rebuild(source, row.id);
     }
-    for (const row of this.statements.openParts.all() as { partition: number; offset: number; part: string }[]) {
+    for (const row of this.statements.openParts.all() as OpenText[]) {
+      if (row.seal !== null && row.seal !== sealOfOpen(row)) {
+        // What it held counts as taken, and is neither in a row nor stored: the next hello finds it missing (R9).
+        this.damageFound.push({ place: 'open_parts', id: row.device, whose: row.household });
+        ledger.changedOpen.set(deviceKey(row.household, row.device), row.partition);
+        continue;
+      }
       const entry: OpenEntry = { partition: row.partition, offset: row.offset, part: JSON.parse(row.part) };
       ledger.openIn(row.partition).set(deviceKey(entry.part.household, entry.part.device), entry);
+      ledger.sources
+        .get(sourceKey(entry.part.household, entry.part.device, entry.part.src))
+        ?.seen.add(entry.part.fromSeq, entry.part.toSeq);
     }
     this.postalCodes.clear();
     for (const row of this.statements.households.all() as HouseholdText[]) {
@@ -75,26 +87,64 @@ export class LedgerStore {
     for (const row of this.statements.runs.all() as { run: string; partition: number; last: string }[]) {
       this.rememberRun(row.run, row.partition, JSON.parse(row.last));
     }
-    ledger.changedSources.clear();
-    ledger.changedOpen.clear();
+    // Nothing more of these is taken in before the cloud has told what it holds (R5).
+    for (const { whose } of this.damageFound) {
+      ledger.generations.delete(whose);
+      this.toBeAsked.add(whose);
+    }
+    if (this.damageFound.length === 0) {
+      ledger.changedSources.clear();
+      ledger.changedOpen.clear();
+    }
     this.ledger = ledger;
+  }
+
+  /**
+   * Of a source whose row is damaged only the rows of the outbox are known. The next hello tells what the cloud holds, and what is neither
+   * there nor here is searched in the log.
+   */
+  private rebuild(source: SourceLedger, id: number): void {
+    this.damageFound.push({ place: 'sources', id, whose: source.household });
+    for (const { from, to, isGap } of this.statements.rowsOf.all(id) as { from: number; to: number; isGap: number }[]) {
+      if (from >= 1 && from <= to) (isGap === 1 ? source.gapped : source.seen).add(from, to);
+    }
+  }
+
+  /** What was damaged and is set aside, since it was last asked. */
+  takeSetAside(): string[] {
+    return this.setAside.splice(0);
+  }
+
+  /** Keeps what was found damaged byte for byte, before it is written over. */
+  private keepDamaged(): void {
+    for (const { place, id, whose } of this.damageFound.splice(0)) {
+      this.statements[place === 'sources' ? 'keepSource' : 'keepOpen'].run(whose, id);
+      this.setAside.push(`${place === 'sources' ? 'what was known of a source' : 'the open part'} of ${whose}: its checksum does not hold`);
+    }
   }
 
   /** Writes what changed in the ledger since the last call. Inside a transaction. */
   save(): void {
     const { ledger, statements } = this;
+    this.keepDamaged();
     for (const key of ledger.changedSources) {
       const source = ledger.sources.get(key);
       if (source === undefined) continue;
       const { household, device, src, seen, covered, declared, gapped, kept, keptDigest } = source;
       const sets = [text(seen), text(covered), text(declared), text(gapped), text(kept)];
-      statements.saveSource.run(household, device, src, ...sets, kept.size, keptDigest.high, keptDigest.low);
+      const totals = [kept.size, keptDigest.high, keptDigest.low] as const;
+      const seal = crc32([household, device, src, ...sets, ...totals].join(' '));
+      statements.saveSource.run(household, device, src, ...sets, ...totals, seal);
     }
     for (const [key, partition] of ledger.changedOpen) {
       const entry = ledger.openIn(partition).get(key);
       const [household, device] = key.split('/');
       if (entry === undefined) statements.removeOpen.run(household, device);
-      else statements.saveOpen.run(household, device, partition, entry.offset, JSON.stringify(entry.part));
+      else {
+        const part = JSON.stringify(entry.part);
+        const seal = crc32([household, device, partition, entry.offset, part].join(' '));
+        statements.saveOpen.run(household, device, partition, entry.offset, part, seal);
+      }
     }
     ledger.changedSources.clear();
     ledger.changedOpen.clear();
@@ -170,6 +220,7 @@ export class LedgerStore {
 }
 
 interface SourceText {
+  id: number;
   household: string;
   device: string;
   src: string;
@@ -178,8 +229,28 @@ interface SourceText {
   declared: string;
   gapped: string;
   kept: string;
+  readings: number;
   digest_high: number;
   digest_low: number;
+  seal: number | null;
+}
+
+interface OpenText {
+  household: string;
+  device: string;
+  partition: number;
+  offset: number;
+  part: string;
+  seal: number | null;
+}
+
+function sealOfSource(row: SourceText): number {
+  const { household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low } = row;
+  return crc32([household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low].join(' '));
+}
+
+function sealOfOpen({ household, device, partition, offset, part }: OpenText): number {
+  return crc32([household, device, partition, offset, part].join(' '));
 }
 
 interface HouseholdText {
@@ -187,6 +258,15 @@ interface HouseholdText {
   generation: number | null;
   postal_code: string | null;
   parked: string | null;
+}
+
+function read(row: SourceText, source: SourceLedger): void {
+  source.seen = intervals(row.seen);
+  source.covered = intervals(row.covered);
+  source.declared = intervals(row.declared);
+  source.gapped = intervals(row.gapped);
+  source.kept = intervals(row.kept);
+  source.keptDigest = { high: row.digest_high, low: row.digest_low };
 }
 
 function intervals(json: string): SeqIntervals {
@@ -200,19 +280,37 @@ function text(set: SeqIntervals): string {
 function prepare(database: Database.Database) {
   return {
     sources: database.prepare(
-      'SELECT household, device, src, seen, covered, declared, gapped, kept, digest_high, digest_low FROM sources ORDER BY id',
+      `SELECT id, household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low, seal
+       FROM sources ORDER BY id`,
+    ),
+    rowsOf: database.prepare(
+      'SELECT from_seq AS "from", to_seq AS "to", window_start_ms IS NULL AS isGap FROM outbox WHERE source_id = ? ORDER BY from_seq',
+    ),
+    keepSource: database.prepare(
+      `INSERT INTO damaged (place, row)
+       SELECT 'sources', CAST(concat_ws(',', quote(id), quote(household), quote(device), quote(src), quote(seen), quote(covered),
+         quote(declared), quote(gapped), quote(kept), quote(readings), quote(digest_high), quote(digest_low), quote(seal)) AS BLOB)
+       FROM sources WHERE household = ? AND id = ?`,
+    ),
+    keepOpen: database.prepare(
+      `INSERT INTO damaged (place, row)
+       SELECT 'open_parts', CAST(concat_ws(',', quote(household), quote(device), quote(partition), quote("offset"), quote(part),
+         quote(seal)) AS BLOB)
+       FROM open_parts WHERE household = ? AND device = ?`,
     ),
     saveSource: database.prepare(
-      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO sources (household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low, seal)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (household, device, src) DO UPDATE SET
          seen = excluded.seen, covered = excluded.covered, declared = excluded.declared, gapped = excluded.gapped,
-         kept = excluded.kept, readings = excluded.readings, digest_high = excluded.digest_high, digest_low = excluded.digest_low`,
+         kept = excluded.kept, readings = excluded.readings, digest_high = excluded.digest_high, digest_low = excluded.digest_low,
+         seal = excluded.seal`,
     ),
-    openParts: database.prepare('SELECT partition, "offset", part FROM open_parts'),
+    openParts: database.prepare('SELECT household, device, partition, "offset", part, seal FROM open_parts'),
     saveOpen: database.prepare(
-      `INSERT INTO open_parts (household, device, partition, "offset", part) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (household, device) DO UPDATE SET partition = excluded.partition, "offset" = excluded."offset", part = excluded.part`,
+      `INSERT INTO open_parts (household, device, partition, "offset", part, seal) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (household, device) DO UPDATE SET
+         partition = excluded.partition, "offset" = excluded."offset", part = excluded.part, seal = excluded.seal`,
     ),
     removeOpen: database.prepare('DELETE FROM open_parts WHERE household = ? AND device = ?'),
     households: database.prepare('SELECT household, generation, postal_code, parked FROM households'),

@@ -55,6 +55,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     heartbeatMs: link.heartbeat_seconds * 1_000,
     heartbeatDeadlineMs: link.heartbeat_deadline_seconds * 1_000,
     dataDeadlineMs: link.data_deadline_seconds * 1_000,
+    onWarning: (message, hint) => json && printEvent({ event: 'warning', part: 'edge', message, hint }),
   });
   const status = new StatusHttp(way.edge, () => server.status());
   try {

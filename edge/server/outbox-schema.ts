@@ -1,11 +1,15 @@
 /**
  * The edge's one database: opened, checked and migrated here. WAL with synchronous=FULL, read back: this build of SQLite
  * falls to NORMAL by itself when WAL is switched on, and NORMAL loses acknowledged rows at a power cut.
+ *
+ * A file that is damaged is set aside byte for byte and a new one is begun: the cloud tells what it holds, the topic holds the rest
+ * (no offset is committed before its readings are acknowledged), and what neither has becomes a declared gap.
  */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
-import { makeFolder } from '../../common/folders.ts';
+import { makeFolder, syncFolder, writeSmallFile } from '../../common/folders.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
 /** A checkpoint adds some 100 kB of rows side by side: half as many pages cost half as much to write. */
@@ -26,7 +30,7 @@ export const ROW_STATE = { queued: 2, sent: 3, acked: 4 } as const;
  * `outbox` has some 40 bytes a row, so that an ack of 500 rows writes a few pages; what is shipped lies in `outbox_bodies`.
  * `kept`, `readings` and the digest of a source are running totals for the audit: of all that ever became a row, open parts not.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
    CREATE TABLE households (household TEXT PRIMARY KEY, generation INTEGER, postal_code TEXT, parked TEXT) WITHOUT ROWID;
    CREATE TABLE sources (
@@ -60,16 +64,111 @@ const MIGRATIONS: readonly string[] = [
        strftime('%Y-%m-%d %H:%M:%S', window_start_ms / 1000, 'unixepoch'),
        state - ${ROW_STATE.queued}
      FROM outbox JOIN outbox_bodies USING (id) JOIN sources ON sources.id = source_id WHERE window_start_ms IS NOT NULL;`,
+  // Rows written before have no seal, and are taken as they are.
+  `ALTER TABLE outbox_bodies ADD COLUMN seal INTEGER;
+   ALTER TABLE sources ADD COLUMN seal INTEGER;
+   ALTER TABLE open_parts ADD COLUMN seal INTEGER;
+   CREATE TABLE damaged (
+     id INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+     place TEXT NOT NULL, row BLOB NOT NULL);`,
 ];
+
+/** Folder beside the file, for files that were damaged. */
+export const SET_ASIDE_FOLDER = 'damaged';
+/** Made when SQLite meets damage in a running edge: the next start sets the file aside, also where its check sees nothing. */
+const SUSPECT_FILE = 'outbox-suspect';
+const FILE_PARTS = ['', '-wal', '-shm'] as const;
+
+export interface OpenedOutbox {
+  database: Database.Database;
+  /** Undefined when the file was sound. */
+  setAside: SetAside | undefined;
+}
+
+/** Where a damaged file was put (empty when there was none to put aside), and what was wrong with it. */
+export interface SetAside {
+  folder: string;
+  finding: string;
+}
+
+class DamageFound extends Error {}
 
 /**
  * @param quotaBytes what rows may fill; RESERVE_PAGES more are kept for acks and trimming
- * @throws ConfigError when the folder can't be written; OperatingError STORE_DAMAGED when the file is damaged or of a newer version
+ * @throws ConfigError when the folder can't be written; OperatingError STORE_DAMAGED when the file is of a newer version or unfit
  */
-export function openOutboxFile(folder: string, quotaBytes: number): Database.Database {
-  const file = folder === ':memory:' ? folder : join(folder, OUTBOX_FILE);
+export function openOutboxFile(folder: string, quotaBytes: number): OpenedOutbox {
+  if (folder === ':memory:') return { database: open(folder, quotaBytes), setAside: undefined };
+  makeFolder(folder);
+  const file = join(folder, OUTBOX_FILE);
+  try {
+    if (existsSync(join(folder, SUSPECT_FILE))) throw new DamageFound('a running edge met damage in it');
+    refuseDamage(file);
+    const database = open(file, quotaBytes);
+    syncFolder(folder);
+    return { database, setAside: undefined };
+  } catch (error) {
+    if (!(error instanceof DamageFound)) throw error;
+    const aside = setAside(folder);
+    const database = open(file, quotaBytes);
+    syncFolder(folder);
+    return { database, setAside: { folder: aside, finding: error.message } };
+  }
+}
+
+/** For damage that is met while the file is in use: the next start sets it aside. */
+export function suspectOutboxFile(folder: string): void {
+  if (folder === ':memory:') return;
+  writeSmallFile(join(folder, SUSPECT_FILE), '');
+  syncFolder(folder);
+}
+
+export function isDamage(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code);
+}
+
+/** Of an edge whose outbox is gone nothing else would tell that there was one: its epoch lies in a file of its own. */
+export function isOtherEpoch(folder: string, epoch: string): boolean {
+  if (folder === ':memory:') return false;
+  const file = join(folder, 'epoch');
+  const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  if (before !== epoch) writeSmallFile(file, `${epoch}\n`);
+  return before !== undefined && before !== epoch;
+}
+
+export function isFull(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'SQLITE_FULL';
+}
+
+/** For a start on a full disk: nothing is wrong with the file, and a later start finds room. */
+export function noSpace(file: string, cause: unknown): OperatingError {
+  return new OperatingError('DISK_FULL', `no space for the outbox ${file}`, {
+    retryable: true,
+    hint: 'make room on the disk: what is in the outbox is kept, the topic holds the rest',
+    cause,
+  });
+}
+
+/** Moves the file, with its WAL, into a folder of its own. The file itself goes last: killed before, it is found damaged again. */
+function setAside(folder: string): string {
+  let number = 1;
+  let aside: string;
+  do aside = join(folder, SET_ASIDE_FOLDER, `outbox-${number++}`);
+  while (existsSync(join(aside, OUTBOX_FILE)));
+  mkdirSync(aside, { recursive: true });
+  for (const part of FILE_PARTS.toReversed()) {
+    const file = join(folder, `${OUTBOX_FILE}${part}`);
+    if (existsSync(file)) renameSync(file, join(aside, `${OUTBOX_FILE}${part}`));
+  }
+  syncFolder(aside);
+  rmSync(join(folder, SUSPECT_FILE), { force: true });
+  syncFolder(folder);
+  return aside;
+}
+
+function open(file: string, quotaBytes: number): Database.Database {
   let database: Database.Database;
-  if (folder !== ':memory:') makeFolder(folder);
   try {
     database = new Database(file);
   } catch (error) {
@@ -83,11 +182,13 @@ export function openOutboxFile(folder: string, quotaBytes: number): Database.Dat
   }
   try {
     setPragmas(database, file, quotaBytes);
-    checkAndMigrate(database, file);
+    migrate(database, file);
   } catch (error) {
     database.close();
-    if (error instanceof OperatingError) throw error;
-    throw damaged(file, (error as Error).message, error);
+    if (error instanceof OperatingError || error instanceof DamageFound) throw error;
+    if (isDamage(error)) throw new DamageFound((error as Error).message);
+    if (isFull(error)) throw noSpace(file, error);
+    throw unusable(file, (error as Error).message, error);
   }
   return database;
 }
@@ -113,11 +214,27 @@ function expectPragma(database: Database.Database, name: string, value: string, 
   if (held !== expected) throw new Error(`${name} is ${String(held)} after it was set to ${value}: nothing could be promised`);
 }
 
-function checkAndMigrate(database: Database.Database, file: string): void {
-  const verdict = database.pragma('quick_check(1)', { simple: true });
-  if (verdict !== 'ok') throw damaged(file, oneLine(String(verdict)));
+/** Looks through a connection that can't write: closing one that can would copy the WAL into a damaged file. */
+function refuseDamage(file: string): void {
+  // One of no bytes is what a start leaves that was killed at once.
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { readonly: true });
+    const verdict = database.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw new DamageFound(oneLine(String(verdict)));
+  } catch (error) {
+    if (isDamage(error)) throw new DamageFound((error as Error).message);
+    if (error instanceof DamageFound) throw error;
+    // What else is the matter is told by the opening for writing.
+  } finally {
+    database?.close();
+  }
+}
+
+function migrate(database: Database.Database, file: string): void {
   const version = database.pragma('user_version', { simple: true }) as number;
-  if (version > MIGRATIONS.length) throw damaged(file, `it has version ${version}, this program knows ${MIGRATIONS.length}`);
+  if (version > MIGRATIONS.length) throw unusable(file, `it has version ${version}, this program knows ${MIGRATIONS.length}`);
   for (let next = version; next < MIGRATIONS.length; next++) {
     database.transaction(() => {
       database.exec(MIGRATIONS[next] as string);
@@ -131,7 +248,7 @@ function oneLine(findings: string): string {
   return findings.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ');
 }
 
-function damaged(file: string, what: string, cause?: unknown): OperatingError {
+function unusable(file: string, what: string, cause?: unknown): OperatingError {
   return new OperatingError('STORE_DAMAGED', `the outbox ${file} can't be used: ${what}`, {
     retryable: false,
     hint: 'keep the file for study, start with another --state or with --fresh; the cloud tells the edge what it holds, the topic the rest',

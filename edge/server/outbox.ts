@@ -2,6 +2,7 @@
  * The durable queue of closed parts and declared gaps. Reading deletes nothing; a row is deleted only when it is acked
  * and old, or acked and the quota is reached (counted). Every method that writes is to be called inside `write`.
  */
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import type { SeqRange } from '../../common/messages.ts';
 import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
@@ -33,6 +34,7 @@ type Stored = [
   firstMs: number | null,
   lastMs: number | null,
   digest: string | null,
+  seal: number | null,
 ];
 
 type StoredRange = [id: number, fromSeq: number, toSeq: number, windowStartMs: number | null, reason: string | null];
@@ -54,7 +56,7 @@ export class OutboxFull extends Error {
   readonly retryable = true;
 }
 
-const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest';
+const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest, seal';
 /** A window cut by late readings is rarely cut more often. */
 export const NEWEST_LOOKED_AT_ROWS = 8;
 /** Of a row in a request beside its statistics. */
@@ -71,6 +73,8 @@ export class Outbox implements HeldRows {
   private readonly fieldSets = new Map<string, readonly string[]>();
   /** By source id; a source without rows that are not acked is not in it. */
   private unackedBySource = new Map<number, Unacked>();
+  /** Rows met that are not as they were written, with what is wrong. Nothing is made of them; `setAsideDamaged` takes them out. */
+  private readonly damaged = new Map<number, string>();
   ackedCount = 0;
 
   constructor(database: Database.Database, quotaBytes: number) {
@@ -87,6 +91,37 @@ export class Outbox implements HeldRows {
     for (const [id, rows, fromSeq, lastSeq] of this.statements.countUnacked.all() as [number, number, number, number][])
       this.unackedBySource.set(id, { rows, fromSeq, lastSeq, last: this.lastInOrder(id) });
     this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
+    for (const id of this.statements.strange.all() as number[]) this.damaged.set(id, 'its state is none');
+  }
+
+  /** Looks at some rows from the one after `afterId` on. @returns where the next step goes on; undefined at the end */
+  checkStep(afterId: number, limit: number): number | undefined {
+    const rows = this.statements.rowsAbove.all(afterId, limit) as Stored[];
+    this.soundOf(rows, 'all');
+    return rows.length < limit ? undefined : rows.at(-1)?.[0];
+  }
+
+  get hasDamaged(): boolean {
+    return this.damaged.size > 0;
+  }
+
+  /**
+   * Takes the damaged rows out of the queue, and keeps them byte for byte in a table of their own. What they held is searched in the log
+   * after the next hello, and declared missing where it is not there (R9).
+   */
+  setAsideDamaged(): string[] {
+    const found: string[] = [];
+    for (const [id, what] of this.damaged) {
+      const row = this.statements.whose.get(id) as { state: number; sourceId: number } | undefined;
+      if (row === undefined) continue;
+      this.statements.keepDamaged.run(id);
+      this.remove(id);
+      if (row.state < ROW_STATE.acked) this.removeUnacked(row.sourceId);
+      else this.ackedCount--;
+      found.push(`row ${id} of ${this.householdOf(row.sourceId)}: ${what}`);
+    }
+    this.damaged.clear();
+    return found;
   }
 
   private loadSources(): void {
@@ -156,10 +191,14 @@ export class Outbox implements HeldRows {
     const { insert, insertGapBody, insertPartBody } = this.statements;
     const { fromSeq, toSeq } = range;
     const id = insert.run(ROW_STATE.queued, nowMs, sourceId, fromSeq, toSeq, windowStartMs, row.partition, row.offset).lastInsertRowid;
-    if (row.kind === 'gap') insertGapBody.run(id, row.gap.reason);
-    else {
+    if (row.kind === 'gap') {
+      const { reason } = row.gap;
+      insertGapBody.run(id, reason, sealOf(range, [0, 0, fromSeq, toSeq, null, reason, null, null, null, null, null, 0]));
+    } else {
       const { fields, stats, firstMs, lastMs, digest } = row.part;
-      insertPartBody.run(id, this.fieldSetText(fields), JSON.stringify(stats), firstMs, lastMs, digest);
+      const [names, numbers] = [this.fieldSetText(fields), JSON.stringify(stats)];
+      const seal = sealOf(range, [0, 0, fromSeq, toSeq, windowStartMs, null, names, numbers, firstMs, lastMs, digest, 0]);
+      insertPartBody.run(id, names, numbers, firstMs, lastMs, digest, seal);
     }
     this.addUnacked(sourceId, 1, fromSeq, fromSeq);
     const unacked = this.unackedBySource.get(sourceId) as Unacked;
@@ -172,7 +211,7 @@ export class Outbox implements HeldRows {
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) return [];
-    const rows = this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[];
+    const rows = this.soundOf(this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[], 'up to damage');
     if (fromSeq <= unacked.fromSeq && rows[0] !== undefined) unacked.fromSeq = rows[0][2];
     return rows.map((stored) => ({ id: stored[0], sourceId, row: this.toShip(stored), bytes: (stored[7]?.length ?? 0) + ROW_BYTES }));
   }
@@ -200,8 +239,8 @@ export class Outbox implements HeldRows {
 
   /** The parts of the source's newest closed window, acked ones too, among its last rows: late readings lie between. */
   newestWindow(sourceId: number): RowToShip[] {
-    const rows = (this.statements.lastRows.all(sourceId, NEWEST_LOOKED_AT_ROWS) as Stored[]).map((stored) => this.toShip(stored));
-    const parts = rows.filter((row) => row.kind === 'part');
+    const last = this.soundOf(this.statements.lastRows.all(sourceId, NEWEST_LOOKED_AT_ROWS) as Stored[], 'all');
+    const parts = last.map((stored) => this.toShip(stored)).filter((row) => row.kind === 'part');
     const newestMs = parts.reduce((newest, { part }) => Math.max(newest, part.windowStartMs), Number.NEGATIVE_INFINITY);
     return parts.filter(({ part }) => part.windowStartMs === newestMs);
   }
@@ -244,7 +283,7 @@ export class Outbox implements HeldRows {
     const sourceId = this.sourceIdOf(source);
     const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
     if (fromSeq === undefined) return [];
-    // A day without the link is 17,000 rows a source: their bodies stay where they are.
+    // A day without the link is 17,000 rows a source: their bodies stay where they are, and are looked at when they are shipped.
     return (this.statements.unackedRanges.all(sourceId, fromSeq) as StoredRange[]).map(heldOf);
   }
 
@@ -252,7 +291,7 @@ export class Outbox implements HeldRows {
     const sourceId = this.sourceIdOf(source);
     const outside = new Map<number, HeldRow>();
     for (const [from, to] of covered.missing(1, Number.MAX_SAFE_INTEGER)) {
-      for (const stored of this.statements.ackedOverlapping.all({ sourceId, from, to }) as Stored[]) {
+      for (const stored of this.soundOf(this.statements.ackedOverlapping.all({ sourceId, from, to }) as Stored[], 'all')) {
         const row = toHeld(stored);
         if (row.kind === 'part' || missingFromAll(row.fromSeq, row.toSeq, [covered, declared]).length > 0) outside.set(row.id, row);
       }
@@ -262,7 +301,7 @@ export class Outbox implements HeldRows {
 
   /** Parts above the id, in id order, as records of the averages topic: the saved body as it is, behind whose it is. */
   partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
-    return (this.statements.partsAbove.all(id, limit) as Stored[]).map((stored) => {
+    return this.soundOf(this.statements.partsAbove.all(id, limit) as Stored[], 'all').map((stored) => {
       const [partId, sourceId, fromSeq, toSeq, windowStartMs, , fields, stats, firstMs, lastMs, digest] = stored;
       const { household, device, src } = this.sourceRanges.get(sourceId) as Omit<SourceRow, 'id'>;
       // Ids need no escaping (ids.ts).
@@ -353,6 +392,22 @@ export class Outbox implements HeldRows {
     if (--unacked.rows === 0) this.unackedBySource.delete(sourceId);
   }
 
+  /** Without the damaged ones, which are noted. What comes behind one may not be shipped before it is found again. */
+  private soundOf(rows: readonly Stored[], which: 'all' | 'up to damage'): Stored[] {
+    const sound: Stored[] = [];
+    for (const row of rows) {
+      const range = this.sourceRanges.get(row[1]);
+      const seal = row[SEAL];
+      const isSound = range !== undefined && (seal === null ? row[WINDOW] === null || row[STATS] !== null : seal === sealOf(range, row));
+      if (isSound) sound.push(row);
+      else {
+        this.damaged.set(row[0], 'its checksum does not hold');
+        if (which === 'up to damage') break;
+      }
+    }
+    return sound;
+  }
+
   /** Sets of fields are few: each is written and read as JSON once. */
   private fieldSetText(fields: readonly string[]): string {
     const text = JSON.stringify(fields);
@@ -397,6 +452,17 @@ export interface SourceRow {
   src: string;
 }
 
+/** Places in a stored row. */
+const [WINDOW, STATS, SEAL] = [4, 7, 11] as const;
+
+/** CRC-32 of all that a row says, and of whose it is. Its state is not in it: that changes with every ack. */
+function sealOf({ household, device, src }: Omit<SourceRow, 'id'>, row: Stored): number {
+  const [, , fromSeq, toSeq, windowStartMs, reason, fields, stats, firstMs, lastMs, digest] = row;
+  return crc32(
+    `${household}/${device}/${src} ${fromSeq} ${toSeq} ${windowStartMs} ${firstMs} ${lastMs} ${digest} ${fields} ${stats} ${reason}`,
+  );
+}
+
 /** Damaged ones are none: the cloud refuses such a row, and its household parks. */
 function parsedFields(text: string): string[] {
   try {
@@ -417,7 +483,8 @@ function heldOf([id, fromSeq, toSeq, windowStartMs, reason]: StoredRange): HeldR
 
 function prepare(database: Database.Database) {
   const { acked } = ROW_STATE;
-  const rows = 'outbox JOIN outbox_bodies USING (id)';
+  // A row whose body is gone is a damaged one, not none.
+  const rows = 'outbox LEFT JOIN outbox_bodies USING (id)';
   return {
     countUnacked: database
       .prepare(`SELECT source_id, count(*), min(from_seq), max(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`)
@@ -434,8 +501,10 @@ function prepare(database: Database.Database) {
       `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset")
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    insertPartBody: database.prepare('INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest) VALUES (?, ?, ?, ?, ?, ?)'),
-    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason) VALUES (?, ?)'),
+    insertPartBody: database.prepare(
+      'INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest, seal) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason, seal) VALUES (?, ?, ?)'),
     queued: database
       .prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
       .raw(),
@@ -463,6 +532,16 @@ function prepare(database: Database.Database) {
     setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
     setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),
     stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?').pluck(),
+    strange: database
+      .prepare(`SELECT id FROM outbox WHERE typeof(state) != 'integer' OR state NOT BETWEEN ${ROW_STATE.queued} AND ${acked}`)
+      .pluck(),
+    whose: database.prepare('SELECT state, source_id AS sourceId FROM outbox WHERE id = ?'),
+    keepDamaged: database.prepare(
+      `INSERT INTO damaged (place, row)
+       SELECT 'outbox', CAST(concat_ws(',', quote(outbox.id), quote(state), quote(source_id), quote(from_seq), quote(to_seq),
+         quote(window_start_ms), quote(reason), quote(fields), quote(stats), quote(first_ms), quote(last_ms), quote(digest),
+         quote(seal)) AS BLOB) FROM ${rows} WHERE outbox.id = ?`,
+    ),
     remove: database.prepare('DELETE FROM outbox WHERE id = ?'),
     removeBody: database.prepare('DELETE FROM outbox_bodies WHERE id = ?'),
     // Rows of a source do not overlap, so only the last one that begins at or before the range can reach into it.
@@ -473,6 +552,7 @@ function prepare(database: Database.Database) {
       )
       .raw(),
     partsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE id > ? AND window_start_ms IS NOT NULL ORDER BY id LIMIT ?`).raw(),
+    rowsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE outbox.id > ? ORDER BY outbox.id LIMIT ?`).raw(),
     highestId: database.prepare('SELECT max(id) FROM outbox').pluck(),
     trimCandidates: database.prepare('SELECT id, state, changed_ms FROM outbox WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
   };

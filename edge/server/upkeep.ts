@@ -1,6 +1,6 @@
 /**
  * What an edge does beside taking in and shipping: trims old acked rows in small steps, commits the broker's offsets (R6), feeds
- * closed parts into the averages topic, closes idle parts.
+ * closed parts into the averages topic, closes idle parts, looks once through the rows that a start found, and sets aside what is damaged.
  */
 import { AVERAGES_TOPIC, type Broker, type NewRecord, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
@@ -18,6 +18,9 @@ const TRIM_STEPS_PER_ROUND = 40;
 const SHARE_AFTER_EARLY_TRIM = 0.75;
 /** About 1 MB of records, a few ms: fewer batches are fewer commits of the broker. */
 const AVERAGES_BATCH_ROWS = 1_000;
+/** Rows looked at in one step of checking: some ms. A day of 50 homes is looked through in three minutes. */
+const CHECK_STEP_ROWS = 1_000;
+const CHECK_STEPS_PER_ROUND = 5;
 const AVERAGES_CURSOR = 'averages_cursor';
 
 export interface UpkeepOptions {
@@ -30,6 +33,8 @@ export interface UpkeepOptions {
   publishAverages: boolean;
   /** Called after households were unparked: a hello is wanted. */
   onResumed: () => void;
+  /** Called after damaged rows were set aside: a hello finds what is missing now. */
+  onSetAside: () => void;
   /** True while seqs that the cloud lacks are still to be searched in the log: no offset is committed then. */
   isRefilling: () => boolean;
 }
@@ -41,6 +46,8 @@ export class Upkeep {
   private trimmedToId = 0;
   /** Acked rows deleted before their time because of the quota. */
   trimmedEarly = 0;
+  /** Rows up to this id were looked at since the start; Infinity when all are that were there. */
+  private checkedToId = 0;
 
   constructor(options: UpkeepOptions) {
     this.options = options;
@@ -52,6 +59,8 @@ export class Upkeep {
       () => intake.closeIdle(),
       () => this.resumeParked(),
       () => this.feedAverages(signal),
+      () => this.check(),
+      () => this.setAsideDamaged(),
       () => this.trim(),
       () => this.commitOffsets(),
     ];
@@ -76,6 +85,22 @@ export class Upkeep {
     if (households.length === 0) return;
     logger.info({ households }, 'households are no longer parked, as was asked');
     onResumed();
+  }
+
+  /** Damage shows when a row is read, and acked ones may not be read for a day: by then the topic has not what they held any more. */
+  private async check(): Promise<void> {
+    const { outbox } = this.options.store;
+    for (let step = 0; step < CHECK_STEPS_PER_ROUND && this.checkedToId !== Number.POSITIVE_INFINITY; step++) {
+      this.checkedToId = outbox.checkStep(this.checkedToId, CHECK_STEP_ROWS) ?? Number.POSITIVE_INFINITY;
+      await yieldToEventLoop();
+    }
+  }
+
+  private async setAsideDamaged(): Promise<void> {
+    const { store, logger, onSetAside } = this.options;
+    const found = await store.setAsideDamaged();
+    for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
+    if (found.length > 0) onSetAside();
   }
 
   /** Each step is a transaction of its own, and the sockets are served between two. */

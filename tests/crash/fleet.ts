@@ -1,6 +1,6 @@
 /** Simulator, edge and cloud as real child processes from dist/, so that tests can kill each by itself. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,6 +15,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const ENTRY = join(ROOT, 'dist/fogline.js');
 /** Generous: the machines are small and busy. */
 const DONE_DEADLINE_MS = 240_000;
+const END_DEADLINE_MS = 60_000;
 
 /** Builds dist/ when the sources changed. */
 export function ensureBuilt(): void {
@@ -28,8 +29,20 @@ export interface FleetOptions {
   speed?: string;
   /** More settings, `section.key=value`. */
   sets?: readonly string[];
+  /** More environment for every part. */
+  env?: Readonly<Record<string, string>>;
+  /** Begins with a copy of this state. */
+  stateFrom?: string;
   /** Ports the edge dials, when a proxy stands before the cloud. */
   dial?: { heartbeatPort: number; dataPort: number };
+}
+
+/** Of what `fogline audit --json` says. */
+interface AuditReport {
+  windows: number;
+  /** Readings of the run that are not at the cloud yet. */
+  waiting: number;
+  declared: { stage: string; reason: string; readings: number }[];
 }
 
 interface Running {
@@ -51,6 +64,7 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.options = options;
+    if (options.stateFrom !== undefined) cpSync(options.stateFrom, this.stateDir, { recursive: true });
   }
 
   /** Chooses ports. Fixed for the fleet's life, so that a restarted part is found again. */
@@ -67,7 +81,12 @@ export class Fleet {
   start(part: PartName, failpoint?: string): void {
     const process_ = spawn(process.execPath, [ENTRY, part, ...this.argumentsOf(part)], {
       cwd: this.folder,
-      env: { ...process.env, FOGLINE_LOG_LEVEL: 'warn', ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }) },
+      env: {
+        ...process.env,
+        ...this.options.env,
+        FOGLINE_LOG_LEVEL: 'warn',
+        ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log: string[] = [];
@@ -101,6 +120,11 @@ export class Fleet {
     return this.running.get(part)?.log ?? [];
   }
 
+  /** Stops the part where it is, and lets it go on: SIGSTOP, SIGCONT. */
+  signal(part: PartName, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.running.get(part)?.process.kill(signal);
+  }
+
   async kill(part: PartName): Promise<void> {
     const running = this.running.get(part);
     running?.process.kill('SIGKILL');
@@ -109,6 +133,14 @@ export class Fleet {
 
   exited(part: PartName): Promise<NodeJS.Signals | number | null> {
     return this.running.get(part)?.exited ?? Promise.resolve(null);
+  }
+
+  /** The same, for a part that must end by itself. @throws when it lives on */
+  async ended(part: PartName): Promise<NodeJS.Signals | number | null> {
+    const late = new Promise<'late'>((resolve) => setTimeout(resolve, END_DEADLINE_MS, 'late').unref());
+    const end = await Promise.race([this.exited(part), late]);
+    if (end === 'late') throw new Error(`${part} did not end\n${this.logs.slice(-30).join('\n')}`);
+    return end as NodeJS.Signals | number | null;
   }
 
   async status(): Promise<EdgeStatus | undefined> {
@@ -151,7 +183,37 @@ export class Fleet {
     if (!isClean(comparison)) throw new Error(`${describeComparison(comparison)}\n${this.logs.slice(-30).join('\n')}`);
   }
 
-  async stop(): Promise<void> {
+  /**
+   * `fogline audit` says that every stage has what the files have, or that the difference is declared.
+   * @returns readings declared missing, by reason
+   */
+  assertAudited(range: Range = {}): Map<string, number> {
+    const { declared } = this.auditReport();
+    const byReason = new Map<string, number>();
+    for (const { stage, reason, readings } of declared)
+      if (stage !== 'source') byReason.set(reason, (byReason.get(reason) ?? 0) + readings);
+    if (byReason.size === 0) this.assertTruth(range);
+    return byReason;
+  }
+
+  /** The same while the parts run: each reading is stored, or still held, or declared. @returns readings that wait */
+  assertNothingLost(): number {
+    return this.auditReport().waiting;
+  }
+
+  private auditReport(): AuditReport {
+    const { stateDir, options } = this;
+    const args = ['audit', '--state', stateDir, '--data', options.dataDir, '--json'];
+    const result = spawnSync(process.execPath, [ENTRY, ...args], { encoding: 'utf8', maxBuffer: 1 << 29, cwd: this.folder });
+    if (result.status !== 0)
+      throw new Error(`audit: exit ${result.status}\n${result.stdout.slice(0, 6_000)}${result.stderr}\n${this.logs.slice(-40).join('\n')}`);
+    const report = JSON.parse(result.stdout) as AuditReport;
+    if (report.windows === 0) throw new Error('nothing was audited');
+    return report;
+  }
+
+  /** @param beforeRemoval what is to be done when the parts have ended and the folder is still there */
+  async stop(beforeRemoval?: () => void): Promise<void> {
     for (const part of ['simulate', 'edge', 'cloud'] as const) {
       const running = this.running.get(part);
       if (running === undefined) continue;
@@ -159,6 +221,7 @@ export class Fleet {
       const stopped = await Promise.race([running.exited.then(() => true), new Promise((resolve) => setTimeout(resolve, 10_000, false))]);
       if (stopped === false) await this.kill(part);
     }
+    beforeRemoval?.();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

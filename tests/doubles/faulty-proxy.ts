@@ -24,7 +24,9 @@ export type ProxyFault =
   /** Open connections are reset, new ones too. */
   | { kind: 'refuse' }
   /** One random bit in about each `everyBytes` is wrong. */
-  | { kind: 'flip'; everyBytes: number; direction?: Direction; seed?: number };
+  | { kind: 'flip'; everyBytes: number; direction?: Direction; seed?: number }
+  /** Each n-th piece that arrives is passed on twice. */
+  | { kind: 'double'; everyChunks: number; direction?: Direction };
 
 export interface FaultyProxy {
   readonly port: number;
@@ -39,6 +41,7 @@ export interface ProxyCounters {
   passedBytes: number;
   swallowedBytes: number;
   flippedBits: number;
+  doubledChunks: number;
   cuts: number;
   refused: number;
 }
@@ -57,7 +60,15 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
 }
 
 class Proxy implements FaultyProxy {
-  readonly counters: ProxyCounters = { connections: 0, passedBytes: 0, swallowedBytes: 0, flippedBits: 0, cuts: 0, refused: 0 };
+  readonly counters: ProxyCounters = {
+    connections: 0,
+    passedBytes: 0,
+    swallowedBytes: 0,
+    flippedBits: 0,
+    doubledChunks: 0,
+    cuts: 0,
+    refused: 0,
+  };
   private readonly options: FaultyProxyOptions;
   private readonly passages = new Set<Passage>();
   private readonly server: Server;
@@ -139,6 +150,7 @@ class Lane {
   private fault: ProxyFault = { kind: 'pass' };
   private hasLostBytes = false;
   private cutInBytes = 0;
+  private chunks = 0;
   private random = seededRandom(1);
   /** What is still under way, in order; waits when delayed. */
   private underWay = 0;
@@ -179,7 +191,11 @@ class Lane {
       return;
     }
     if (fault.kind === 'cut') return this.cut(chunk);
-    const arriving = fault.kind === 'flip' ? this.flip(chunk, fault.everyBytes) : chunk;
+    let arriving = fault.kind === 'flip' ? this.flip(chunk, fault.everyBytes) : chunk;
+    if (fault.kind === 'double' && ++this.chunks % fault.everyChunks === 0) {
+      arriving = Buffer.concat([chunk, chunk]);
+      this.counters.doubledChunks++;
+    }
     if (fault.kind === 'delay' || this.underWay > 0) this.passLater(arriving, fault.kind === 'delay' ? fault.ms : 0);
     else this.pass(arriving);
   }

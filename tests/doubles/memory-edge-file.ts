@@ -20,6 +20,7 @@ const UNREADABLE_KEPT_MAX = 1_000;
 
 export function openMemoryEdge(file: MemoryEdgeFile, { quotaBytes, windowMs }: EdgeFileOptions): EdgeFile {
   return {
+    setAside: undefined,
     outbox: new MemoryOutbox(file, quotaBytes),
     ledgerStore: new MemoryLedger(file, windowMs),
     transaction: (change) => file.transaction(change),
@@ -30,6 +31,8 @@ export function openMemoryEdge(file: MemoryEdgeFile, { quotaBytes, windowMs }: E
       file.did(() => asked.forEach((household) => file.resumeRequests.add(household)));
       return asked;
     },
+    isOtherThanBefore: () => false,
+    suspect: () => undefined,
     close: () => undefined,
   };
 }
@@ -41,6 +44,7 @@ class MemoryLedger implements LedgerContract {
   readonly positions = new Map<number, TopicPosition>();
   readonly postalCodes = new Map<string, string>();
   readonly runs = new Map<string, Map<number, LastSeqs>>();
+  readonly toBeAsked = new Set<string>();
 
   constructor(file: MemoryEdgeFile, windowMs: number) {
     this.file = file;
@@ -84,6 +88,10 @@ class MemoryLedger implements LedgerContract {
     }
     ledger.changedSources.clear();
     ledger.changedOpen.clear();
+  }
+
+  takeSetAside(): string[] {
+    return [];
   }
 
   savePosition(position: TopicPosition): void {

@@ -45,6 +45,17 @@ export class MemoryOutbox implements OutboxContract {
     return rows.some(({ offset }, at) => at > 0 && (rows[at - 1] as MemoryRow).offset > offset);
   }
 
+  /** Memory is not damaged. */
+  readonly hasDamaged = false;
+
+  checkStep(): undefined {
+    return undefined;
+  }
+
+  setAsideDamaged(): string[] {
+    return [];
+  }
+
   unackedSources(): number[] {
     return [...this.unackedBySource.keys()];
   }

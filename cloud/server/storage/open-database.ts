@@ -1,9 +1,9 @@
 /** Opening series.db, and what the database's errors mean. */
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
-import { makeFolder } from '../../../common/folders.ts';
+import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/folders.ts';
 import { migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 
 /** Folder and file of the store inside a state directory. */
@@ -29,6 +29,7 @@ export function openForWriting(path: string): Database.Database {
   let database: Database.Database | undefined;
   try {
     makeFolder(dirname(path));
+    if (isEmptied(path)) throw damaged(path, 'it is empty');
     database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
     refuseNewerSchema(database, path);
     // Before the first table, or it has no effect.
@@ -39,6 +40,7 @@ export function openForWriting(path: string): Database.Database {
     makeDurable(database);
     refuseDamage(database, path);
     migrate(database);
+    markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
     return database;
@@ -99,13 +101,6 @@ function refuseDamage(database: Database.Database, path: string): void {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
   if (findings.length === 1 && findings[0]?.quick_check === 'ok') return;
   throw damaged(path, findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; '));
-}
-
-/** A file's name is durable only with its folder. */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  fsyncSync(handle);
-  closeSync(handle);
 }
 
 function damaged(path: string, finding: string, cause?: unknown): OperatingError {

@@ -79,3 +79,12 @@ test('the waits between all starts of a part that never gets ready are 16 s', ()
   const sum = waits(crashed, 100).reduce<number>((total, wait) => total + (typeof wait === 'number' ? wait : 0), 0);
   assert.equal(Math.round(sum / 1_000), 16);
 });
+
+test('a full disk is waited for by a part that has worked here, however long; on a first start it is told', () => {
+  const exit = { code: 1, signal: null, readyForMs: null, saidFinished: false };
+  for (const errorCode of ['DISK_FULL', 'BROKER_FULL']) {
+    assert.equal(judgeExit({ ...exit, everReady: true, errorCode }, 1_000, false).kind, 'restart');
+    assert.equal(judgeExit({ ...exit, everReady: false, errorCode }, 1_000, false).kind, 'gave_up');
+  }
+  assert.equal(judgeExit({ ...exit, everReady: true, errorCode: 'PORT_TAKEN' }, 1_000, false).kind, 'gave_up');
+});

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { EdgeStore } from '../../../../edge/server/edge-store.ts';
 import { OutboxFull } from '../../../../edge/server/outbox.ts';
-import { OUTBOX_FILE } from '../../../../edge/server/outbox-schema.ts';
+import { OUTBOX_FILE, SET_ASIDE_FOLDER } from '../../../../edge/server/outbox-schema.ts';
 import { ConfigError, OperatingError } from '../../../../common/errors.ts';
 import type { NewRow } from '../../../../common/protocol/edge-ledger.ts';
 import { SeqIntervals } from '../../../../common/protocol/seq-intervals.ts';
@@ -253,18 +253,60 @@ test('another window length than the stored one is refused with the remedy', () 
   store = openStore();
 });
 
-test('a damaged file is refused, never taken as empty', async () => {
-  await insert(...Array.from({ length: 400 }, (_, i) => partRow('h1', i + 1)));
+for (const [what, hurt] of [
+  ['pages written over', (bytes: Buffer) => bytes.fill(0x55, 8_192, 24_576)],
+  ['a page of zeros', (bytes: Buffer) => bytes.fill(0, 16_384, 24_576)],
+  ['a header of another program', (bytes: Buffer) => bytes.fill(0x20, 0, 100)],
+  ['cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+] as const) {
+  test(`a damaged file (${what}) is set aside byte for byte and told of, never taken as empty`, async () => {
+    await insert(...Array.from({ length: 400 }, (_, i) => partRow('h1', i + 1)));
+    store.stop();
+    const file = join(folder, OUTBOX_FILE);
+    const damaged = Buffer.from(hurt(readFileSync(file)));
+    writeFileSync(file, damaged);
+    store = openStore();
+    assert.equal(store.outbox.unackedCount, 0);
+    assert.deepEqual(readFileSync(join(store.setAside?.folder ?? '', OUTBOX_FILE)), damaged);
+    assert.notEqual(store.setAside?.finding ?? '', '');
+    store.stop();
+    store = openStore();
+    assert.equal(store.setAside, undefined, 'told once');
+  });
+}
+
+test('damage that is met while the edge runs: the next start sets the file aside', async () => {
+  await insert(partRow('h1', 1));
+  const error = store.ended(Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT_INDEX' }));
+  assert.ok(error instanceof OperatingError && error.code === 'OUTBOX_DAMAGED');
+  store.stop();
+  store = openStore();
+  assert.match(store.setAside?.finding ?? '', /running edge/);
+  assert.equal(store.ended(error), error, 'another error is no damage');
+});
+
+test('an outbox that is gone, or emptied, is told of; the first one is not', async () => {
+  assert.equal(store.setAside, undefined);
+  await insert(partRow('h1', 1));
+  for (const hurt of [(file: string) => rmSync(file), (file: string) => truncateSync(file)]) {
+    store.stop();
+    hurt(join(folder, OUTBOX_FILE));
+    store = openStore();
+    assert.match(store.setAside?.finding ?? '', /gone, or empty/);
+  }
+});
+
+test('a file of a newer version is refused, and left as it is', async () => {
   store.stop();
   const file = join(folder, OUTBOX_FILE);
-  const { readFileSync, writeFileSync } = await import('node:fs');
-  const bytes = readFileSync(file);
-  bytes.fill(0x55, 8_192, 24_576);
-  writeFileSync(file, bytes);
+  const database = new Database(file);
+  database.pragma('user_version = 99');
+  database.close();
   assert.throws(
     () => openStore(),
-    (error: unknown) => error instanceof OperatingError && error.code === 'STORE_DAMAGED',
+    (error: unknown) => error instanceof OperatingError && error.code === 'STORE_DAMAGED' && /version 99/.test(error.message),
   );
-  rmSync(folder, { recursive: true });
+  assert.ok(!existsSync(join(folder, SET_ASIDE_FOLDER)));
+  rmSync(file);
   store = openStore();
 });

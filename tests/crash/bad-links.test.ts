@@ -1,0 +1,65 @@
+/**
+ * A bad way between real edge and cloud processes: half open, slow, cut inside frames, flipping bits, saying things twice. The black hole
+ * is in outages.test.ts. Afterwards the audit agrees, and no part was started again.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { systemClock } from '../../common/clock.ts';
+import { type FaultyProxy, type ProxyCounters, type ProxyFault, startFaultyProxy } from '../doubles/faulty-proxy.ts';
+import { writeMeteredData } from '../truth/metered-data.ts';
+import { ensureBuilt, Fleet } from './fleet.ts';
+
+const dataDir = mkdtempSync(join(tmpdir(), 'fogline-links-'));
+/** Each fault anew after so long: a connection that it killed is dialled again, and hurt again. */
+const FAULT_MS = 500;
+const ROUNDS = 3;
+
+before(() => {
+  ensureBuilt();
+  writeMeteredData(dataDir, { households: 3, seconds: 1_200, seed: 31 });
+});
+after(() => rmSync(dataDir, { recursive: true }));
+
+const LINKS: [what: string, fault: (round: number) => ProxyFault, met: keyof ProxyCounters, kind: string][] = [];
+for (const kind of ['sp', 'nanomsg']) {
+  LINKS.push(
+    ['half open: replies are lost', () => ({ kind: 'swallow', direction: 'to_client' }), 'swallowedBytes', kind],
+    ['flipping bits', (round) => ({ kind: 'flip', everyBytes: 300, seed: round }), 'flippedBits', kind],
+  );
+}
+LINKS.push(
+  ['half open: requests are lost', () => ({ kind: 'swallow', direction: 'to_target' }), 'swallowedBytes', 'sp'],
+  ['slow', () => ({ kind: 'delay', ms: 250 }), 'passedBytes', 'sp'],
+  ['cut inside frames', (round) => ({ kind: 'cut', afterBytes: 40 + 97 * round }), 'cuts', 'sp'],
+  ['saying things twice', () => ({ kind: 'double', everyChunks: 3 }), 'doubledChunks', 'sp'],
+);
+
+for (const [what, fault, met, kind] of LINKS) {
+  test(`${kind}, ${what}`, async () => {
+    const fleet = new Fleet({ dataDir, speed: '300', sets: [`link.kind=${kind}`, 'link.data_deadline_seconds=1'] });
+    const { heartbeatPort, dataPort } = await fleet.open();
+    const proxies = [await startFaultyProxy({ targetPort: heartbeatPort }), await startFaultyProxy({ targetPort: dataPort })];
+    const [heartbeats, data] = proxies as [FaultyProxy, FaultyProxy];
+    fleet.dial({ heartbeatPort: heartbeats.port, dataPort: data.port });
+    try {
+      fleet.startAll();
+      await fleet.until('rows are acknowledged', ({ acked }) => acked > 20);
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const proxy of proxies) proxy.setFault(fault(round));
+        await systemClock.sleep(FAULT_MS);
+        for (const proxy of proxies) proxy.setFault({ kind: 'pass' });
+        await systemClock.sleep(FAULT_MS / 4);
+      }
+      assert.ok(data.counters[met] > 0 && heartbeats.counters[met] > 0, `the fault was met: ${JSON.stringify(data.counters)}`);
+      await fleet.untilDone();
+      for (const part of ['simulate', 'edge', 'cloud'] as const) assert.equal(fleet.starts[part], 1, `${part} lived through it`);
+      assert.deepEqual([...fleet.assertAudited()], []);
+    } finally {
+      await fleet.stop();
+      for (const proxy of proxies) await proxy.stop();
+    }
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * The databases of edge, topic and cloud damaged on the disk while a backlog waits: flipped bits, cut off, a page of zeros, WAL gone or
+ * damaged. The edge mends itself: what was damaged is set aside byte for byte, and the cloud and the topic are asked. Topic and cloud
+ * stop once, with the file and what to do, and when that is done everything arrives.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { seededRandom } from '../../common/random.ts';
+import Database from 'better-sqlite3';
+import { writeMeteredData } from '../truth/metered-data.ts';
+import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
+
+const PAGE_BYTES = 8_192;
+/** Of the outbox, by seed: where they fall decides who notices. */
+const FLIP_SEEDS = process.env['FOGLINE_LONG'] === '1' ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1, 2];
+const FLIPS = 40;
+const FEW_FLIPS = 8;
+
+const folder = mkdtempSync(join(tmpdir(), 'fogline-damage-'));
+const dataDir = join(folder, 'data');
+/** A state whose parts were all killed with a backlog in the outbox. */
+const midway = join(folder, 'midway');
+
+before(async () => {
+  ensureBuilt();
+  writeMeteredData(dataDir, { households: 3, seconds: 1_800, seed: 11 });
+  const fleet = new Fleet({ dataDir, speed: '400' });
+  try {
+    await fleet.open();
+    fleet.startAll();
+    await fleet.until('rows are acknowledged', ({ acked }) => acked > 150);
+    await fleet.kill('cloud');
+    await fleet.until('a backlog waits', ({ queued, sent }) => queued + sent > 250);
+    await fleet.kill('simulate');
+    await fleet.kill('edge');
+    renameSync(fleet.stateDir, midway);
+  } finally {
+    await fleet.stop();
+  }
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+type Hurt = (path: string) => void;
+
+const zeroPage: Hurt = (path) => change(path, (bytes) => bytes.fill(0, 2 * PAGE_BYTES, 3 * PAGE_BYTES));
+const cutOff: Hurt = (path) => change(path, (bytes) => bytes.subarray(0, Math.floor(bytes.length / 2 / PAGE_BYTES) * PAGE_BYTES));
+const cutInPage: Hurt = (path) => change(path, (bytes) => bytes.subarray(0, bytes.length - PAGE_BYTES / 2));
+const garbage: Hurt = (path) => change(path, (bytes) => bytes.fill('not a page. ', PAGE_BYTES, 3 * PAGE_BYTES));
+const emptied: Hurt = (path) => change(path, () => Buffer.alloc(0));
+const walGone: Hurt = (path) => rmSync(`${path}-wal`);
+const walFlipped: Hurt = (path) => flip(`${path}-wal`, 5, 3);
+
+/** Flips bits everywhere in the file, also in the values of rows. */
+function flip(path: string, bits: number, seed: number): void {
+  const random = seededRandom(seed);
+  change(path, (bytes) => {
+    for (let n = 0; n < bits; n++) {
+      // The first page holds the header: damage there is the easy case.
+      const at = Math.min(PAGE_BYTES, bytes.length >> 1) + random.below(Math.max(1, bytes.length - PAGE_BYTES));
+      if (at < bytes.length) bytes[at] = bytes[at]! ^ (1 << random.below(8));
+    }
+    return bytes;
+  });
+}
+
+function flipAppends(path: string): void {
+  const database = new Database(path);
+  const rows = database.prepare('SELECT id, bytes FROM batch').all() as { id: number; bytes: Buffer }[];
+  for (const { id, bytes } of rows) {
+    const middle = bytes.length >> 1;
+    bytes[middle] = bytes[middle]! ^ 4;
+    database.prepare('UPDATE batch SET bytes = ? WHERE id = ?').run(bytes, id);
+  }
+  assert.ok(rows.length > 10);
+  database.close();
+}
+
+/** So that what is damaged is the file, and not what the WAL puts over it. */
+function foldWal(path: string): void {
+  const database = new Database(path);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
+}
+
+function change(path: string, how: (bytes: Buffer) => Buffer): void {
+  const before = readFileSync(path);
+  writeFileSync(path, how(Buffer.from(before)));
+  assert.notDeepEqual(readFileSync(path), before, 'the file is another one now');
+}
+
+const OUTBOX: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+  ...FLIP_SEEDS.map((seed): [string, Hurt, RegExp | undefined] => [
+    `flipped bits, seed ${seed}`,
+    (path) => flip(path, seed % 2 === 0 ? FEW_FLIPS : FLIPS, seed),
+    // A few may all fall where nothing is written.
+    seed % 2 === 0 ? undefined : /damage in the outbox/,
+  ]),
+  ['a page of zeros', zeroPage, /kept in .*damaged.outbox-1/],
+  ['pages written over', garbage, /kept in .*damaged.outbox-1/],
+  ['cut off in the middle', cutOff, /kept in .*damaged.outbox-1/],
+  ['cut off inside its last page', cutInPage, /kept in .*damaged.outbox-1/],
+  ['emptied', emptied, /gone, or empty/],
+  // Older, and whole: the same as a copy of an earlier day. The hello finds what it lacks.
+  ['WAL gone', walGone, undefined],
+  ['WAL with flipped bits', walFlipped, undefined],
+];
+
+for (const [what, hurt, seen] of OUTBOX) {
+  test(`outbox, ${what}: seen, set aside, everything is delivered, nobody does anything`, async () => {
+    await withFleet(async (fleet) => {
+      const file = join(fleet.stateDir, 'edge/outbox.db');
+      if (!what.startsWith('WAL')) foldWal(file);
+      hurt(file);
+      const damaged = readFileSync(file);
+      fleet.startAll();
+      const edgeLog = await untilDone(fleet);
+      if (seen !== undefined) assert.match(edgeLog, seen);
+      const aside = join(fleet.stateDir, 'edge/damaged/outbox-1/outbox.db');
+      if (existsSync(aside)) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+      for (const part of ['cloud', 'simulate'] as const) assert.equal(fleet.starts[part], 1);
+      assert.deepEqual([...fleet.assertAudited()], []);
+    });
+  });
+}
+
+/** @returns what the edge has logged; it is started again as a supervisor does, at most once */
+async function untilDone(fleet: Fleet): Promise<string> {
+  const done = fleet.untilDone();
+  if ((await Promise.race([done, fleet.exited('edge')])) !== 1) return await done, fleet.logOf('edge').join('\n');
+  const log = fleet.logOf('edge').join('\n');
+  assert.match(log, /\[OUTBOX_DAMAGED\]\n {2}what to do: start the edge again/);
+  fleet.start('edge');
+  await done;
+  return `${log}\n${fleet.logOf('edge').join('\n')}`;
+}
+
+const OTHERS: [part: PartName, name: string, what: string, hurt: Hurt, told: RegExp][] = [
+  ['cloud', 'cloud/series.db', 'a page of zeros', zeroPage, /series\.db is damaged: /],
+  ['cloud', 'cloud/series.db', 'pages written over', garbage, /series\.db is damaged: /],
+  ['cloud', 'cloud/series.db', 'cut off', cutOff, /series\.db is damaged: /],
+  ['cloud', 'cloud/series.db', 'emptied', emptied, /series\.db is damaged: it is empty/],
+  ['edge', 'broker/broker.db', 'emptied', emptied, /broker\.db is damaged: it is empty/],
+  ['edge', 'broker/broker.db', 'a page of zeros', zeroPage, /broker.*(damaged|missing|checksum)/],
+  ['edge', 'broker/broker.db', 'pages written over', garbage, /broker.*(damaged|missing|checksum)/],
+  ['edge', 'broker/broker.db', 'cut off', cutOff, /broker.*(damaged|missing|checksum)/],
+  [
+    'edge',
+    'broker/broker.db',
+    'a bit flipped in each append',
+    flipAppends,
+    /topic power_topic, partition \d, offset \d+: the checksum does not hold/,
+  ],
+];
+
+for (const [part, name, what, hurt, told] of OTHERS) {
+  test(`${name}, ${what}: refused with the file and what to do; when that is done everything arrives`, async () => {
+    await withFleet(async (fleet) => {
+      const file = join(fleet.stateDir, name);
+      foldWal(file);
+      hurt(file);
+      const damaged = readFileSync(file);
+      fleet.start(part);
+      assert.equal(await fleet.ended(part), 1);
+      const log = fleet.logOf(part).join('\n');
+      assert.match(log, told);
+      assert.match(log, /\[STORE_DAMAGED\]\n {2}what to do: /);
+      assert.equal(statSync(file).size, damaged.length, 'never begun anew by itself');
+      // As the message says: the damaged file is moved away.
+      for (const each of readdirSync(dirname(file))) renameSync(join(dirname(file), each), join(fleet.folder, each));
+      fleet.startAll();
+      await fleet.untilDone();
+      assert.deepEqual([...fleet.assertAudited()], []);
+    });
+  });
+}
+
+for (const [name, hurt] of [
+  ['cloud/series.db', walGone],
+  ['cloud/series.db', walFlipped],
+  ['broker/broker.db', walGone],
+  ['broker/broker.db', walFlipped],
+] as const) {
+  test(`${name}, WAL ${hurt === walGone ? 'gone' : 'with flipped bits'}: an older file, and what it lacks is brought again`, async () => {
+    await withFleet(async (fleet) => {
+      const file = join(fleet.stateDir, name);
+      assert.ok(statSync(`${file}-wal`).size > 32, 'something was in it');
+      hurt(file);
+      fleet.startAll();
+      await fleet.untilDone();
+      assert.deepEqual([...fleet.assertAudited()], []);
+    });
+  });
+}
+
+async function withFleet(check: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const fleet = new Fleet({ dataDir, stateFrom: midway });
+  try {
+    await fleet.open();
+    await check(fleet);
+  } finally {
+    await fleet.stop();
+  }
+}

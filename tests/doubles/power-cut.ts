@@ -1,0 +1,139 @@
+/**
+ * The disk as a power cut leaves it, from a log of what was done to it. What a sync has covered is there. Of what came after it nothing
+ * is sure: nothing of it, its beginning, any of its writes, or of each write any of its sectors. A file's name is safe only when its
+ * folder was synced. A disk that lies about syncs is not modelled.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { Random } from '../../common/random.ts';
+import type { DiskOp } from './write-log.ts';
+
+const SECTOR_BYTES = 512;
+
+export const REMAINS = ['none', 'prefix', 'subset', 'torn'] as const;
+/** What is left of what no sync has covered. */
+export type Remains = (typeof REMAINS)[number];
+
+type Change = { at: number; bytes: Buffer } | { toBytes: number };
+
+interface Inode {
+  isFolder: boolean;
+  changes: Change[];
+  /** So many of the changes are safe. */
+  synced: number;
+  /** Of a folder: names made and removed. */
+  names: { path: string; inode: Inode | undefined }[];
+}
+
+export interface Image {
+  /** What the process had said before the cut. */
+  said: string[];
+  /** Changes that no sync had covered. */
+  unsyncedChanges: number;
+}
+
+/** Writes the disk after a cut behind `cut` ops into the folder `into`, for what was below `folder`. */
+export function writeImage(ops: readonly DiskOp[], cut: number, remains: Remains, random: Random, folder: string, into: string): Image {
+  const { root, said, inodes } = stateAt(ops.slice(0, cut), folder);
+  let unsyncedChanges = 0;
+  for (const { changes, names, synced } of inodes) unsyncedChanges += changes.length + names.length - synced;
+  mkdirSync(into, { recursive: true });
+  writeFolder(root, folder, into, remains, random);
+  return { said, unsyncedChanges };
+}
+
+function stateAt(ops: readonly DiskOp[], folder: string): { root: Inode; said: string[]; inodes: Inode[] } {
+  const root = newInode(true);
+  const byPath = new Map([[folder, root]]);
+  const inodes = [root];
+  const said: string[] = [];
+  const at = (path: string) => {
+    const inode = byPath.get(path);
+    assert.ok(inode !== undefined, `${path} is not there`);
+    return inode;
+  };
+  for (const op of ops) {
+    if (op.kind === 'said') said.push(op.text);
+    else if (op.kind === 'make') {
+      const inode = newInode(op.isFolder);
+      inodes.push(inode);
+      byPath.set(op.path, inode);
+      at(dirname(op.path)).names.push({ path: op.path, inode });
+    } else if (op.kind === 'remove') {
+      byPath.delete(op.path);
+      at(dirname(op.path)).names.push({ path: op.path, inode: undefined });
+    } else if (op.kind === 'sync') {
+      const inode = at(op.path);
+      inode.synced = inode.isFolder ? inode.names.length : inode.changes.length;
+    } else at(op.path).changes.push(op.kind === 'write' ? { at: op.at, bytes: op.bytes } : { toBytes: op.toBytes });
+  }
+  return { root, said, inodes };
+}
+
+function newInode(isFolder: boolean): Inode {
+  return { isFolder, changes: [], synced: 0, names: [] };
+}
+
+function writeFolder(inode: Inode, folder: string, into: string, remains: Remains, random: Random): void {
+  // File systems keep the order of names.
+  const left = remains === 'none' ? 0 : random.below(inode.names.length - inode.synced + 1);
+  const names = new Map(inode.names.slice(0, inode.synced + left).map(({ path, inode: its }) => [path, its]));
+  for (const [path, its] of names) {
+    if (its === undefined) continue;
+    const target = join(into, relative(folder, path));
+    if (its.isFolder) {
+      mkdirSync(target);
+      writeFolder(its, path, target, remains, random);
+    } else writeFileSync(target, contentOf(its, remains, random));
+  }
+}
+
+function contentOf({ changes, synced }: Inode, remains: Remains, random: Random): Buffer {
+  const content = new Content();
+  for (const change of changes.slice(0, synced)) content.apply(change);
+  for (const change of leftOf(changes.slice(synced), remains, random)) content.apply(change);
+  return content.bytes;
+}
+
+function leftOf(changes: readonly Change[], remains: Remains, random: Random): Change[] {
+  if (remains === 'none') return [];
+  if (remains === 'prefix') return changes.slice(0, random.below(changes.length + 1));
+  const some = changes.flatMap((change) => (remains === 'torn' && 'at' in change ? sectorsOf(change) : [change]));
+  return some.filter(() => random.next() < 0.5);
+}
+
+function sectorsOf({ at, bytes }: { at: number; bytes: Buffer }): Change[] {
+  const sectors: Change[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const to = Math.min(bytes.length, from + SECTOR_BYTES - ((at + from) % SECTOR_BYTES));
+    sectors.push({ at: at + from, bytes: bytes.subarray(from, to) });
+    from = to;
+  }
+  return sectors;
+}
+
+class Content {
+  private buffer = Buffer.alloc(1 << 16);
+  private size = 0;
+
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.size);
+  }
+
+  apply(change: Change): void {
+    const end = 'toBytes' in change ? change.toBytes : change.at + change.bytes.length;
+    if (end > this.buffer.length) {
+      const larger = Buffer.alloc(end * 2);
+      this.buffer.copy(larger, 0, 0, this.size);
+      this.buffer = larger;
+    }
+    if ('toBytes' in change) {
+      if (end < this.size) this.buffer.fill(0, end, this.size);
+      this.size = end;
+      return;
+    }
+    change.bytes.copy(this.buffer, change.at);
+    this.size = Math.max(this.size, end);
+  }
+}
