@@ -172,6 +172,18 @@ command('import', 'make replay files of the original Gem House download')
 stateful(command('doctor', 'what is missing on this machine, and how to mend it')).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./doctor/main.ts')).main(options)),
 );
+const token = program.command('token').description('who may open the page and the API where a token is demanded').helpCommand(false);
+stateful(command('new', 'make a token and print it, this once', {}, token)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).makeToken(options)),
+);
+stateful(command('list', 'ids of the tokens, never the tokens', {}, token)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).listTokens(options)),
+);
+stateful(command('revoke', 'this one opens nothing any more; a running cloud sees it within a second', {}, token))
+  .argument('<id>')
+  .action((id: string, flags: CommonFlags) =>
+    perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).revokeToken(options, id)),
+  );
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')

@@ -220,11 +220,11 @@ function inCloud<T>(stateDir: string, look: (cloud: CloudFile) => T, otherwise: 
   }
 }
 
-async function latestLines({ stateDir, url, household }: WhyOptions): Promise<string[]> {
+async function latestLines({ stateDir, url, household, config }: WhyOptions): Promise<string[]> {
   const address = url ?? urlOfRun(stateDir);
   if (address === undefined) return ['no cloud server was asked'];
   try {
-    const powerW = (await readLatest(address)).get(household);
+    const powerW = (await readLatest(address, config.dashboard.token)).get(household);
     return powerW === undefined ? [] : [`newest power shown: ${String(powerW)} W`];
   } catch (error) {
     if (url !== undefined) throw error;

@@ -38,6 +38,8 @@ export type ChildEvent =
       /** Of the run of a scenario file that was asked for; left out when the run had been finished before. */
       scenario?: ScenarioSummary;
     }
+  /** The first token of the page, said this once; nobody keeps it but its reader. */
+  | { event: 'token'; part: 'cloud'; token: string; hint: string }
   | WarningEvent
   | ErrorEvent;
 

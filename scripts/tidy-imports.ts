@@ -99,6 +99,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'cli-progress': /^edge\/simulator\/report\.ts$/,
   commander: /^fogline\.ts$/,
   'csv-parse': /^edge\/simulator\/models\/gem-house-csv\.ts$/,
+  'express-rate-limit': /^cloud\/server\/api\/rate-limits\.ts$/,
   express: /^(cloud\/server\/api\/.*|edge\/server\/status-http)\.ts$/,
   'german-postal-codes': /^cloud\/server\/postal-codes\.ts$/,
   helmet: /^cloud\/server\/api\/http-server\.ts$/,

@@ -45,7 +45,7 @@ export function newView(): RunView {
 }
 
 export function hear(view: RunView, event: ChildEvent): void {
-  if (event.event === 'error') return;
+  if (event.event === 'error' || event.event === 'token') return;
   if (event.event === 'warning') return noteWarning(view, event);
   if (event.event === 'progress') view.progress = event;
   else if (event.event === 'finished') view.finished = event;

@@ -12,6 +12,7 @@ import { randomId } from '../../common/random.ts';
 import { createApi } from './api/http-server.ts';
 import { formatRows } from './export-rows.ts';
 import { Liveness } from './liveness.ts';
+import { openDoors, TLS_HINT } from './open-doors.ts';
 import { STATE_NAMES } from './postal-codes.ts';
 import { Receiver } from './receiver.ts';
 import { Registry } from './registry.ts';
@@ -66,7 +67,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const dataServer = listen(config.link.data_port);
   const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
   const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
-  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });
+  const { doors, firstToken, warning } = openDoors(config, stateDir, clock);
+  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, doors, clock, logger });
   try {
     await store.start();
     await latest.start();
@@ -79,6 +81,9 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     const url = `http://${config.cloud.http_host}:${httpPort}`;
     if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });
     else process.stdout.write(`cloud: page at ${url}, edges at ports ${heartbeatPort} (heartbeats) and ${dataPort} (data)\n`);
+    if (firstToken !== undefined) tellToken(firstToken, json);
+    if (warning !== '' && json) printEvent({ event: 'warning', part: 'cloud', message: warning, hint: TLS_HINT });
+    else if (warning !== '') process.stderr.write(`fogline: ${warning}\n  what to do: ${TLS_HINT}\n`);
     await untilAborted(signal);
   } finally {
     await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), api.stop()]);
@@ -93,6 +98,13 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
 /** In this process's memory alone, or shared through Redis. */
 function openLatest(options: RedisLatestOptions): Latest {
   return options.url === '' ? new MemoryLatest(options.clock) : new RedisLatest(options);
+}
+
+/** Never into the log, which is kept. */
+function tellToken(token: string, json: boolean): void {
+  const hint = 'the page asks for it at /login; it is kept nowhere. More: fogline token new';
+  if (json) printEvent({ event: 'token', part: 'cloud', token, hint });
+  else process.stdout.write(`cloud: token ${token}\n  ${hint}\n`);
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

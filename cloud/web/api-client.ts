@@ -4,6 +4,7 @@
  */
 import type { EdgeReply, LiveMessage } from '../server/api/api-types.ts';
 import { after } from './page-clock.ts';
+import { leaveWhenShutOut } from './shut-out.ts';
 
 export const STREAM_PATH = '/api/v1/stream';
 /** Wait before the stream is opened again: doubled from the first to the last. */
@@ -27,6 +28,7 @@ export function openLive(listener: LiveListener): void {
       cancelWatch();
       source.close();
       listener.onCut();
+      leaveWhenShutOut();
       after(retryMs, open);
       retryMs = Math.min(RETRY_LAST_MS, retryMs * 2);
     };

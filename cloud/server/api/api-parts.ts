@@ -6,6 +6,7 @@ import type { ExportFormat } from '../export-rows.ts';
 import type { Liveness } from '../liveness.ts';
 import type { Latest } from '../storage/latest.ts';
 import type { Bucket, SeriesStore } from '../storage/series-store.ts';
+import type { Doors } from './doors.ts';
 import type { Overview } from './overview.ts';
 
 /** Text of an export in pieces (export-rows.ts). Ended early, it ends the reading of the buckets. */
@@ -29,6 +30,7 @@ export interface ApiOptions {
   /** ISO 3166-2 to name, all 16 states. */
   stateNames: ReadonlyMap<string, string>;
   formatRows: FormatRows;
+  doors: Doors;
   clock: Clock;
   logger: Logger;
 }

@@ -8,11 +8,15 @@ import { isoTime } from '../../../common/iso-time.ts';
 import type { Counter } from '../../../common/metrics.ts';
 import type { ApiParts } from './api-parts.ts';
 import type { EdgeReply, LiveMessage } from './api-types.ts';
+import { isStillAdmitted } from './doors.ts';
 import { firstWindowInSeconds } from './first-window.ts';
 import { Problem } from './problem.ts';
+import { addressOf } from './rate-limits.ts';
 
 /** Open streams. Each costs a socket and 6 kB a second; browsers hold one per page. */
 export const STREAM_CLIENTS_MAX = 200;
+/** Of these, from one address: the people of one office, or one who opens a page in every window. */
+export const STREAMS_PER_ADDRESS_MAX = 50;
 /** Least time between two live messages to a client. */
 export const LIVE_EVERY_MS = 1_000;
 /** A client hears so often even when nothing changed, so that a page can tell a quiet cloud from a cut line. */
@@ -47,6 +51,8 @@ export class LiveStream {
   private readonly clients = new Set<Client>();
   private readonly cutOff: Counter;
   private connecting = 0;
+  /** Open and opening streams by address. */
+  private readonly byAddress = new Map<string, number>();
   private unsubscribe: (() => void) | undefined;
 
   constructor(parts: ApiParts) {
@@ -73,6 +79,24 @@ export class LiveStream {
         headers: { 'Retry-After': '10' },
       });
     }
+    const address = addressOf(request);
+    const others = this.byAddress.get(address) ?? 0;
+    if (others >= STREAMS_PER_ADDRESS_MAX) {
+      throw new Problem(429, 'too-many-requests', `${STREAMS_PER_ADDRESS_MAX} live streams are open from this address: close some pages`, {
+        headers: { 'Retry-After': '10' },
+      });
+    }
+    this.byAddress.set(address, others + 1);
+    try {
+      await this.serveAdmitted(request, response);
+    } finally {
+      const left = (this.byAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.byAddress.delete(address);
+      else this.byAddress.set(address, left);
+    }
+  }
+
+  private async serveAdmitted(request: Request, response: Response): Promise<void> {
     this.connecting++;
     let client: Client;
     try {
@@ -101,7 +125,7 @@ export class LiveStream {
 
   private async feed(client: Client): Promise<void> {
     const { clock, signal } = this.parts;
-    while (isOpen(client) && !signal.aborted) {
+    while (isOpen(client) && !signal.aborted && isStillAdmitted(client.response)) {
       const message = await this.messageFor(client);
       if (!isOpen(client) || signal.aborted) return;
       if (this.isSlow(client)) return;
