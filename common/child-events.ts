@@ -40,6 +40,8 @@ export type ChildEvent =
     }
   /** The first token of the page, said this once; nobody keeps it but its reader. */
   | { event: 'token'; part: 'cloud'; token: string; hint: string }
+  /** The alerts that are raised are others now: how many, and the most urgent one in words. */
+  | { event: 'alerts'; part: 'cloud'; count: number; first: string }
   | WarningEvent
   | ErrorEvent;
 

@@ -84,7 +84,7 @@ const PURE_MAY_NOT_IMPORT_OF_OURS = /^common\/(clock|config|logger|metrics|broke
 
 const API = /^cloud\/server\/api\//;
 const STORAGE = /^cloud\/server\/storage\//;
-const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest)\.ts$/;
+const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest|event-log)\.ts$/;
 const WEB = /^cloud\/web\//;
 const TOOLS = /^(tests|scripts|benchmarks)\//;
 

@@ -1,5 +1,4 @@
 /** `fogline cloud`: receiver, series store, API and page, until told to stop. */
-import { fileURLToPath } from 'node:url';
 import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
@@ -9,20 +8,14 @@ import { openLinkServer } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
-import { createApi } from './api/http-server.ts';
-import { formatRows } from './export-rows.ts';
+import { Front } from './front.ts';
 import { Liveness } from './liveness.ts';
-import { openDoors, TLS_HINT } from './open-doors.ts';
-import { STATE_NAMES } from './postal-codes.ts';
 import { Receiver } from './receiver.ts';
 import { Registry } from './registry.ts';
 import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
 import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
 import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
-
-/** dist/web beside dist/cloud/server; from the sources it is where the build puts it. */
-const PAGE_DIRS = ['../../web', '../../dist/web'] as const;
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('cloud', processEnvironment().logLevel);
@@ -65,28 +58,23 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     openLinkServer({ host: config.link.listen_host, port, clock, logger, allowPlaintext: config.link.allow_plaintext });
   const heartbeatServer = listen(config.link.heartbeat_port);
   const dataServer = listen(config.link.data_port);
-  const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
-  const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
-  const { doors, firstToken, warning } = openDoors(config, stateDir, clock);
-  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, doors, clock, logger });
+  const front = new Front({ config, stateDir, json, store, latest, liveness, metrics, clock, logger, windowMs });
   try {
     await store.start();
     await latest.start();
     latest.put(await store.newest());
     liveness.start();
     liveness.expect(await store.edges());
-    const httpPort = await api.start(config.cloud.http_host, config.cloud.http_port);
+    const httpPort = await front.start();
     const heartbeatPort = await heartbeatServer.start(receiver.handle);
     const dataPort = await dataServer.start(receiver.handle);
     const url = `http://${config.cloud.http_host}:${httpPort}`;
     if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });
     else process.stdout.write(`cloud: page at ${url}, edges at ports ${heartbeatPort} (heartbeats) and ${dataPort} (data)\n`);
-    if (firstToken !== undefined) tellToken(firstToken, json);
-    if (warning !== '' && json) printEvent({ event: 'warning', part: 'cloud', message: warning, hint: TLS_HINT });
-    else if (warning !== '') process.stderr.write(`fogline: ${warning}\n  what to do: ${TLS_HINT}\n`);
+    front.tellDoors();
     await untilAborted(signal);
   } finally {
-    await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), api.stop()]);
+    await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), front.stop()]);
     await receiver.idle();
     liveness.stop();
     await latest.stop();
@@ -98,13 +86,6 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
 /** In this process's memory alone, or shared through Redis. */
 function openLatest(options: RedisLatestOptions): Latest {
   return options.url === '' ? new MemoryLatest(options.clock) : new RedisLatest(options);
-}
-
-/** Never into the log, which is kept. */
-function tellToken(token: string, json: boolean): void {
-  const hint = 'the page asks for it at /login; it is kept nowhere. More: fogline token new';
-  if (json) printEvent({ event: 'token', part: 'cloud', token, hint });
-  else process.stdout.write(`cloud: token ${token}\n  ${hint}\n`);
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -10,8 +10,8 @@ const HOST_NAME = /^[a-z0-9._:-]{1,253}$/;
 
 export interface OpenedDoors {
   doors: Doors;
-  /** Made just now; whoever starts the cloud is told this once. */
-  firstToken: string | undefined;
+  /** Makes the first token where one is demanded and there is none: whoever starts the cloud is told it, once. */
+  firstToken: () => string | undefined;
   /** What the operator should know; empty when there is nothing. */
   warning: string;
 }
@@ -20,11 +20,11 @@ export interface OpenedDoors {
 export function openDoors({ cloud }: Pick<Config, 'cloud'>, stateDir: string, clock: Clock): OpenedDoors {
   const tokens = new TokenFile(stateDir, clock);
   const demandsToken = cloud.http_token === 'always' || cloud.http_proxy || !isLoopback(cloud.http_host);
-  const firstToken = demandsToken && tokens.list().length === 0 ? tokens.add().token : undefined;
+  const isFirst = tokens.list().length === 0 && demandsToken;
   const isPlain = !isLoopback(cloud.http_host);
   return {
     doors: { demandsToken, isBehindProxy: cloud.http_proxy, names: namesOf(cloud.http_names), tokens },
-    firstToken,
+    firstToken: () => (isFirst ? tokens.add().token : undefined),
     warning: isPlain ? `the page listens on ${cloud.http_host} without TLS: tokens can be read on the way` : '',
   };
 }

@@ -8,7 +8,7 @@ import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus, LinkReply, PartsRequest } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
-import type { Metrics } from '../../common/metrics.ts';
+import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { Latest } from './storage/latest.ts';
 import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
 
@@ -39,6 +39,8 @@ export class Receiver {
   private readonly options: ReceiverOptions;
   readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0 };
 
+  private refusedRows: Counter | undefined;
+  private declaredReadings: Counter | undefined;
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
@@ -67,6 +69,8 @@ export class Receiver {
       for (const [outcome, count] of Object.entries(this.counters)) gauge.set(count, { outcome });
     });
     rows.reset();
+    this.refusedRows = metrics.counter('fogline_rows_refused_total', 'Rows not taken, by verdict.', ['verdict']);
+    this.declaredReadings = metrics.counter('fogline_readings_declared_total', 'Readings declared missing by edges.');
   }
 
   private async answer(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
@@ -106,18 +110,24 @@ export class Receiver {
       if (fault !== undefined) return { verdict: 'rejected', reason: fault };
       return result.verdicts[next++] as StoredVerdict;
     });
-    this.count(verdicts);
+    this.count(verdicts, request.rows);
     this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
     return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations };
   }
 
-  private count(verdicts: readonly StoredVerdict[]): void {
-    for (const { verdict } of verdicts) {
+  private count(verdicts: readonly StoredVerdict[], rows: PartsRequest['rows']): void {
+    for (const [i, { verdict }] of verdicts.entries()) {
       this.counters.parts++;
+      const row = rows[i];
       if (verdict === 'stored') this.counters.stored++;
-      else if (verdict === 'duplicate') this.counters.duplicates++;
-      else this.counters.refused++;
+      if (verdict === 'stored' && row?.kind === 'gap') this.declaredReadings?.add(row.gap.toSeq - row.gap.fromSeq + 1);
+      if (verdict === 'stored') continue;
+      if (verdict === 'duplicate') this.counters.duplicates++;
+      else {
+        this.counters.refused++;
+        this.refusedRows?.add(1, { verdict });
+      }
     }
   }
 

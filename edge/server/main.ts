@@ -52,7 +52,11 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     heartbeatDeadlineMs: link.heartbeat_deadline_seconds * 1_000,
     dataDeadlineMs: link.data_deadline_seconds * 1_000,
   });
-  const status = new StatusHttp(edge.id, () => server.status());
+  const status = new StatusHttp(
+    edge.id,
+    () => server.status(),
+    () => server.isLinkUp,
+  );
   try {
     await server.start();
     const statusUrl = `http://127.0.0.1:${await status.start(edge.status_port)}`;

@@ -4,6 +4,7 @@
  * session that was opened with one at /login.
  */
 import type { Request, RequestHandler, Response } from 'express';
+import { hostNameOf } from '../../../common/host-name.ts';
 import { isLoopback } from '../../../common/link/open-link.ts';
 import { Problem } from './problem.ts';
 import type { Sessions, Tokens } from './sessions.ts';
@@ -50,8 +51,7 @@ export function onlyByOurNames(doors: Doors): RequestHandler {
  * Where a token is demanded and no names are given, any name will do: cookies belong to the name that they were set for.
  */
 export function isOurName(host: string | undefined, { demandsToken, names }: Pick<Doors, 'demandsToken' | 'names'>): boolean {
-  const name = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? '');
-  const its = (name?.[1] ?? name?.[2] ?? '').toLowerCase();
+  const its = hostNameOf(host);
   if (its === '') return false;
   return isLoopback(its) || names.includes(its) || (demandsToken && names.length === 0);
 }

@@ -12,6 +12,7 @@ import { LiveStream, STREAM_CLIENTS_MAX } from './live-sse.ts';
 import { Overview } from './overview.ts';
 import { answerProblems, noSuchPath, onlyGet, Problem } from './problem.ts';
 import { rateLimits } from './rate-limits.ts';
+import { alertsRoute, eventsRoute } from './routes/alerts.ts';
 import { exportRoute } from './routes/export.ts';
 import { gapsRoute } from './routes/gaps.ts';
 import { householdsRoute } from './routes/households.ts';
@@ -99,6 +100,8 @@ function application(parts: ApiParts, live: LiveStream): Express {
   app.get('/api/v1/households/:id/windows', windowsRoute(parts));
   app.get('/api/v1/households/:id/gaps', gapsRoute(parts));
   app.get('/api/v1/edges', edgesRoute(parts));
+  app.get('/api/v1/alerts', alertsRoute(parts));
+  app.get('/api/v1/events', eventsRoute(parts));
   app.get('/api/v1/stream', (request, response) => live.serve(request, response));
   app.get('/api/v1/export', exportRoute(parts));
   app.get('/api/data', seedDataRoute(parts));

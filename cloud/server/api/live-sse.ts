@@ -7,7 +7,7 @@ import type { Request, Response } from 'express';
 import { isoTime } from '../../../common/iso-time.ts';
 import type { Counter } from '../../../common/metrics.ts';
 import type { ApiParts } from './api-parts.ts';
-import type { EdgeReply, LiveMessage } from './api-types.ts';
+import type { EdgeReply, EventReply, LiveMessage } from './api-types.ts';
 import { isStillAdmitted } from './doors.ts';
 import { firstWindowInSeconds } from './first-window.ts';
 import { Problem } from './problem.ts';
@@ -29,6 +29,8 @@ const RETRY_MS = 1_000;
 export const CLIENT_BUFFER_BYTES_MAX = 1 << 20;
 /** Edges in one message: at worst, each with many parked households, half a megabyte. */
 const EDGES_IN_LIVE_MAX = 100;
+/** Alerts in one message: nobody reads more at once, and GET /api/v1/alerts has all. */
+const ALERTS_IN_LIVE_MAX = 20;
 /** Figures are stale after so many windows without a new one, at the speed of real time … */
 const STALE_WINDOWS = 3;
 /** … and never earlier than this: between window and page lie a batch, a link and this stream. */
@@ -53,7 +55,7 @@ export class LiveStream {
   private connecting = 0;
   /** Open and opening streams by address. */
   private readonly byAddress = new Map<string, number>();
-  private unsubscribe: (() => void) | undefined;
+  private unsubscribe: (() => void)[] = [];
 
   constructor(parts: ApiParts) {
     this.parts = parts;
@@ -62,13 +64,16 @@ export class LiveStream {
   }
 
   start(): void {
-    this.unsubscribe = this.parts.liveness.onChange((edge) => this.tellEdge(edge));
+    this.unsubscribe = [
+      this.parts.liveness.onChange((edge) => this.tell(edge, 'edge')),
+      this.parts.watch.onChange((event) => this.tell(event, 'alert')),
+    ];
   }
 
   /** Ends every stream; the pages come back by themselves. */
   stop(): void {
-    this.unsubscribe?.();
-    this.unsubscribe = undefined;
+    for (const end of this.unsubscribe) end();
+    this.unsubscribe = [];
     for (const { response } of this.clients) response.end();
   }
 
@@ -154,7 +159,8 @@ export class LiveStream {
   }
 
   private async picture(): Promise<LiveMessage> {
-    const { overview, liveness, settings, clock } = this.parts;
+    const { overview, liveness, watch, settings, clock } = this.parts;
+    const alerts = watch.open();
     const figures = await overview.current();
     const edges = liveness.edges();
     const silentFirst = [...edges.filter((edge) => edge.state === 'silent'), ...edges.filter((edge) => edge.state === 'live')];
@@ -167,6 +173,8 @@ export class LiveStream {
       newestAgeSeconds: newestMs === null ? null : Math.round(overview.quietMs() / 1_000),
       edges: silentFirst.slice(0, EDGES_IN_LIVE_MAX),
       edgeCount: edges.length,
+      alerts: alerts.slice(0, ALERTS_IN_LIVE_MAX),
+      alertCount: alerts.length,
       dataLabel: settings.dataLabel,
       priceEurPerKwh: settings.priceEurPerKwh,
       sentAt: isoTime(clock.nowMs()),
@@ -189,9 +197,9 @@ export class LiveStream {
     await client.session.batch(createEventBuffer().comment('heartbeat').dispatch());
   }
 
-  private tellEdge(edge: EdgeReply): void {
+  private tell(data: EdgeReply | EventReply, event: 'edge' | 'alert'): void {
     for (const client of this.clients) {
-      if (isOpen(client) && !this.isSlow(client)) client.session.push(edge, 'edge');
+      if (isOpen(client) && !this.isSlow(client)) client.session.push(data, event);
     }
   }
 
