@@ -65,7 +65,6 @@ export class Alerts {
       this.watched.set(keyOf(alert, subject), { alert, subject, detail, sinceMs: atMs, judged: { isRaised: true, turningSinceMs: null } });
     }
     this.running = true;
-    this.options.onOpen?.(this.open());
     this.schedule();
   }
 

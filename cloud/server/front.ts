@@ -41,15 +41,15 @@ export class Front {
   private readonly watch: Watch;
   private readonly opened: OpenedDoors;
   private readonly api: Api;
+  /** `ready` is the first event of a part; nothing is told before. */
+  private isReady = false;
 
   /** @throws ConfigError for doors that can't be opened as the settings say */
   constructor(options: FrontOptions) {
     this.options = options;
-    const { config, stateDir, json, clock, windowMs } = options;
+    const { config, stateDir, clock, windowMs } = options;
     this.events = new SqliteEventLog(options);
-    const tellOpen = (open: readonly AlertReply[]) =>
-      printEvent({ event: 'alerts', part: 'cloud', count: open.length, first: firstOf(open) });
-    this.watch = new Watch({ ...options, log: this.events, ...(json ? { onOpen: tellOpen } : {}) });
+    this.watch = new Watch({ ...options, log: this.events, onOpen: () => this.tellOpen() });
     this.opened = openDoors(config, stateDir, clock);
     const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
     const { price_eur_per_kwh: priceEurPerKwh, data_label: dataLabel } = config.dashboard;
@@ -84,8 +84,10 @@ export class Front {
     await this.events.stop();
   }
 
-  /** Makes the first token, and says it and what the operator should know of the doors. Never into the log, which is kept. */
-  tellDoors(): void {
+  /** Called once `ready` was told. Makes the first token and says it, never into the log, and what the operator should know. */
+  tellFirst(): void {
+    this.isReady = true;
+    this.tellOpen();
     const { json } = this.options;
     const { warning } = this.opened;
     const firstToken = this.opened.firstToken();
@@ -95,6 +97,11 @@ export class Front {
     if (warning === '') return;
     if (json) printEvent({ event: 'warning', part: 'cloud', message: warning, hint: TLS_HINT });
     else process.stderr.write(`fogline: ${warning}\n  what to do: ${TLS_HINT}\n`);
+  }
+
+  private tellOpen(): void {
+    const open = this.watch.open();
+    if (this.isReady && this.options.json) printEvent({ event: 'alerts', part: 'cloud', count: open.length, first: firstOf(open) });
   }
 }
 

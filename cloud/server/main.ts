@@ -71,7 +71,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     const url = `http://${config.cloud.http_host}:${httpPort}`;
     if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });
     else process.stdout.write(`cloud: page at ${url}, edges at ports ${heartbeatPort} (heartbeats) and ${dataPort} (data)\n`);
-    front.tellDoors();
+    front.tellFirst();
     await untilAborted(signal);
   } finally {
     await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), front.stop()]);

@@ -24,16 +24,19 @@ export function openLive(listener: LiveListener): void {
   let retryMs = RETRY_FIRST_MS;
   const open = (): void => {
     const source = new EventSource(STREAM_PATH);
+    let hasSpoken = false;
     const broken = (): void => {
       cancelWatch();
       source.close();
       listener.onCut();
-      leaveWhenShutOut();
+      // One that never spoke may have been refused.
+      if (!hasSpoken) leaveWhenShutOut();
       after(retryMs, open);
       retryMs = Math.min(RETRY_LAST_MS, retryMs * 2);
     };
     let cancelWatch = after(SILENCE_MAX_MS, broken);
     const heard = (): void => {
+      hasSpoken = true;
       cancelWatch();
       cancelWatch = after(SILENCE_MAX_MS, broken);
       retryMs = RETRY_FIRST_MS;
