@@ -20,7 +20,7 @@ export interface OpenedDoors {
 export function openDoors({ cloud }: Pick<Config, 'cloud'>, stateDir: string, clock: Clock): OpenedDoors {
   const tokens = new TokenFile(stateDir, clock);
   const demandsToken = cloud.http_token === 'always' || cloud.http_proxy || !isLoopback(cloud.http_host);
-  const isFirst = tokens.list().length === 0 && demandsToken;
+  const isFirst = demandsToken && tokens.list().length === 0;
   const isPlain = !isLoopback(cloud.http_host);
   return {
     doors: { demandsToken, isBehindProxy: cloud.http_proxy, names: namesOf(cloud.http_names), tokens },

@@ -47,10 +47,8 @@ export class TokenFile implements Tokens {
 
   /** @throws ConfigError when the file can't be read, is no list of tokens, or others may open it */
   list(): readonly KeptToken[] {
-    const status = statSync(this.path, { throwIfNoEntry: false });
-    if (status === undefined) return [];
-    if ((status.mode & OTHERS) !== 0) throw new ConfigError(`${this.path} is open to other users`, `chmod 600 ${this.path}`);
-    return parse(this.path, readFileSync(this.path, 'utf8'));
+    const text = this.read();
+    return text === undefined ? [] : parse(this.path, text);
   }
 
   /** @returns the new token, which is kept nowhere */
@@ -99,6 +97,20 @@ export class TokenFile implements Tokens {
       this.seen = '';
     }
     return this.kept;
+  }
+
+  /** Undefined where there is no file. */
+  private read(): string | undefined {
+    let mode: number | undefined;
+    try {
+      mode = statSync(this.path, { throwIfNoEntry: false })?.mode;
+      if (mode === undefined) return undefined;
+      if ((mode & OTHERS) === 0) return readFileSync(this.path, 'utf8');
+    } catch (cause) {
+      const message = `${this.path} can't be read: ${(cause as Error).message}`;
+      throw new ConfigError(message, 'give --state a folder that this user may read and write', { cause });
+    }
+    throw new ConfigError(`${this.path} is open to other users`, `chmod 600 ${this.path}`);
   }
 
   /** Whole or not at all, and never readable by others in between. */

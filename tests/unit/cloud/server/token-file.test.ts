@@ -68,6 +68,15 @@ test('a file that is damaged or open to others lets nobody in, and says so at th
   assert.throws(() => file.list(), /open to other users/);
 });
 
+test('a state that is no folder is the operator to mend; without a token demanded the file is not looked at', (t) => {
+  const clock = new VirtualClock();
+  const file = join(stateFor(t), 'file');
+  writeFileSync(file, '');
+  assert.throws(() => openDoors(configWith({ 'cloud.http_token': 'always' }), file, clock), ConfigError);
+  assert.throws(() => new TokenFile(file, clock).add(), ConfigError);
+  assert.equal(openDoors(configWith({}), file, clock).doors.demandsToken, false);
+});
+
 test('there are only so many', (t) => {
   const file = new TokenFile(stateFor(t), new VirtualClock());
   file.add();
