@@ -211,6 +211,18 @@ bundled(certified('rotate', "a new certificate of the cloud, or an edge's new bu
 certified('list', 'what was issued, until when, and what is revoked', certs).action((flags: CertsFlags) =>
   perform(flags, async (options) => (await certsRoom()).list({ ...flags, ...options })),
 );
+const token = program.command('token').description('who may open the page and the API where a token is demanded').helpCommand(false);
+stateful(command('new', 'make a token and print it, this once', {}, token)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).makeToken(options)),
+);
+stateful(command('list', 'ids of the tokens, never the tokens', {}, token)).action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).listTokens(options)),
+);
+stateful(command('revoke', 'this one opens nothing any more; a running cloud sees it within a second', {}, token))
+  .argument('<id>')
+  .action((id: string, flags: CommonFlags) =>
+    perform(flags, async (options) => (await import('./cloud/server/token-main.ts')).revokeToken(options, id)),
+  );
 const config = program.command('config').description('the settings that hold').helpCommand(false);
 command('show', 'every setting with its value', {}, config)
   .option('--origin', 'say where each value came from')

@@ -49,7 +49,7 @@ async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditRepo
     const edgeFile = openEdgeFile(stateDir);
     if (edgeFile !== undefined) closers.push(() => edgeFile.close());
     const edge = edgeFile === undefined ? undefined : { file: edgeFile, sources: edgeFile.sources(), parked: edgeFile.parked() };
-    const latest = await latestOf(stateDir, url, findings);
+    const latest = await latestOf({ stateDir, url, config }, findings);
     const cloud = openCloudFile(stateDir);
     closers.push(() => cloud.close());
     const positions = edgeFile?.positions() ?? new Map();
@@ -186,13 +186,16 @@ export async function openTopic(config: Config, stateDir: string): Promise<Topic
   return new TopicStage(broker);
 }
 
-async function latestOf(stateDir: string, url: string | undefined, findings: Findings): Promise<StagesRead['latest']> {
+async function latestOf(
+  { stateDir, url, config }: Pick<AuditOptions, 'stateDir' | 'url' | 'config'>,
+  findings: Findings,
+): Promise<StagesRead['latest']> {
   const address = url ?? urlOfRun(stateDir);
   if (address === undefined) return undefined;
   try {
     // What is shown may be so old; a run that has ended shows its last window after it.
     await systemClock.sleep(SHOWN_AGE_MS);
-    return await readLatest(address);
+    return await readLatest(address, config.dashboard.token);
   } catch (error) {
     if (url !== undefined) throw error;
     findings.notices.push(`no cloud server answers at ${address}, where the run listened`);

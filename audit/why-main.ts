@@ -220,11 +220,11 @@ function inCloud<T>(stateDir: string, look: (cloud: CloudFile) => T, otherwise: 
   }
 }
 
-async function latestLines({ stateDir, url, household }: WhyOptions): Promise<string[]> {
+async function latestLines({ stateDir, url, household, config }: WhyOptions): Promise<string[]> {
   const address = url ?? urlOfRun(stateDir);
   if (address === undefined) return ['no cloud server was asked'];
   try {
-    const shown = (await readLatest(address)).get(household);
+    const shown = (await readLatest(address, config.dashboard.token)).get(household);
     if (shown === undefined) return [];
     const until = shown.atMs === null ? '' : `, of the window until ${isoTime(shown.atMs)}`;
     return [`newest power shown: ${String(shown.powerW)} W${until}`];

@@ -38,6 +38,10 @@ export type ChildEvent =
       /** Of the run of a scenario file that was asked for; left out when the run had been finished before. */
       scenario?: ScenarioSummary;
     }
+  /** The first token of the page, said this once; nobody keeps it but its reader. */
+  | { event: 'token'; part: 'cloud'; token: string; hint: string }
+  /** The alerts that are raised are others now: how many, and the most urgent one in words. */
+  | { event: 'alerts'; part: 'cloud'; count: number; first: string }
   | WarningEvent
   | ErrorEvent;
 

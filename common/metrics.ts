@@ -70,6 +70,26 @@ export class Metrics {
     });
   }
 
+  /**
+   * Sum of a counter or gauge over its label values, undefined when nobody has registered it.
+   * @param only values of a label that count; all of them unless given
+   */
+  async total(name: string, only: Readonly<Record<string, readonly string[]>> = {}): Promise<number | undefined> {
+    const metric = this.registry.getSingleMetric(name);
+    if (metric === undefined) return undefined;
+    const { values } = await metric.get();
+    const counted = values.filter(({ labels }) => Object.entries(only).every(([label, ones]) => ones.includes(String(labels[label]))));
+    return counted.reduce((sum, { value }) => sum + value, 0);
+  }
+
+  /** Names of all that is registered, sorted. */
+  names(): string[] {
+    return this.registry
+      .getMetricsAsArray()
+      .map(({ name }) => name)
+      .sort();
+  }
+
   /** Everything registered, in the Prometheus text format. */
   text(): Promise<string> {
     return this.registry.metrics();

@@ -32,3 +32,8 @@ export function seedOf(text: string): number {
 export function randomId(): string {
   return randomBytes(8).toString('hex');
 }
+
+/** 256 unpredictable bits as 43 characters of A-Z a-z 0-9 - _. */
+export function randomSecret(): string {
+  return randomBytes(32).toString('base64url');
+}

@@ -7,6 +7,7 @@ import { type LoadedConfig, loadConfig, type ProcessEnvironment, processEnvironm
 import { printEvent } from './child-events.ts';
 import { ConfigError, EXIT, errorEventOf, exitCodeOf, explain } from './errors.ts';
 import { armKill } from './failpoints.ts';
+import { plainText } from './plain-text.ts';
 
 export const DEFAULT_STATE_DIR = '.fogline/default';
 const DEFAULT_CONFIG_FILE = 'config.ini';
@@ -46,7 +47,7 @@ export async function runCommand(
     };
     return await body(options, loaded);
   } catch (error) {
-    process.stderr.write(`fogline: ${explain(error)}\n`);
+    process.stderr.write(`fogline: ${plainText(explain(error))}\n`);
     if (flags.json === true) printEvent(errorEventOf(error));
     return exitCodeOf(error);
   }

@@ -140,6 +140,21 @@ export const SETTINGS = {
   cloud: {
     http_host: { default: '127.0.0.1', kind: 'text', comment: 'where the page and the API listen' },
     http_port: { default: '5006', kind: 'integer', min: 0, max: 65535, comment: 'port of the page and the API' },
+    http_token: {
+      default: 'auto',
+      kind: ['auto', 'always'],
+      comment: 'page and API demand a token; auto = where they listen beyond loopback or stand behind a proxy',
+    },
+    http_proxy: {
+      default: 'false',
+      kind: 'flag',
+      comment: 'a proxy on this machine stands before the page: believe what it says of address and TLS',
+    },
+    http_names: {
+      default: '',
+      kind: 'text',
+      comment: 'names by which the page may be asked for, separated by commas; empty = loopback, with a token any',
+    },
     households_file: { default: '', kind: 'path', comment: 'households.json: {household: postal code}; empty = codes are drawn' },
     silent_after_seconds: { default: '7', kind: 'number', min: 1, comment: 'an edge without a heartbeat for so long is silent' },
     reconnect_spread_seconds: {
@@ -169,6 +184,7 @@ export const SETTINGS = {
   dashboard: {
     price_eur_per_kwh: { default: '0.30', kind: 'number', min: 0, comment: 'price for the cost figures' },
     data_label: { default: '', kind: 'text', comment: 'shown beside every figure, e.g. synthetic' },
+    token: { default: '', kind: 'secret', comment: 'what export, audit and run show a cloud that demands a token; only file:PATH here' },
   },
 } as const satisfies Record<string, Record<string, Setting>>;
 

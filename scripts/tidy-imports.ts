@@ -89,7 +89,7 @@ const PURE_MAY_NOT_IMPORT_OF_OURS = /^common\/(clock|config|logger|metrics|broke
 
 const API = /^cloud\/server\/api\//;
 const STORAGE = /^cloud\/server\/storage\//;
-const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest)\.ts$/;
+const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest|event-log)\.ts$/;
 const WEB = /^cloud\/web\//;
 const TOOLS = /^(tests|scripts|benchmarks)\//;
 
@@ -105,6 +105,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'cli-progress': /^edge\/simulator\/report\.ts$/,
   commander: /^fogline\.ts$/,
   'csv-parse': /^edge\/simulator\/models\/gem-house-csv\.ts$/,
+  'express-rate-limit': /^cloud\/server\/api\/rate-limits\.ts$/,
   express: /^(cloud\/server\/api\/.*|edge\/server\/status-http)\.ts$/,
   'german-postal-codes': /^cloud\/server\/postal-codes\.ts$/,
   helmet: /^cloud\/server\/api\/http-server\.ts$/,

@@ -1,14 +1,18 @@
 /** Asks a part over HTTP on this machine. An answer that does not come is an ordinary thing here: parts are restarted. */
 import { get } from 'node:http';
+import { bearer } from '../common/bearer.ts';
 
 const STATUS_DEADLINE_MS = 1_000;
 /** An edge's status with thousands of households, or a page of the API. */
 const BYTES_MAX = 8 << 20;
 
-/** @returns undefined when there is no good answer in time; never rejects */
-export function fetchJson(url: string, deadlineMs = STATUS_DEADLINE_MS): Promise<unknown> {
+/**
+ * @param token dashboard.token, empty for none
+ * @returns undefined when there is no good answer in time; never rejects
+ */
+export function fetchJson(url: string, deadlineMs = STATUS_DEADLINE_MS, token = ''): Promise<unknown> {
   return new Promise((resolve) => {
-    const request = get(url, { agent: false }, (response) => {
+    const request = get(url, { agent: false, headers: bearer(token) }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {

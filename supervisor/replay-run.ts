@@ -7,6 +7,7 @@ import type { RunOptions } from '../common/command.ts';
 import { speedFactor } from '../common/config.ts';
 import { stoppedExitCode } from '../common/errors.ts';
 import type { EdgeStatus } from '../common/messages.ts';
+import { plainText } from '../common/plain-text.ts';
 import { randomId } from '../common/random.ts';
 import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
 import { type Asked, askPlan, askSample } from './asked-child.ts';
@@ -133,6 +134,7 @@ export class ReplayRun {
 
   private hear(event: ChildEvent): void {
     hear(this.view, event);
+    if (event.event === 'token') this.terminal.say(`token     ${event.token}\n          ${event.hint}`);
     if (event.event === 'warning') this.tellWarning(event);
     if (event.event !== 'ready') return;
     if (event.part === 'simulate' && !this.over.signal.aborted) {
@@ -254,11 +256,13 @@ export class ReplayRun {
   /** What the cloud holds, asked while it still runs; null when it does not answer. */
   private async readingsStored(): Promise<number | null> {
     if (this.view.url === undefined || !this.options.exitWhenDone) return null;
+    const { token } = this.options.config.dashboard;
     let readings = 0;
     let cursor: string | null = '';
     while (cursor !== null) {
       const page: string = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-      const reply = (await fetchJson(`${this.view.url}/api/v1/households${page}`, SUM_DEADLINE_MS)) as HouseholdsPage | undefined;
+      const address = `${this.view.url}/api/v1/households${page}`;
+      const reply = (await fetchJson(address, SUM_DEADLINE_MS, token)) as HouseholdsPage | undefined;
       if (reply === undefined) return null;
       for (const household of reply.households) readings += household.readings;
       cursor = reply.nextCursor;
@@ -275,7 +279,7 @@ export class ReplayRun {
     this.terminal.erase();
     const exitCode = this.exitCodeOf(outcome);
     const error = outcome.kind === 'gave_up' ? `${outcome.part}: ${outcome.message}` : undefined;
-    if (error !== undefined) process.stderr.write(`fogline run ends: ${error}\n`);
+    if (error !== undefined) process.stderr.write(`fogline run ends: ${plainText(error)}\n`);
     const seconds = (this.clock.monotonicMs() - this.startedMs) / 1_000;
     const summary = summaryOf(this.view, { readings, seconds, exitCode, ...(error === undefined ? {} : { error }) });
     this.terminal.emit(summary);

@@ -85,6 +85,8 @@ export function statusLine(view: RunView): string {
   const parked = parkedOf(view);
   if (parked.length > 0)
     words.push(`${plural(parked.length, 'household')} parked (${parked[0]!.household.slice(0, 12)}: ${parked[0]!.reason})`);
+  const { count, first } = view.alerts;
+  if (count > 0) words.push(`${plural(count, 'alert')}: ${first}`);
   const restarts = Object.entries(view.restarts).filter(([, count]) => count > 0);
   if (restarts.length > 0) words.push(`restarts: ${restarts.map(([part, count]) => `${part} ${count}`).join(', ')}`);
   return words.join(' · ');

@@ -22,6 +22,8 @@ export interface RunView {
   /** False when the last question was not answered. */
   edgeAnswers: boolean;
   restarts: Record<PartName, number>;
+  /** Alerts that the cloud has raised. */
+  alerts: { count: number; first: string };
   /** What parts that go on have warned of, each once. */
   notices: string[];
 }
@@ -40,14 +42,16 @@ export function newView(): RunView {
     edge: undefined,
     edgeAnswers: false,
     restarts: { cloud: 0, edge: 0, simulate: 0 },
+    alerts: { count: 0, first: '' },
     notices: [],
   };
 }
 
 export function hear(view: RunView, event: ChildEvent): void {
-  if (event.event === 'error') return;
+  if (event.event === 'error' || event.event === 'token') return;
   if (event.event === 'warning') return noteWarning(view, event);
-  if (event.event === 'progress') view.progress = event;
+  if (event.event === 'alerts') view.alerts = event;
+  else if (event.event === 'progress') view.progress = event;
   else if (event.event === 'finished') view.finished = event;
   else if (event.part === 'cloud') view.url = event.url;
   else if (event.part === 'edge') view.statusUrl = event.statusUrl;

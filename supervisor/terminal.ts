@@ -1,5 +1,6 @@
 /** Where `fogline run` speaks: lines that stay, and one line that is drawn over. */
 import type { Clock } from '../common/clock.ts';
+import { plainLine, plainText } from '../common/plain-text.ts';
 
 /** Without a terminal the status is an ordinary line, this seldom. */
 const PLAIN_STATUS_MS = 10_000;
@@ -27,8 +28,9 @@ export class Terminal {
     this.clock = clock;
   }
 
-  /** A line for people that stays. */
-  say(line: string): void {
+  /** A line for people that stays. What parts and edges say may stand in it, so it is made plain. */
+  say(text: string): void {
+    const line = plainText(text);
     if (this.json) return void this.err.write(`${line}\n`);
     const status = this.drawn;
     this.erase();
@@ -41,7 +43,8 @@ export class Terminal {
     if (this.json) this.out.write(`${JSON.stringify(value)}\n`);
   }
 
-  status(line: string): void {
+  status(text: string): void {
+    const line = plainLine(text);
     if (this.json) return;
     if (this.out.isTTY === true) return this.draw(line);
     const nowMs = this.clock.monotonicMs();

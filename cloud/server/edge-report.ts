@@ -22,6 +22,9 @@ export interface EdgeReport {
   waitingFor: string[];
   waitingCount: number;
   outboxFull: boolean;
+  /** Topic records set aside, acknowledged rows dropped early: totals of the edge's process. */
+  unreadable: number;
+  trimmedEarly: number;
   /** Every run the edge knows is done, and it knows one. */
   replayFinished: boolean;
 }
@@ -37,6 +40,8 @@ export const NO_REPORT: EdgeReport = {
   waitingFor: [],
   waitingCount: 0,
   outboxFull: false,
+  unreadable: 0,
+  trimmedEarly: 0,
   replayFinished: false,
 };
 
@@ -54,6 +59,8 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
     waitingFor: waitingFor.slice(0, HOUSEHOLDS_NAMED_MAX).map(text),
     waitingCount: waitingFor.length,
     outboxFull: status.outboxFull === true,
+    unreadable: count(status.unreadable),
+    trimmedEarly: count(status.trimmedEarly),
     replayFinished: runs.length > 0 && runs.every((run) => run?.done === true),
   };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { bearer, TOKEN_REMEDY } from '../../common/bearer.ts';
 import type { ExportOptions } from '../../common/command.ts';
 import { ConfigError, EXIT, OperatingError } from '../../common/errors.ts';
 import { isoTime, parseTime, TIME_REMEDY } from '../../common/iso-time.ts';
@@ -127,7 +128,8 @@ async function* remotePieces(url: string, options: ExportOptions, query: RangeQu
     return new OperatingError('CLOUD_UNREACHABLE', `no whole answer from ${address.origin}`, { retryable: true, hint, cause });
   };
   try {
-    const response = await fetch(address, { signal: options.signal });
+    const headers = bearer(options.config.dashboard.token);
+    const response = await fetch(address, { signal: options.signal, headers });
     if (!response.ok) throw await refusalOf(response);
     if (response.body !== null) for await (const piece of response.body) yield piece as Uint8Array;
   } catch (error) {
@@ -159,6 +161,7 @@ async function refusalOf(response: Response): Promise<Error> {
     // Not from our API: the text as it came.
   }
   const message = `${response.url} answers ${response.status}: ${detail}`;
+  if (response.status === 401) return new ConfigError(message, TOKEN_REMEDY);
   if (response.status < 500) return new ConfigError(message, 'correct the options, or give the address of a Fogline cloud server');
   return new OperatingError('CLOUD_UNREACHABLE', message, { retryable: true, hint: "try again; the cloud server's log says more" });
 }

@@ -68,6 +68,17 @@ export class Liveness {
       gauge.reset();
       for (const edge of this.known.values()) gauge.set(edge.state === 'live' ? 1 : 0, { edge: edge.edge });
     });
+    const gauge = (name: string, help: string, read: (report: EdgeReport) => number) =>
+      options.metrics.gauge(name, help, ['edge'], (held) => {
+        held.reset();
+        for (const { edge, report } of this.known.values()) held.set(read(report), { edge });
+      });
+    gauge('fogline_edge_outbox_age_seconds', 'Event time between newest reading and oldest window not acknowledged.', outboxAgeSeconds);
+    gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', ({ outboxFull }) => (outboxFull ? 1 : 0));
+    gauge('fogline_edge_parked_households', 'Households held back.', ({ parkedCount }) => parkedCount);
+    gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', ({ waitingCount }) => waitingCount);
+    gauge('fogline_edge_unreadable_records', 'Topic records set aside.', ({ unreadable }) => unreadable);
+    gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', ({ trimmedEarly }) => trimmedEarly);
     options.metrics.gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ['edge'], (gauge) => {
       gauge.reset();
       for (const { edge, report } of this.known.values()) gauge.set(report.outboxParts, { edge });
@@ -178,6 +189,10 @@ export class Liveness {
   }
 }
 
+function outboxAgeSeconds({ newestMs, oldestUnackedMs }: EdgeReport): number {
+  return newestMs === null || oldestUnackedMs === null ? 0 : Math.max(0, newestMs - oldestUnackedMs) / 1_000;
+}
+
 function lastHeartbeatAt({ lastHeartbeatMs }: Pick<KnownEdge, 'lastHeartbeatMs'>): string | null {
   return lastHeartbeatMs === null ? null : isoTime(lastHeartbeatMs);
 }
@@ -195,6 +210,7 @@ function edgeReply({ edge, state, lastHeartbeatMs, report }: KnownEdge): EdgeRep
     waitingFor: report.waitingFor,
     waitingCount: report.waitingCount,
     outboxFull: report.outboxFull,
+    unreadable: report.unreadable,
     replayFinished: report.replayFinished,
   };
 }

@@ -1,5 +1,4 @@
 /** `fogline cloud`: receiver, series store, API and page, until told to stop. */
-import { fileURLToPath } from 'node:url';
 import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
@@ -8,11 +7,9 @@ import { stoppedExitCode } from '../../common/errors.ts';
 import { openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
-import { createApi } from './api/http-server.ts';
-import { formatRows } from './export-rows.ts';
+import { Front } from './front.ts';
 import { openLinkGuard } from './link-guard.ts';
 import { Liveness } from './liveness.ts';
-import { STATE_NAMES } from './postal-codes.ts';
 import { ReconnectSpread } from './reconnect-spread.ts';
 import { Receiver } from './receiver.ts';
 import { Registry } from './registry.ts';
@@ -20,9 +17,6 @@ import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
 import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
 import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
-
-/** dist/web beside dist/cloud/server; from the sources it is where the build puts it. */
-const PAGE_DIRS = ['../../web', '../../dist/web'] as const;
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('cloud', processEnvironment().logLevel);
@@ -67,9 +61,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   receiver.register(metrics);
   const heartbeatServer = guard.listen(config.link.heartbeat_port);
   const dataServer = guard.listen(config.link.data_port);
-  const pageDir = PAGE_DIRS.map((dir) => fileURLToPath(new URL(dir, import.meta.url)))[import.meta.url.endsWith('.ts') ? 1 : 0] as string;
-  const settings = { priceEurPerKwh: config.dashboard.price_eur_per_kwh, dataLabel: config.dashboard.data_label, windowMs, pageDir };
-  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });
+  const front = new Front({ config, stateDir, json, store, latest, liveness, metrics, clock, logger, windowMs });
   try {
     guard.trust?.start();
     await store.start();
@@ -77,15 +69,16 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     latest.put(await store.newest());
     liveness.start();
     liveness.expect(await store.edges());
-    const httpPort = await api.start(config.cloud.http_host, config.cloud.http_port);
+    const httpPort = await front.start();
     const heartbeatPort = await heartbeatServer.start(receiver.handleHeartbeat);
     const dataPort = await dataServer.start(receiver.handle);
     const url = `http://${config.cloud.http_host}:${httpPort}`;
     if (json) printEvent({ event: 'ready', part: 'cloud', url, httpPort, heartbeatPort, dataPort });
     else process.stdout.write(`cloud: page at ${url}, edges at ports ${heartbeatPort} (heartbeats) and ${dataPort} (data)\n`);
+    front.tellFirst();
     await untilAborted(signal);
   } finally {
-    await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), api.stop()]);
+    await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), front.stop()]);
     await receiver.idle();
     guard.trust?.stop();
     liveness.stop();

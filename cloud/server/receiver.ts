@@ -13,7 +13,7 @@ import {
   rangeOf,
 } from '../../common/messages.ts';
 import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
-import type { Metrics } from '../../common/metrics.ts';
+import type { Counter, Metrics } from '../../common/metrics.ts';
 import { Senders, type SendersOptions } from './senders.ts';
 import type { Latest } from './storage/latest.ts';
 import { bucketsOfParts } from './storage/newest-buckets.ts';
@@ -56,6 +56,8 @@ export class Receiver {
   private readonly work: WorkQueue;
 
   private readonly senders: Senders;
+  private refusedRows: Counter | undefined;
+  private declaredReadings: Counter | undefined;
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
@@ -108,6 +110,8 @@ export class Receiver {
     rows.reset();
     this.senders.register(metrics);
     metrics.gauge('fogline_cloud_queue_requests', 'Requests waiting for the store.', [], (gauge) => gauge.set(this.work.requests));
+    this.refusedRows = metrics.counter('fogline_rows_refused_total', 'Rows not taken, by verdict.', ['verdict']);
+    this.declaredReadings = metrics.counter('fogline_readings_declared_total', 'Readings declared missing by edges.');
   }
 
   private async answer(payload: Buffer, peer: LinkPeer, serve: (request: LinkRequest) => Promise<LinkReply>): Promise<LinkReply> {
@@ -161,7 +165,7 @@ export class Receiver {
       if (fault !== undefined) return { verdict: 'rejected', reason: fault };
       return result.verdicts[next++] as StoredVerdict;
     });
-    this.count(verdicts);
+    this.count(verdicts, request.rows);
     this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
     return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations, ...this.credit() };
@@ -188,12 +192,18 @@ export class Receiver {
     return share >= CREDIT_TWO_FROM ? { inFlightMax: 2 } : {};
   }
 
-  private count(verdicts: readonly StoredVerdict[]): void {
-    for (const { verdict } of verdicts) {
+  private count(verdicts: readonly StoredVerdict[], rows: PartsRequest['rows']): void {
+    for (const [i, { verdict }] of verdicts.entries()) {
       this.counters.parts++;
+      const row = rows[i];
       if (verdict === 'stored') this.counters.stored++;
-      else if (verdict === 'duplicate') this.counters.duplicates++;
-      else this.counters.refused++;
+      if (verdict === 'stored' && row?.kind === 'gap') this.declaredReadings?.add(row.gap.toSeq - row.gap.fromSeq + 1);
+      if (verdict === 'stored') continue;
+      if (verdict === 'duplicate') this.counters.duplicates++;
+      else {
+        this.counters.refused++;
+        this.refusedRows?.add(1, { verdict });
+      }
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { EdgeReply, LiveMessage } from '../server/api/api-types.ts';
 import { after } from './page-clock.ts';
+import { leaveWhenShutOut } from './shut-out.ts';
 
 export const STREAM_PATH = '/api/v1/stream';
 /** Wait before the stream is opened again: doubled from the first to the last. */
@@ -23,15 +24,19 @@ export function openLive(listener: LiveListener): void {
   let retryMs = RETRY_FIRST_MS;
   const open = (): void => {
     const source = new EventSource(STREAM_PATH);
+    let hasSpoken = false;
     const broken = (): void => {
       cancelWatch();
       source.close();
       listener.onCut();
+      // One that never spoke may have been refused.
+      if (!hasSpoken) leaveWhenShutOut();
       after(retryMs, open);
       retryMs = Math.min(RETRY_LAST_MS, retryMs * 2);
     };
     let cancelWatch = after(SILENCE_MAX_MS, broken);
     const heard = (): void => {
+      hasSpoken = true;
       cancelWatch();
       cancelWatch = after(SILENCE_MAX_MS, broken);
       retryMs = RETRY_FIRST_MS;

@@ -3,6 +3,7 @@ import { openLive } from './api-client.ts';
 import { power } from './format.ts';
 import { EMPTY, freshness, type Order, ordered, type PageState, typical, withConnection, withEdge, withLive } from './page-state.ts';
 import { every, nowMs } from './page-clock.ts';
+import { AlertsView } from './views/alerts-view.ts';
 import { EdgesView } from './views/edges-view.ts';
 import { byId, setHidden, setText } from './views/elements.ts';
 import { StatesView } from './views/states-view.ts';
@@ -11,6 +12,7 @@ import { TickerView } from './views/ticker-view.ts';
 import { showTiles } from './views/tiles-view.ts';
 
 const states = new StatesView();
+const alerts = new AlertsView();
 const edges = new EdgesView();
 const ticker = new TickerView();
 const dataLabels = document.querySelectorAll<HTMLElement>('[data-label]');
@@ -27,6 +29,7 @@ function draw(): void {
   showDataLabel(live.dataLabel);
   showTiles(live, average, fresh);
   states.show(rows, average, live.priceEurPerKwh, live.dataLabel);
+  alerts.show(live, fresh.kind === 'cut');
   edges.show(live, nowMs() - state.arrivedMs, fresh.kind === 'cut');
   ticker.show(ordered(rows, 'name'), live.priceEurPerKwh);
   const label = live.dataLabel === '' ? '' : ` (${live.dataLabel})`;

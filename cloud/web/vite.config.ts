@@ -13,5 +13,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     sourcemap: false,
+    rollupOptions: { input: ['index.html', 'login.html'].map((name) => fileURLToPath(new URL(name, import.meta.url))) },
   },
 });

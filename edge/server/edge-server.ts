@@ -185,6 +185,11 @@ export class EdgeServer {
     this.store.stop();
   }
 
+  /** The cloud answers heartbeats. */
+  get isLinkUp(): boolean {
+    return this.heartbeat.isUp;
+  }
+
   status(): EdgeStatus {
     const { outbox, ledgerStore } = this.store;
     const { ledger } = ledgerStore;

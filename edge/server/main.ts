@@ -57,7 +57,11 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     dataDeadlineMs: link.data_deadline_seconds * 1_000,
     onWarning: (message, hint) => json && printEvent({ event: 'warning', part: 'edge', message, hint }),
   });
-  const status = new StatusHttp(way.edge, () => server.status());
+  const status = new StatusHttp(
+    way.edge,
+    () => server.status(),
+    () => server.isLinkUp,
+  );
   try {
     await server.start();
     const statusUrl = `http://127.0.0.1:${await status.start(edge.status_port)}`;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CommandOptions } from '../../common/command.ts';
 import { plural } from '../../common/count-text.ts';
 import { ConfigError, EXIT } from '../../common/errors.ts';
+import { plainLine } from '../../common/plain-text.ts';
 import {
   askToResume,
   hasOutbox,
@@ -89,5 +90,5 @@ function describe({ parked, parkedFiles, unreadable }: HeldBack): string {
   if (count > 0) lines.push(`${plural(count, 'record')} of the topic unreadable and set aside, the last:`);
   for (const { partition, offset, reason, record } of unreadable.last)
     lines.push(`  partition ${partition} offset ${offset}  ${reason}  ${JSON.stringify(record.slice(0, RECORD_LENGTH_SHOWN))}`);
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(plainLine).join('\n')}\n`;
 }

@@ -1,8 +1,10 @@
 /** The edge's own page of numbers, on loopback: /status (EdgeStatus), /livez, /readyz, /metrics. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { OperatingError } from '../../common/errors.ts';
+import { hostNameOf } from '../../common/host-name.ts';
+import { isLoopback } from '../../common/link/open-link.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import { Metrics } from '../../common/metrics.ts';
 
@@ -11,12 +13,14 @@ const LOOPBACK = '127.0.0.1';
 export class StatusHttp {
   private readonly edge: string;
   private readonly status: () => EdgeStatus;
+  private readonly isLinkUp: () => boolean;
   private readonly metrics = new Metrics();
   private server: Server | undefined;
 
-  constructor(edge: string, status: () => EdgeStatus) {
+  constructor(edge: string, status: () => EdgeStatus, isLinkUp: () => boolean) {
     this.edge = edge;
     this.status = status;
+    this.isLinkUp = isLinkUp;
   }
 
   /** @returns the port really listened on */
@@ -24,6 +28,7 @@ export class StatusHttp {
     this.registerMetrics();
     const app = express();
     app.disable('x-powered-by');
+    app.use(onlyByLoopbackNames);
     app.get('/status', (_request, response) => void response.json({ edge: this.edge, ...this.status() }));
     app.get(['/livez', '/readyz'], (_request, response) => void response.type('text').send('ok\n'));
     app.get('/metrics', async (_request, response) => {
@@ -51,6 +56,9 @@ export class StatusHttp {
     metrics.addProcess();
     const gauge = (name: string, help: string, read: (status: EdgeStatus) => number) =>
       metrics.gauge(name, help, [], (held) => held.set(read(this.status())));
+    metrics.gauge('fogline_edge_link_up', '1 while the cloud answers heartbeats.', [], (held) => held.set(this.isLinkUp() ? 1 : 0));
+    gauge('fogline_edge_outbox_age_seconds', 'Event time between newest reading and oldest window not acknowledged.', ageSeconds);
+    gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', (status) => status.waitingFor.length);
     gauge('fogline_edge_outbox_queued_rows', 'Rows not yet on their way.', (status) => status.queued);
     gauge('fogline_edge_outbox_sent_rows', 'Rows on their way, not acknowledged.', (status) => status.sent);
     gauge('fogline_edge_outbox_acked_rows', 'Acknowledged rows still kept.', (status) => status.acked);
@@ -60,6 +68,16 @@ export class StatusHttp {
     gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', (status) => (status.outboxFull ? 1 : 0));
   }
 }
+
+function ageSeconds({ newestMs, oldestUnackedMs }: EdgeStatus): number {
+  return newestMs === null || oldestUnackedMs === null ? 0 : Math.max(0, newestMs - oldestUnackedMs) / 1_000;
+}
+
+/** A page of elsewhere whose name was turned to 127.0.0.1 reads nothing. */
+const onlyByLoopbackNames: RequestHandler = (request, response, next) => {
+  if (isLoopback(hostNameOf(request.headers.host))) return next();
+  response.status(421).type('text').send('this page is asked for as 127.0.0.1 or localhost\n');
+};
 
 function portTaken(port: number, cause: Error): OperatingError {
   return new OperatingError('PORT_TAKEN', `the status port ${port} can't be listened on: ${cause.message}`, {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { CommandOptions } from '../../common/command.ts';
 import { plural } from '../../common/count-text.ts';
 import { EXIT, OperatingError } from '../../common/errors.ts';
+import { plainLine } from '../../common/plain-text.ts';
 import { type QuarantinedRow, readQuarantine } from './quarantine.ts';
 
 /** Characters of a row that are shown. JSON has up to 1,000. */
@@ -28,7 +29,7 @@ function tableOf(rows: readonly QuarantinedRow[]): string {
   const table = [['FILE', 'LINE', 'REASON', 'ROW'], ...cells];
   const widths = [0, 1, 2].map((column) => table.reduce((width, cell) => Math.max(width, (cell[column] as string).length), 0));
   const lines = table.map((cell) => cell.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  '));
-  return `${lines.join('\n')}\n${plural(rows.length, 'row')} in quarantine\n`;
+  return `${lines.map(plainLine).join('\n')}\n${plural(rows.length, 'row')} in quarantine\n`;
 }
 
 /** On one line, whatever is in it. */

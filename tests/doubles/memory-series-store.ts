@@ -92,6 +92,11 @@ export class MemorySeriesStore implements SeriesStore {
     return householdRows(this.started());
   }
 
+  async owners(): Promise<ReadonlyMap<string, string>> {
+    const owned = [...this.started().households].filter(([, { edge }]) => edge !== '');
+    return new Map(owned.map(([household, { edge }]) => [household, edge]));
+  }
+
   async edges(): Promise<string[]> {
     const all = new Set([...this.started().households.values()].map(({ edge }) => edge).filter((edge) => edge !== ''));
     return [...all].sort();

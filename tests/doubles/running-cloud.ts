@@ -5,13 +5,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventReply } from '../../cloud/server/alerts.ts';
 import { type Api, createApi } from '../../cloud/server/api/http-server.ts';
 import type { ApiSettings } from '../../cloud/server/api/api-parts.ts';
+import type { Doors } from '../../cloud/server/api/doors.ts';
 import { formatRows } from '../../cloud/server/export-rows.ts';
 import { Liveness } from '../../cloud/server/liveness.ts';
 import { STATE_NAMES } from '../../cloud/server/postal-codes.ts';
 import { MemoryLatest } from '../../cloud/server/storage/memory-latest.ts';
+import { SqliteEventLog } from '../../cloud/server/storage/sqlite-event-log.ts';
 import { SqliteSeriesStore } from '../../cloud/server/storage/sqlite-series-store.ts';
+import { Watch } from '../../cloud/server/watch.ts';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { type Logger, silentLogger } from '../../common/logger.ts';
 import type { EdgeStatus, Reading } from '../../common/messages.ts';
@@ -34,6 +38,8 @@ export interface CloudOptions {
   silentAfterMs?: number;
   /** 0 = any free one. */
   port?: number;
+  /** Open to this machine unless given. */
+  doors?: Partial<Doors>;
 }
 
 export interface RunningCloud {
@@ -43,6 +49,7 @@ export interface RunningCloud {
   store: WatchedStore;
   latest: MemoryLatest;
   liveness: Liveness;
+  watch: Watch;
   metrics: Metrics;
   /** Stores values of one household's device, one reading per entry, and tells `latest`, as the receiver does. */
   ship(household: string, entries: readonly { timeMs: number; values: Readonly<Record<string, number>> }[], device?: string): Promise<void>;
@@ -62,17 +69,17 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
   const latest = new MemoryLatest(clock);
   const metrics = new Metrics();
   const liveness = new Liveness({ clock, logger, metrics, silentAfterMs: options.silentAfterMs ?? 7_000 });
-  const settings = {
-    priceEurPerKwh: 0.3,
-    dataLabel: 'synthetic',
-    windowMs: WINDOW_MS,
-    pageDir: join(stateDir, 'no-page'),
-    ...options.settings,
-  };
+  const settings = { ...SETTINGS, pageDir: join(stateDir, 'no-page'), ...options.settings };
+  const doors = { ...OPEN_DOORS, ...options.doors };
+  const events = new SqliteEventLog({ stateDir, clock, logger });
+  const watch = new Watch({ store, latest, liveness, log: events, metrics, clock, logger, windowMs: WINDOW_MS });
   await store.start();
   await latest.start();
   liveness.start();
-  const api = createApi({ store, latest, liveness, metrics, settings, stateNames: STATE_NAMES, formatRows, clock, logger });
+  await events.start();
+  await watch.start();
+  const parts = { store, latest, liveness, watch, events, metrics, doors, clock, logger };
+  const api = createApi({ ...parts, eventReply, settings, stateNames: STATE_NAMES, formatRows });
   const port = await api.start('127.0.0.1', options.port ?? 0);
   const ship = shipper(store, latest);
   return {
@@ -82,6 +89,7 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
     store,
     latest,
     liveness,
+    watch,
     metrics,
     ship,
     shipPower: (household, power, count, fromMs = T0_MS) =>
@@ -94,13 +102,23 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
       const stopped = api.stop();
       if (clock instanceof VirtualClock) await clock.advance(2_000);
       await stopped;
+      await watch.stop();
       liveness.stop();
+      await events.stop();
       await latest.stop();
       await store.stop();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }
+
+const SETTINGS = { priceEurPerKwh: 0.3, dataLabel: 'synthetic', windowMs: WINDOW_MS };
+const OPEN_DOORS: Doors = {
+  demandsToken: false,
+  isBehindProxy: false,
+  names: [],
+  tokens: { idOf: () => undefined, holds: () => false },
+};
 
 const QUIET: EdgeStatus = {
   queued: 0,

@@ -63,6 +63,10 @@ export class WatchedStore implements SeriesStore {
     return this.store.edges();
   }
 
+  owners(): Promise<ReadonlyMap<string, string>> {
+    return this.store.owners();
+  }
+
   fields(): Promise<string[]> {
     return this.store.fields();
   }

@@ -9,8 +9,8 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { build } from 'vite';
 import type { StatesReply } from '../../cloud/server/api/api-types.ts';
 import { STATE_NAMES } from '../../cloud/server/postal-codes.ts';
-import { type Clock, systemClock } from '../../common/clock.ts';
-import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../doubles/running-cloud.ts';
+import { systemClock } from '../../common/clock.ts';
+import { type CloudOptions, type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../doubles/running-cloud.ts';
 import { ShiftedClock } from '../doubles/shifted-clock.ts';
 
 const CHROMIUM = process.env['FOGLINE_CHROMIUM'] || '/usr/bin/chromium';
@@ -38,7 +38,7 @@ after(async () => {
 });
 
 /** A cloud for one test. */
-async function cloudFor(t: TestContext, options: { port?: number; clock?: Clock } = {}): Promise<RunningCloud> {
+async function cloudFor(t: TestContext, options: Pick<CloudOptions, 'port' | 'clock' | 'doors'> = {}): Promise<RunningCloud> {
   const cloud = await runCloud({ states: STATES, settings: { pageDir }, ...options });
   t.after(() => cloud.stop());
   return cloud;
@@ -340,6 +340,52 @@ test('on a phone of 360 px nothing scrolls sideways and all bars are there', nee
   await page.setViewportSize({ width: 1024, height: 700 });
   assert.equal(await scrollsSideways(page), false);
   await bars(page, '--bar', 13);
+});
+
+test('alerts stand on the page with what to do, and a hostile text of an edge is text', needsChromium, async (t) => {
+  const cloud = await cloudFor(t);
+  await shipAll(cloud);
+  const household = '<img src=x onerror="document.title=1">';
+  const reason = '<script>document.title="owned"</script>\u202e"><svg/onload=alert(1)>';
+  cloud.heartbeat('edge-1', { parked: [{ household, reason }], waitingFor: [household], households: 14 });
+  const { page } = await open(t, cloud.url);
+  await shows(page, '#status-text', 'live');
+  await shows(page, '#alerts-table tbody tr th', 'edge edge-1 holds households back');
+  const cells = await page.locator('#alerts-table tbody tr').first().locator('td').allTextContents();
+  assert.match(cells[0] ?? '', /UTC$/);
+  assert.equal(cells[1], `1 parked, ${household}: ${reason}`);
+  assert.match(cells[2] ?? '', /^fogline parked list/);
+  assert((await textOf(page, '#edges-table')).includes(reason));
+  assert.equal(await page.locator('main img, main script, main svg').count(), 0);
+  assert.match(await page.title(), /Fogline$/);
+  cloud.heartbeat('edge-1', { households: 14 });
+  await page.locator('#alerts').waitFor({ state: 'hidden' });
+});
+
+test('where a token is demanded the page asks for it, and again when it was revoked', needsChromium, async (t) => {
+  const held = new Set(['t1']);
+  const tokens = { idOf: (token: string) => (token === 'right' && held.has('t1') ? 't1' : undefined), holds: (id: string) => held.has(id) };
+  const cloud = await cloudFor(t, { doors: { demandsToken: true, tokens } });
+  await shipAll(cloud);
+  const { page, faults } = await open(t, cloud.url, { expectFaults: true });
+  assert.equal(page.url(), `${cloud.url}/login`);
+  await page.locator('#token').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.locator('#wrong').waitFor();
+  assert.equal(await page.locator('#left').isVisible(), false);
+  await page.locator('#token').fill('right');
+  await page.locator('button', { hasText: 'Open' }).click();
+  await shows(page, '#status-text', 'live');
+  assert.deepEqual(faults, []);
+  assert.equal(await page.evaluate('document.cookie'), '');
+  const [cookie] = await page.context().cookies();
+  assert.deepEqual([cookie?.httpOnly, cookie?.sameSite], [true, 'Strict']);
+  held.clear();
+  for (let i = 0; i < 100 && !page.url().endsWith('/login'); i++) {
+    await page.clock.runFor(1_000);
+    await page.waitForTimeout(100);
+  }
+  assert.equal(page.url(), `${cloud.url}/login`);
 });
 
 test('by keyboard: skip link, order of the states, the table', needsChromium, async (t) => {

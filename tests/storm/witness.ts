@@ -175,6 +175,10 @@ class WitnessedStore implements SeriesStore {
     return this.store.edges();
   }
 
+  owners(): Promise<ReadonlyMap<string, string>> {
+    return this.store.owners();
+  }
+
   fields(): Promise<string[]> {
     return this.store.fields();
   }

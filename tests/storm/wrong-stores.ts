@@ -49,6 +49,10 @@ class WrongStore implements SeriesStore {
     return this.store.edges();
   }
 
+  owners(): Promise<ReadonlyMap<string, string>> {
+    return this.store.owners();
+  }
+
   fields(): Promise<string[]> {
     return this.store.fields();
   }

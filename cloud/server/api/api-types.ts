@@ -43,6 +43,8 @@ export interface HouseholdReply {
   lastAt: string | null;
   readings: number;
   declaredMissing: number;
+  /** Windows expected and not there, null when nothing is expected of it. */
+  windowsMissing: number | null;
   /** Newest window mean of `power`, all devices of the household added. */
   powerW: number | null;
   /** End of that window. Later than `lastAt` while a backlog drains: the newest window is shown before it is stored. */
@@ -119,6 +121,8 @@ export interface EdgeReply {
   waitingFor: string[];
   waitingCount: number;
   outboxFull: boolean;
+  /** Topic records it has set aside as unreadable. */
+  unreadable: number;
   /** True when every run the edge knows is done. */
   replayFinished: boolean;
 }
@@ -126,6 +130,45 @@ export interface EdgeReply {
 /** GET /api/v1/edges */
 export interface EdgesReply {
   edges: EdgeReply[];
+}
+
+/** An alert that is raised now. */
+export interface AlertReply {
+  /** Name of its rule, e.g. edge-silent. */
+  alert: string;
+  severity: 'critical' | 'warning';
+  /** What `subject` is the id of; for the cloud it is empty. */
+  about: 'edge' | 'household' | 'cloud';
+  subject: string;
+  /** After the subject, a sentence: "is silent". */
+  title: string;
+  /** The figure in words. */
+  detail: string;
+  since: string;
+  /** What to do, one line. */
+  runbook: string;
+  /** Where more of it stands in the project. */
+  doc: string;
+}
+
+/** GET /api/v1/alerts: critical ones first. */
+export interface AlertsReply {
+  alerts: AlertReply[];
+}
+
+/** An alert was raised or cleared. Also the data of each server-sent event `alert`. */
+export interface EventReply extends Omit<AlertReply, 'since'> {
+  /** Grows with every event. */
+  id: number;
+  at: string;
+  change: 'raised' | 'cleared';
+}
+
+/** GET /api/v1/events?limit&cursor: newest first. */
+export interface EventsReply {
+  events: EventReply[];
+  /** Give it back as `cursor` for the next page; null at the end. */
+  nextCursor: string | null;
 }
 
 /** Data of each server-sent event `live` on /api/v1/stream; `edge` events carry an EdgeReply. */
@@ -143,6 +186,9 @@ export interface LiveMessage {
   /** Silent ones first, then by id; the first 100 of `edgeCount`. */
   edges: EdgeReply[];
   edgeCount: number;
+  /** The first 20 of `alertCount` that are raised. */
+  alerts: AlertReply[];
+  alertCount: number;
   dataLabel: string;
   priceEurPerKwh: number;
   /** Cloud time when this was made; the page judges staleness by its own arrival clock. */

@@ -2,22 +2,27 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { OperatingError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { ApiOptions, ApiParts } from './api-parts.ts';
+import { admitted, onlyByOurNames } from './doors.ts';
 import { LiveStream, STREAM_CLIENTS_MAX } from './live-sse.ts';
 import { Overview } from './overview.ts';
-import { answerProblems, noSuchPath, onlyGet } from './problem.ts';
+import { answerProblems, noSuchPath, onlyGet, Problem } from './problem.ts';
+import { rateLimits } from './rate-limits.ts';
+import { alertsRoute, eventsRoute } from './routes/alerts.ts';
 import { exportRoute } from './routes/export.ts';
 import { gapsRoute } from './routes/gaps.ts';
 import { householdsRoute } from './routes/households.ts';
+import { loginRoutes } from './routes/login.ts';
 import { edgesRoute, livezRoute, metricsRoute, readyzRoute } from './routes/operations.ts';
-import { pageRoutes } from './routes/page.ts';
+import { assetRoutes, pageRoutes } from './routes/page.ts';
 import { seedDataRoute } from './routes/seed-data.ts';
 import { statesRoute } from './routes/states.ts';
 import { windowsRoute } from './routes/windows.ts';
+import { Sessions } from './sessions.ts';
 
 /** Sockets at once: every stream, and as many again for short requests. */
 const CONNECTIONS_MAX = 1_000;
@@ -26,6 +31,8 @@ const REQUEST_DEADLINE_MS = 10_000;
 /** Answers under way when the server stops are given so long. */
 const STOP_GRACE_MS = 1_000;
 const STOP_POLL_MS = 20;
+/** Half a year, renewed by every answer. */
+const STAY_WITH_TLS_SECONDS = 15_552_000;
 const DURATION_BUCKETS_SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10];
 
 export interface Api {
@@ -79,8 +86,10 @@ function application(parts: ApiParts, live: LiveStream): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
+  app.set('trust proxy', parts.doors.isBehindProxy ? 'loopback' : false);
   app.use(securityHeaders());
   app.use(measure(parts));
+  enter(app, parts);
   app.use(onlyGet);
   app.use('/api', (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
@@ -91,10 +100,11 @@ function application(parts: ApiParts, live: LiveStream): Express {
   app.get('/api/v1/households/:id/windows', windowsRoute(parts));
   app.get('/api/v1/households/:id/gaps', gapsRoute(parts));
   app.get('/api/v1/edges', edgesRoute(parts));
+  app.get('/api/v1/alerts', alertsRoute(parts));
+  app.get('/api/v1/events', eventsRoute(parts));
   app.get('/api/v1/stream', (request, response) => live.serve(request, response));
   app.get('/api/v1/export', exportRoute(parts));
   app.get('/api/data', seedDataRoute(parts));
-  app.get('/livez', livezRoute);
   app.get('/readyz', readyzRoute(parts));
   app.get('/metrics', metricsRoute(parts));
   app.use(pageRoutes(parts));
@@ -103,8 +113,35 @@ function application(parts: ApiParts, live: LiveStream): Express {
   return app;
 }
 
-/** No other origin, no inline script or style, no frame. Plain http is served on loopback, so nothing here asks for https. */
+/** What stands before every route but /livez, the form and its files: our name, how often, and who. */
+function enter(app: Express, { doors, clock, settings }: ApiParts): void {
+  const sessions = new Sessions(doors.tokens, clock);
+  const limits = rateLimits();
+  app.use(onlyByOurNames(doors));
+  app.use(limits.perAddress);
+  app.get('/livez', livezRoute);
+  app.use(loginRoutes({ doors, sessions, pageDir: settings.pageDir, limit: limits.logins }));
+  app.use(assetRoutes(settings));
+  app.use(admitted(doors, sessions), limits.perToken);
+  app.use(countRefusals(limits.refusals));
+}
+
+/** Who was not let in is counted, and held up when that happens too often. */
+function countRefusals(limit: RequestHandler): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    if (!(error instanceof Problem) || error.status !== 401) return next(error);
+    return limit(request, response, (beyond?: unknown) => next(beyond ?? error));
+  };
+}
+
+/** No other origin, no inline script or style, no frame. Only where a proxy has TLS before us browsers are told to stay with it. */
 function securityHeaders(): RequestHandler {
+  const plain = securityHeadersWith(false);
+  const secure = securityHeadersWith(true);
+  return (request, response, next) => (request.secure ? secure : plain)(request, response, next);
+}
+
+function securityHeadersWith(isSecure: boolean): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -116,7 +153,7 @@ function securityHeaders(): RequestHandler {
         'object-src': ["'none'"],
       },
     },
-    strictTransportSecurity: false,
+    strictTransportSecurity: isSecure ? { maxAge: STAY_WITH_TLS_SECONDS, includeSubDomains: false } : false,
     referrerPolicy: { policy: 'no-referrer' },
   });
 }

@@ -7,12 +7,16 @@ import type { Request, Response } from 'express';
 import { isoTime } from '../../../common/iso-time.ts';
 import type { Counter } from '../../../common/metrics.ts';
 import type { ApiParts } from './api-parts.ts';
-import type { EdgeReply, LiveMessage } from './api-types.ts';
+import type { EdgeReply, EventReply, LiveMessage } from './api-types.ts';
+import { isStillAdmitted } from './doors.ts';
 import { firstWindowInSeconds } from './first-window.ts';
 import { Problem } from './problem.ts';
+import { addressOf } from './rate-limits.ts';
 
 /** Open streams. Each costs a socket and 6 kB a second; browsers hold one per page. */
 export const STREAM_CLIENTS_MAX = 200;
+/** Of these, from one address: the people of one office, or one who opens a page in every window. */
+export const STREAMS_PER_ADDRESS_MAX = 50;
 /** Least time between two live messages to a client. */
 export const LIVE_EVERY_MS = 1_000;
 /** A client hears so often even when nothing changed, so that a page can tell a quiet cloud from a cut line. */
@@ -25,6 +29,8 @@ const RETRY_MS = 1_000;
 export const CLIENT_BUFFER_BYTES_MAX = 1 << 20;
 /** Edges in one message: at worst, each with many parked households, half a megabyte. */
 const EDGES_IN_LIVE_MAX = 100;
+/** Alerts in one message: nobody reads more at once, and GET /api/v1/alerts has all. */
+const ALERTS_IN_LIVE_MAX = 20;
 /** Figures are stale after so many windows without a new one, at the speed of real time … */
 const STALE_WINDOWS = 3;
 /** … and never earlier than this: between window and page lie a batch, a link and this stream. */
@@ -47,7 +53,9 @@ export class LiveStream {
   private readonly clients = new Set<Client>();
   private readonly cutOff: Counter;
   private connecting = 0;
-  private unsubscribe: (() => void) | undefined;
+  /** Open and opening streams by address. */
+  private readonly byAddress = new Map<string, number>();
+  private unsubscribe: (() => void)[] = [];
 
   constructor(parts: ApiParts) {
     this.parts = parts;
@@ -56,13 +64,16 @@ export class LiveStream {
   }
 
   start(): void {
-    this.unsubscribe = this.parts.liveness.onChange((edge) => this.tellEdge(edge));
+    this.unsubscribe = [
+      this.parts.liveness.onChange((edge) => this.tell(edge, 'edge')),
+      this.parts.watch.onChange((event) => this.tell(event, 'alert')),
+    ];
   }
 
   /** Ends every stream; the pages come back by themselves. */
   stop(): void {
-    this.unsubscribe?.();
-    this.unsubscribe = undefined;
+    for (const end of this.unsubscribe) end();
+    this.unsubscribe = [];
     for (const { response } of this.clients) response.end();
   }
 
@@ -73,6 +84,24 @@ export class LiveStream {
         headers: { 'Retry-After': '10' },
       });
     }
+    const address = addressOf(request);
+    const others = this.byAddress.get(address) ?? 0;
+    if (others >= STREAMS_PER_ADDRESS_MAX) {
+      throw new Problem(429, 'too-many-requests', `${STREAMS_PER_ADDRESS_MAX} live streams are open from this address: close some pages`, {
+        headers: { 'Retry-After': '10' },
+      });
+    }
+    this.byAddress.set(address, others + 1);
+    try {
+      await this.serveAdmitted(request, response);
+    } finally {
+      const left = (this.byAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.byAddress.delete(address);
+      else this.byAddress.set(address, left);
+    }
+  }
+
+  private async serveAdmitted(request: Request, response: Response): Promise<void> {
     this.connecting++;
     let client: Client;
     try {
@@ -101,7 +130,7 @@ export class LiveStream {
 
   private async feed(client: Client): Promise<void> {
     const { clock, signal } = this.parts;
-    while (isOpen(client) && !signal.aborted) {
+    while (isOpen(client) && !signal.aborted && isStillAdmitted(client.response)) {
       const message = await this.messageFor(client);
       if (!isOpen(client) || signal.aborted) return;
       if (this.isSlow(client)) return;
@@ -130,7 +159,8 @@ export class LiveStream {
   }
 
   private async picture(): Promise<LiveMessage> {
-    const { overview, liveness, settings, clock } = this.parts;
+    const { overview, liveness, watch, settings, clock } = this.parts;
+    const alerts = watch.open();
     const figures = await overview.current();
     const edges = liveness.edges();
     const silentFirst = [...edges.filter((edge) => edge.state === 'silent'), ...edges.filter((edge) => edge.state === 'live')];
@@ -143,6 +173,8 @@ export class LiveStream {
       newestAgeSeconds: newestMs === null ? null : Math.round(overview.quietMs() / 1_000),
       edges: silentFirst.slice(0, EDGES_IN_LIVE_MAX),
       edgeCount: edges.length,
+      alerts: alerts.slice(0, ALERTS_IN_LIVE_MAX),
+      alertCount: alerts.length,
       dataLabel: settings.dataLabel,
       priceEurPerKwh: settings.priceEurPerKwh,
       sentAt: isoTime(clock.nowMs()),
@@ -165,9 +197,9 @@ export class LiveStream {
     await client.session.batch(createEventBuffer().comment('heartbeat').dispatch());
   }
 
-  private tellEdge(edge: EdgeReply): void {
+  private tell(data: EdgeReply | EventReply, event: 'edge' | 'alert'): void {
     for (const client of this.clients) {
-      if (isOpen(client) && !this.isSlow(client)) client.session.push(edge, 'edge');
+      if (isOpen(client) && !this.isSlow(client)) client.session.push(data, event);
     }
   }
 

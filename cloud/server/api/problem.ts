@@ -12,10 +12,14 @@ export type ProblemKind =
   | 'busy'
   | 'internal'
   | 'method-not-allowed'
+  | 'no-token'
   | 'no-such-field'
   | 'no-such-household'
   | 'not-found'
-  | 'store-unavailable';
+  | 'store-unavailable'
+  | 'too-many-requests'
+  | 'wrong-host'
+  | 'wrong-origin';
 
 export class Problem extends Error {
   override readonly name = 'Problem';

@@ -71,6 +71,10 @@ export class SeriesReader {
     return this.statements.edges.all() as string[];
   }
 
+  owners(): ReadonlyMap<string, string> {
+    return new Map(this.statements.owners.all() as [household: string, edge: string][]);
+  }
+
   fields(): string[] {
     const sets = this.statements.fieldSets.all() as string[];
     return [...new Set(sets.flatMap((fields) => JSON.parse(fields) as string[]))].sort();
@@ -273,6 +277,7 @@ interface PowerTotalsRow {
 function prepare(database: Database.Database) {
   return {
     edges: database.prepare("SELECT DISTINCT edge FROM households WHERE edge <> '' ORDER BY edge").pluck(),
+    owners: database.prepare("SELECT household, edge FROM households WHERE edge <> ''").raw(),
     fieldSets: database.prepare('SELECT fields FROM field_sets').pluck(),
     postalCode: database.prepare('SELECT postal_code FROM households WHERE household = ?').pluck(),
     span: database.prepare(

@@ -116,6 +116,8 @@ export interface SeriesStore {
   households(): Promise<HouseholdRow[]>;
   /** Ids of the edges that own a household now. */
   edges(): Promise<string[]>;
+  /** The edge that owns each household now, by household. */
+  owners(): Promise<ReadonlyMap<string, string>>;
   /** Names of all fields stored, sorted. */
   fields(): Promise<string[]>;
   /** The code that the household was given when it was first seen; undefined before. */

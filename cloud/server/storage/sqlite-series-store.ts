@@ -132,6 +132,10 @@ export class SqliteSeriesStore implements SeriesStore {
     return Promise.resolve(this.reader().edges());
   }
 
+  owners(): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(this.reader().owners());
+  }
+
   fields(): Promise<string[]> {
     return Promise.resolve(this.reader().fields());
   }

@@ -154,3 +154,11 @@ test('the end of a part is told with its reason and what to do, a warning likewi
   assert.deepEqual(summary.notices, ['cloud: redis refuses']);
   assert.match(summaryText(summary, 'replay'), /\n {2}notice: cloud: redis refuses$/);
 });
+
+test('alerts of the cloud stand in the status line while they are raised', () => {
+  const view = newView();
+  hear(view, { event: 'alerts', part: 'cloud', count: 2, first: 'edge edge-1 is silent' });
+  assert.match(statusLine(view), / · 2 alerts: edge edge-1 is silent/);
+  hear(view, { event: 'alerts', part: 'cloud', count: 0, first: '' });
+  assert.doesNotMatch(statusLine(view), /alert/);
+});

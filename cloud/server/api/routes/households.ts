@@ -8,7 +8,7 @@ import type { HouseholdReply, HouseholdsReply } from '../api-types.ts';
 import type { HouseholdPower } from '../figures.ts';
 import { cursorOf, encodeCursor, id, LIMIT_DEFAULT, limit, readQuery } from '../query.ts';
 
-export function householdsRoute({ overview, settings, stateNames }: ApiParts): RequestHandler {
+export function householdsRoute({ overview, watch, settings, stateNames }: ApiParts): RequestHandler {
   const query = z.object({
     state: z
       .string()
@@ -29,7 +29,7 @@ export function householdsRoute({ overview, settings, stateNames }: ApiParts): R
     }
     const shown = page.slice(0, rowsMax);
     const reply: HouseholdsReply = {
-      households: shown.map((row) => householdReply(row, powers.get(row.household), settings.windowMs)),
+      households: shown.map((row) => householdReply(row, powers.get(row.household), watch.missingOf(row.household), settings.windowMs)),
       nextCursor: page.length > rowsMax ? encodeCursor(shown.at(-1)?.household) : null,
       dataLabel: settings.dataLabel,
     };
@@ -37,7 +37,12 @@ export function householdsRoute({ overview, settings, stateNames }: ApiParts): R
   };
 }
 
-function householdReply(row: HouseholdRow, power: HouseholdPower | undefined, windowMs: number): HouseholdReply {
+function householdReply(
+  row: HouseholdRow,
+  power: HouseholdPower | undefined,
+  windowsMissing: number | null,
+  windowMs: number,
+): HouseholdReply {
   return {
     household: row.household,
     postalCode: row.postalCode,
@@ -47,6 +52,7 @@ function householdReply(row: HouseholdRow, power: HouseholdPower | undefined, wi
     lastAt: row.lastMs === null ? null : isoTime(row.lastMs),
     readings: row.readings,
     declaredMissing: row.declared,
+    windowsMissing,
     powerW: power?.powerW ?? null,
     powerAt: power === undefined ? null : isoTime(power.startMs + windowMs),
   };

@@ -14,6 +14,8 @@ test('an empty or nonsensical status becomes a report that can be shown', () => 
     waitingFor: [],
     waitingCount: 0,
     outboxFull: false,
+    unreadable: 0,
+    trimmedEarly: 0,
     replayFinished: false,
   };
   assert.deepEqual(edgeReport({} as EdgeStatus), nothing);

@@ -159,6 +159,7 @@ test('what an edge says of itself is given on, in words for people', () => {
     waitingFor: ['w'],
     waitingCount: 1,
     outboxFull: false,
+    unreadable: 0,
     replayFinished: false,
   });
   assert.equal(zero?.edge, 'edge-0');

@@ -42,6 +42,7 @@ function edge(id: string, more: Partial<EdgeReply> = {}): EdgeReply {
     waitingFor: [],
     waitingCount: 0,
     outboxFull: false,
+    unreadable: 0,
     replayFinished: false,
     ...more,
   };
@@ -55,6 +56,8 @@ function live(more: Partial<LiveMessage> = {}): LiveMessage {
     newestAt: '2019-12-24T00:00:05.000Z',
     newestAgeSeconds: 0,
     edges: [edge('edge-1')],
+    alerts: [],
+    alertCount: 0,
     edgeCount: 1,
     dataLabel: '',
     priceEurPerKwh: 0.3,

@@ -18,15 +18,16 @@ class Listener {
   readonly socket: Socket;
   private text = '';
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  /** @param from address of the client: one address has only a share of the streams */
+  constructor(port: number, from = '127.0.0.1') {
+    this.socket = connect({ port, host: '127.0.0.1', localAddress: from });
     this.socket.setEncoding('utf8');
     this.socket.on('data', (piece: string) => this.read(piece));
     this.socket.on('error', () => {});
     this.socket.on('close', () => {
       this.ended = true;
     });
-    this.socket.write('GET /api/v1/stream HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n\r\n');
+    this.socket.write('GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n');
   }
 
   private read(piece: string): void {
@@ -68,7 +69,7 @@ async function nothingMore(): Promise<void> {
   await systemClock.sleep(60);
 }
 
-async function started(t: TestContext): Promise<{ clock: VirtualClock; cloud: RunningCloud; listen: () => Listener }> {
+async function started(t: TestContext): Promise<{ clock: VirtualClock; cloud: RunningCloud; listen: (from?: string) => Listener }> {
   const clock = new VirtualClock();
   const cloud = await runCloud({ clock, states: { a: 'DE-BB', b: 'DE-TH' } });
   const listeners: Listener[] = [];
@@ -76,8 +77,8 @@ async function started(t: TestContext): Promise<{ clock: VirtualClock; cloud: Ru
     for (const { socket } of listeners) socket.destroy();
     await cloud.stop();
   });
-  const listen = () => {
-    const listener = new Listener(cloud.port);
+  const listen = (from?: string) => {
+    const listener = new Listener(cloud.port, from);
     listeners.push(listener);
     return listener;
   };
@@ -207,7 +208,7 @@ test('a store that does not answer for a while costs no stream', async (t) => {
 
 test('a client beyond the limit is refused with a time to come back; one that goes makes room', async (t) => {
   const { clock, cloud, listen } = await started(t);
-  const listeners = Array.from({ length: STREAM_CLIENTS_MAX }, listen);
+  const listeners = Array.from({ length: STREAM_CLIENTS_MAX }, (_, i) => listen(`127.0.0.${1 + (i % 5)}`));
   await until('all connected', () => listeners.every((listener) => listener.live.length === 1));
   const refused = await fetch(`${cloud.url}/api/v1/stream`);
   assert.equal(refused.status, 503);

@@ -1,0 +1,99 @@
+/** What watches over edges and households for the operator, put together: what is expected, the figures, the alerts. */
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Metrics } from '../../common/metrics.ts';
+import { AlertFigures } from './alert-figures.ts';
+import { type Figure, WINDOWS_MISSING_MAX } from './alert-rules.ts';
+import { Alerts, type EventListener } from './alerts.ts';
+import type { AlertReply } from './api/api-types.ts';
+import { Expectation, type Owing } from './expectation.ts';
+import type { Liveness } from './liveness.ts';
+import type { EventLog } from './storage/event-log.ts';
+import type { Latest } from './storage/latest.ts';
+import type { SeriesStore } from './storage/series-store.ts';
+
+const WINDOWS_EVERY_MS = 1_000;
+/** Households change their edge seldom. */
+const OWNERS_MAX_AGE_MS = 10_000;
+
+export interface WatchOptions {
+  store: SeriesStore;
+  latest: Latest;
+  liveness: Liveness;
+  log: EventLog;
+  metrics: Metrics;
+  clock: Clock;
+  logger: Logger;
+  windowMs: number;
+  onOpen?: (open: readonly AlertReply[]) => void;
+}
+
+export class Watch {
+  private readonly options: WatchOptions;
+  private readonly expectation: Expectation;
+  private readonly figures: AlertFigures;
+  private readonly alerts: Alerts;
+  private owners: ReadonlyMap<string, string> = new Map();
+  private ownersAtMs = Number.NEGATIVE_INFINITY;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(options: WatchOptions) {
+    this.options = options;
+    const { metrics, clock, windowMs } = options;
+    this.expectation = new Expectation(windowMs, clock);
+    this.figures = new AlertFigures(metrics);
+    this.alerts = new Alerts({ ...options, figures: (nowMs) => this.gather(nowMs) });
+    metrics.gauge('fogline_windows_missing', 'Windows expected and not there, all households.', [], (gauge) =>
+      gauge.set(this.expected().reduce((sum, { missing }) => sum + missing, 0)),
+    );
+    metrics.gauge('fogline_households_silent', 'Households that owe three windows or more.', [], (gauge) =>
+      gauge.set(this.expected().filter(({ missing, isLate }) => isLate && missing >= WINDOWS_MISSING_MAX).length),
+    );
+  }
+
+  /** Store and `latest` must be started, and liveness told of the edges that the store knows. */
+  async start(): Promise<void> {
+    const { latest } = this.options;
+    this.expectation.begin(await latest.all());
+    this.unsubscribe = latest.subscribe(WINDOWS_EVERY_MS, (windows) => this.expectation.put(windows));
+    await this.alerts.start();
+  }
+
+  async stop(): Promise<void> {
+    this.unsubscribe?.();
+    await this.alerts.stop();
+  }
+
+  /** Alerts that are raised now, critical ones first. */
+  open(): AlertReply[] {
+    return this.alerts.open();
+  }
+
+  onChange(listener: EventListener): () => void {
+    return this.alerts.onChange(listener);
+  }
+
+  /** Windows that the household owes; null when nothing is expected of it. */
+  missingOf(household: string): number | null {
+    return this.isDone(household) ? null : this.expectation.missingOf(household);
+  }
+
+  private async gather(nowMs: number): Promise<Figure[]> {
+    const { store, liveness, windowMs } = this.options;
+    if (nowMs - this.ownersAtMs >= OWNERS_MAX_AGE_MS) {
+      this.owners = await store.owners();
+      this.ownersAtMs = nowMs;
+    }
+    return this.figures.gather({ edges: liveness.reports(), owing: this.expectation.owing(), owners: this.owners, windowMs }, nowMs);
+  }
+
+  private expected(): Owing[] {
+    const done = new Set(this.options.liveness.reports().flatMap(({ edge, report }) => (report.replayFinished ? [edge] : [])));
+    return this.expectation.owing().filter(({ household }) => !done.has(this.owners.get(household) ?? ''));
+  }
+
+  private isDone(household: string): boolean {
+    const owner = this.owners.get(household);
+    return this.options.liveness.reports().some(({ edge, report }) => edge === owner && report.replayFinished);
+  }
+}

@@ -1,0 +1,207 @@
+/** The real store, `latest`, liveness, watch and API in virtual time: what an operator is told of edges and households. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { AlertsReply, EventsReply, HouseholdsReply, LiveMessage } from '../../../../cloud/server/api/api-types.ts';
+import { EXPECTED_FOR_MS } from '../../../../cloud/server/expectation.ts';
+import type { EdgeStatus } from '../../../../common/messages.ts';
+import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../doubles/running-cloud.ts';
+import { VirtualClock } from '../../../doubles/virtual-clock.ts';
+
+const HOUSEHOLDS = ['a', 'b', 'c'];
+
+/** A cloud to which one edge sends a window of each household every five seconds, and heartbeats. */
+async function watched(t: TestContext, status: Partial<EdgeStatus> = {}) {
+  const clock = new VirtualClock();
+  const cloud = await runCloud({ clock, states: {} });
+  t.after(() => cloud.stop());
+  const silent = new Set<string>();
+  const its = { status, isHeard: true, n: 0 };
+  const live = async (windows: number) => {
+    for (let i = 0; i < windows; i++, its.n++) {
+      for (const household of HOUSEHOLDS) if (!silent.has(household)) await cloud.shipPower(household, 100, 1, T0_MS + its.n * WINDOW_MS);
+      for (let second = 0; second < 5; second++) {
+        if (its.isHeard) cloud.heartbeat('edge-1', { households: 3, ...its.status });
+        await clock.advance(1_000);
+        await settled();
+      }
+    }
+  };
+  return { clock, cloud, silent, its, live };
+}
+
+/** A look at the figures asks the store and the log: some turns of the event loop. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function get<T>(cloud: RunningCloud, path: string): Promise<T> {
+  return (await (await fetch(`${cloud.url}/api/v1/${path}`)).json()) as T;
+}
+
+async function raised(cloud: RunningCloud): Promise<string[]> {
+  const { alerts } = await get<AlertsReply>(cloud, 'alerts');
+  return alerts.map(({ alert, subject }) => `${alert} ${subject}`.trim());
+}
+
+test('a household that stops is told within three windows, cleared when it is back, and both are in the events', async (t) => {
+  const { cloud, silent, live } = await watched(t);
+  await live(6);
+  assert.deepEqual(await raised(cloud), []);
+  silent.add('b');
+  await live(2);
+  assert.deepEqual(await raised(cloud), []);
+  await live(2);
+  assert.deepEqual(await raised(cloud), ['household-silent b']);
+  const { households } = await get<HouseholdsReply>(cloud, 'households');
+  assert.deepEqual(
+    households.map(({ windowsMissing }) => windowsMissing),
+    [0, 4, 0],
+  );
+  assert.match(await cloud.metrics.text(), /fogline_windows_missing 4\n[\s\S]*fogline_households_silent 1\n/);
+  silent.clear();
+  await live(1);
+  assert.deepEqual(await raised(cloud), []);
+  const page = await get<EventsReply>(cloud, 'events?limit=1');
+  const rest = await get<EventsReply>(cloud, `events?limit=5&cursor=${page.nextCursor}`);
+  assert.deepEqual(
+    [...page.events, ...rest.events].map(({ change, alert, subject, about, doc }) => [change, alert, subject, about, doc]),
+    [
+      ['cleared', 'household-silent', 'b', 'household', 'docs/operating.md#household-silent'],
+      ['raised', 'household-silent', 'b', 'household', 'docs/operating.md#household-silent'],
+    ],
+  );
+  assert.equal(rest.nextCursor, null);
+  assert.equal((await fetch(`${cloud.url}/api/v1/events?cursor=nonsense`)).status, 400);
+});
+
+test('a silent edge speaks for its households; where the edge is heard and all stop, each is told', async (t) => {
+  const { cloud, its, silent, live } = await watched(t);
+  await live(6);
+  for (const household of HOUSEHOLDS) silent.add(household);
+  its.isHeard = false;
+  await live(8);
+  assert.deepEqual(await raised(cloud), ['edge-silent edge-1']);
+  its.isHeard = true;
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['household-silent a', 'household-silent b', 'household-silent c']);
+});
+
+test('when the replay is done nothing is expected any more', async (t) => {
+  const { cloud, its, silent, live } = await watched(t);
+  await live(6);
+  silent.add('a');
+  await live(4);
+  assert.deepEqual(await raised(cloud), ['household-silent a']);
+  for (const household of HOUSEHOLDS) silent.add(household);
+  its.status = { runs: [{ run: 'r', ended: true, done: true }] };
+  await live(10);
+  assert.deepEqual(await raised(cloud), []);
+  assert.match(await cloud.metrics.text(), /fogline_windows_missing 0\n/);
+  const { events } = await get<EventsReply>(cloud, 'events');
+  assert.match(events[0]?.detail ?? '', /nothing is expected/);
+});
+
+test('who left for good is not expected for ever', async (t) => {
+  const { cloud, silent, its, live } = await watched(t);
+  await live(2);
+  silent.add('c');
+  its.n += EXPECTED_FOR_MS / WINDOW_MS;
+  await live(3);
+  assert.deepEqual(await raised(cloud), []);
+});
+
+test('what an edge says of itself is raised and cleared; of an edge that is not heard it stays', async (t) => {
+  const { cloud, its, live } = await watched(t);
+  await live(1);
+  const table: [Partial<EdgeStatus>, string][] = [
+    [{ outboxFull: true }, 'outbox-full'],
+    [{ parked: [{ household: 'a', reason: 'conflict' }] }, 'household-parked'],
+    [{ waitingFor: ['z'] }, 'household-waiting'],
+    [{ queued: 3 * 60 }, 'outbox-deep'],
+    [{ newestMs: T0_MS + 600_000, oldestUnackedMs: T0_MS }, 'outbox-old'],
+  ];
+  for (const [status, alert] of table) {
+    its.status = status;
+    await live(14);
+    assert.deepEqual(await raised(cloud), [`${alert} edge-1`]);
+    its.status = {};
+    await live(1);
+    assert.deepEqual(await raised(cloud), [], alert);
+  }
+  its.status = { outboxFull: true };
+  await live(1);
+  its.isHeard = false;
+  await live(3);
+  assert.deepEqual(await raised(cloud), ['edge-silent edge-1', 'outbox-full edge-1']);
+});
+
+test('totals that grow are raised by their growth, and cleared ten minutes after the last', async (t) => {
+  const { cloud, its, live } = await watched(t, { unreadable: 7, trimmedEarly: 2 });
+  await live(2);
+  assert.deepEqual(await raised(cloud), [], 'what was before is not news');
+  its.status = { unreadable: 8, trimmedEarly: 3 };
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['outbox-trimmed edge-1', 'records-unreadable edge-1']);
+  await live(125);
+  assert.deepEqual(await raised(cloud), []);
+});
+
+test('what the cloud refuses, is told is missing, or gets twice, is an alert of the cloud; Redis too', async (t) => {
+  const { cloud, live } = await watched(t);
+  const refused = cloud.metrics.counter('fogline_rows_refused_total', 'r', ['verdict']);
+  const declared = cloud.metrics.counter('fogline_readings_declared_total', 'd');
+  const peers = cloud.metrics.counter('fogline_link_refused_total', 'l', ['reason']);
+  const rows = cloud.metrics.gauge('fogline_cloud_rows', 'c', ['outcome']);
+  const redis = cloud.metrics.gauge('fogline_redis_up', 'u');
+  const count = (parts: number, duplicates: number, unusable: number) => {
+    rows.set(parts, { outcome: 'parts' });
+    rows.set(duplicates, { outcome: 'duplicates' });
+    rows.set(unusable, { outcome: 'unusable' });
+  };
+  count(5_000, 5_000, 50);
+  redis.set(1);
+  refused.add(1, { verdict: 'gap' });
+  await live(2);
+  assert.deepEqual(await raised(cloud), []);
+  refused.add(5, { verdict: 'gap' });
+  refused.add(5, { verdict: 'overlap' });
+  peers.add(9, { reason: 'certificate' });
+  await live(1);
+  assert.deepEqual(await raised(cloud), [], 'a gap or an overlap is how an edge learns where it stands');
+  refused.add(1, { verdict: 'conflict' });
+  refused.add(1, { verdict: 'not_owner' });
+  declared.add(3);
+  peers.add(1, { reason: 'revoked' });
+  count(7_000, 6_500, 60);
+  redis.set(0);
+  await live(15);
+  assert.deepEqual(await raised(cloud), [
+    'rows-refused',
+    'owner-refused',
+    'peers-refused',
+    'requests-unusable',
+    'gaps-declared',
+    'duplicates-many',
+    'redis-down',
+  ]);
+});
+
+test('the live stream has the alerts that are open, and tells each change at once', async (t) => {
+  const { cloud, its, live } = await watched(t);
+  await live(1);
+  const stop = new AbortController();
+  const response = await fetch(`${cloud.url}/api/v1/stream`, { signal: stop.signal });
+  let text = '';
+  const reading = (async () => {
+    for await (const bytes of response.body!) text += Buffer.from(bytes).toString('utf8');
+  })().catch(() => {});
+  its.isHeard = false;
+  await live(3);
+  for (let i = 0; i < 100 && !/"alertCount":1/.test(text); i++) await live(1);
+  stop.abort();
+  await reading;
+  const alert = /^event: ?alert\ndata: ?(.*)$/m.exec(text.replace(/^id:.*\n/gm, ''))?.[1] ?? text;
+  assert.match(alert, /"change":"raised".*"alert":"edge-silent".*"subject":"edge-1"/);
+  const lives = [...text.matchAll(/^data: ?(\{"totalPowerW.*)$/gm)].map((match) => JSON.parse(match[1]!) as LiveMessage);
+  assert.deepEqual([lives[0]?.alertCount, lives.at(-1)?.alerts.map((its) => its.alert)], [0, ['edge-silent']]);
+});
