@@ -28,28 +28,28 @@ function onlyPipelining(plan: StormPlan): StormPlan {
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   // Those of the reference, and the five that there were.
-  { name: 'ack on send', wrapLink: (link) => new AckOnSend(link) },
-  { name: 'the tail of the cloud is lost at a power cut', wrapStore: (store, life) => new LostTail(store, life) },
+  { name: 'ack on send', from: 1, wrapLink: (link) => new AckOnSend(link) },
+  { name: 'the tail of the cloud is lost at a power cut', from: 1, wrapStore: (store, life) => new LostTail(store, life) },
   { name: 'covered kept in memory only', wrapStore: (store, life) => new CoveredInMemory(store, life), plan: onSqlite },
-  { name: 'ack before commit', wrapStore: (store, life, random) => new AckBeforeCommit(store, life, random) },
-  { name: 'seqs remembered as a maximum', wrapStore: (store) => new SeqsAsMaximum(store) },
-  { name: 'a gap accepted', wrapStore: (store) => new GapAccepted(store) },
-  { name: 'a gap accepted, several requests on their way', wrapStore: (store) => new GapAccepted(store), plan: onlyPipelining },
+  { name: 'ack before commit', from: 1, wrapStore: (store, life, random) => new AckBeforeCommit(store, life, random) },
+  { name: 'seqs remembered as a maximum', from: 1, wrapStore: (store) => new SeqsAsMaximum(store) },
+  { name: 'a gap accepted', from: 1, wrapStore: (store) => new GapAccepted(store) },
+  { name: 'a gap accepted, several requests on their way', from: 8, wrapStore: (store) => new GapAccepted(store), plan: onlyPipelining },
   // At the cloud.
-  { name: 'a full disk ignored', wrapStore: (store) => new FullDiskIgnored(store) },
-  { name: 'owners ignored', wrapStore: (store) => new OwnersIgnored(store) },
+  { name: 'a full disk ignored', from: 2, wrapStore: (store) => new FullDiskIgnored(store) },
+  { name: 'owners ignored', from: 2, wrapStore: (store) => new OwnersIgnored(store) },
   { name: 'a claim not kept', wrapStore: (store) => new ClaimNotKept(store) },
-  { name: 'duplicates counted again in the hours', wrapStore: (store) => new RollupsOfDuplicates(store) },
-  { name: 'silence told too late', silentAfterMs: 60_000 },
+  { name: 'duplicates counted again in the hours', from: 2, wrapStore: (store) => new RollupsOfDuplicates(store) },
+  { name: 'silence told too late', from: 3, silentAfterMs: 60_000 },
   // At the edge.
   { name: 'ack on time-out', wrapLink: (link) => new AckOnTimeout(link), plan: withLosses },
-  { name: 'the reply of another request taken', wrapLink: (link) => new AnyReply(link), plan: withLosses },
-  { name: 'refusals do not back off', wrapLink: (link) => new RefusalAsLoss(link), plan: withFullCloud },
-  { name: 'the log not searched', wrapBroker: searchFindsNothing },
-  { name: 'offsets committed before the ack', wrapBroker: commitsTheEnd },
-  { name: 'rows taken for acked that were never sent', makeStore: (options) => new AckedAtOnce(options) },
-  { name: 'the quota ignored', makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
-  { name: 'payloads without a checksum', plan: withoutChecksum },
+  { name: 'the reply of another request taken', from: 9, wrapLink: (link) => new AnyReply(link), plan: withLosses },
+  { name: 'refusals do not back off', from: 1, wrapLink: (link) => new RefusalAsLoss(link), plan: withFullCloud },
+  { name: 'the log not searched', from: 2, wrapBroker: searchFindsNothing },
+  { name: 'offsets committed before the ack', from: 9, wrapBroker: commitsTheEnd },
+  { name: 'rows taken for acked that were never sent', from: 1, makeStore: (options) => new AckedAtOnce(options) },
+  { name: 'the quota ignored', from: 2, makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
+  { name: 'payloads without a checksum', from: 16, plan: withoutChecksum },
 ];
 
 /**

@@ -34,6 +34,8 @@ const DOWN_MS_MAX = 8_000;
 /** A wrong program, made by putting something wrong between right parts. */
 export interface PlantedFault extends EdgePlants {
   name: string;
+  /** A seed that was red when this was written, to begin with: the others are tried behind it. */
+  from?: number;
   wrapStore?: (store: SeriesStore, life: CloudLife, random: Random) => SeriesStore;
   /** For the cloud's liveness. */
   silentAfterMs?: number;

@@ -219,20 +219,20 @@ function missingBelow(row: ShippedRow): ShippedRow {
 
 /** Takes rows from whoever sends them: owners are not looked at. */
 export class OwnersIgnored extends WrongStore {
-  private readonly owners = new Map<string, { claim: string; generation: number }>();
+  private readonly claims = new Map<string, { claim: string; generation: number }>();
 
   override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
     const answer = await super.hello(request);
-    for (const { household, generation } of answer) this.owners.set(household, { claim: request.claim, generation });
+    for (const { household, generation } of answer) this.claims.set(household, { claim: request.claim, generation });
     return answer;
   }
 
   override append(request: PartsRequest): Promise<AppendResult> {
     const [first] = request.rows;
-    const owner = first === undefined ? undefined : this.owners.get(rangeOf(first).household);
+    const owner = first === undefined ? undefined : this.claims.get(rangeOf(first).household);
     if (owner === undefined) return super.append(request);
     const generations = Object.fromEntries(
-      Object.keys(request.generations).map((household) => [household, this.owners.get(household)?.generation ?? 0]),
+      Object.keys(request.generations).map((household) => [household, this.claims.get(household)?.generation ?? 0]),
     );
     return this.store.append({ ...request, claim: owner.claim, generations });
   }
