@@ -2,15 +2,27 @@
  * The durable queue of closed parts and declared gaps. Reading deletes nothing; a row is deleted only when it is acked
  * and old, or acked and the quota is reached (counted). Every method that writes is to be called inside `write`.
  */
-import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import type { SeqRange } from '../../common/messages.ts';
-import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
+import type { NewRow, SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
 import type { RowToShip } from '../../common/wire.ts';
+import {
+  heldOf,
+  parsedFields,
+  SEAL,
+  sealOf,
+  type SourceRow,
+  STATS,
+  type StoredRange,
+  type StoredRow,
+  toHeld,
+  WINDOW,
+} from './outbox-rows.ts';
 import { ROW_STATE } from './outbox-schema.ts';
+import { prepareOutbox } from './outbox-statements.ts';
 
 /** A row as it is shipped. */
 export interface QueuedRow {
@@ -20,24 +32,6 @@ export interface QueuedRow {
   /** About what it takes in a request. */
   bytes: number;
 }
-
-/** Raw rows: shipping reads every one. */
-type Stored = [
-  id: number,
-  sourceId: number,
-  fromSeq: number,
-  toSeq: number,
-  windowStartMs: number | null,
-  reason: string | null,
-  fields: string | null,
-  stats: string | null,
-  firstMs: number | null,
-  lastMs: number | null,
-  digest: string | null,
-  seal: number | null,
-];
-
-type StoredRange = [id: number, fromSeq: number, toSeq: number, windowStartMs: number | null, reason: string | null];
 
 /** What is known of a source without looking into the file. */
 interface Unacked {
@@ -56,7 +50,6 @@ export class OutboxFull extends Error {
   readonly retryable = true;
 }
 
-const COLUMNS = 'id, source_id, from_seq, to_seq, window_start_ms, reason, fields, stats, first_ms, last_ms, digest, seal';
 /** A window cut by late readings is rarely cut more often. */
 export const NEWEST_LOOKED_AT_ROWS = 8;
 /** Of a row in a request beside its statistics. */
@@ -66,7 +59,7 @@ export class Outbox implements HeldRows {
   private readonly database: Database.Database;
   private readonly pageBytes: number;
   private readonly quotaPages: number;
-  private readonly statements: ReturnType<typeof prepare>;
+  private readonly statements: ReturnType<typeof prepareOutbox>;
   /** Row id of a source, by household/device/src. */
   private readonly sourceIds = new Map<string, number>();
   private readonly sourceRanges = new Map<number, Omit<SourceRow, 'id'>>();
@@ -81,7 +74,7 @@ export class Outbox implements HeldRows {
     this.database = database;
     this.pageBytes = database.pragma('page_size', { simple: true }) as number;
     this.quotaPages = Math.floor(quotaBytes / this.pageBytes);
-    this.statements = prepare(database);
+    this.statements = prepareOutbox(database);
   }
 
   /** Counts what is held, by looking at every row. Called at start. */
@@ -96,7 +89,7 @@ export class Outbox implements HeldRows {
 
   /** Looks at some rows from the one after `afterId` on. @returns where the next step goes on; undefined at the end */
   checkStep(afterId: number, limit: number): number | undefined {
-    const rows = this.statements.rowsAbove.all(afterId, limit) as Stored[];
+    const rows = this.statements.rowsAbove.all(afterId, limit) as StoredRow[];
     this.soundOf(rows, 'all');
     return rows.length < limit ? undefined : rows.at(-1)?.[0];
   }
@@ -211,7 +204,10 @@ export class Outbox implements HeldRows {
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) return [];
-    const rows = this.soundOf(this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as Stored[], 'up to damage');
+    const rows = this.soundOf(
+      this.statements.queued.all(sourceId, Math.max(fromSeq, unacked.fromSeq), limit) as StoredRow[],
+      'up to damage',
+    );
     if (fromSeq <= unacked.fromSeq && rows[0] !== undefined) unacked.fromSeq = rows[0][2];
     return rows.map((stored) => ({ id: stored[0], sourceId, row: this.toShip(stored), bytes: (stored[7]?.length ?? 0) + ROW_BYTES }));
   }
@@ -239,7 +235,7 @@ export class Outbox implements HeldRows {
 
   /** The parts of the source's newest closed window, acked ones too, among its last rows: late readings lie between. */
   newestWindow(sourceId: number): RowToShip[] {
-    const last = this.soundOf(this.statements.lastRows.all(sourceId, NEWEST_LOOKED_AT_ROWS) as Stored[], 'all');
+    const last = this.soundOf(this.statements.lastRows.all(sourceId, NEWEST_LOOKED_AT_ROWS) as StoredRow[], 'all');
     const parts = last.map((stored) => this.toShip(stored)).filter((row) => row.kind === 'part');
     const newestMs = parts.reduce((newest, { part }) => Math.max(newest, part.windowStartMs), Number.NEGATIVE_INFINITY);
     return parts.filter(({ part }) => part.windowStartMs === newestMs);
@@ -291,7 +287,7 @@ export class Outbox implements HeldRows {
     const sourceId = this.sourceIdOf(source);
     const outside = new Map<number, HeldRow>();
     for (const [from, to] of covered.missing(1, Number.MAX_SAFE_INTEGER)) {
-      for (const stored of this.soundOf(this.statements.ackedOverlapping.all({ sourceId, from, to }) as Stored[], 'all')) {
+      for (const stored of this.soundOf(this.statements.ackedOverlapping.all({ sourceId, from, to }) as StoredRow[], 'all')) {
         const row = toHeld(stored);
         if (row.kind === 'part' || missingFromAll(row.fromSeq, row.toSeq, [covered, declared]).length > 0) outside.set(row.id, row);
       }
@@ -301,7 +297,7 @@ export class Outbox implements HeldRows {
 
   /** Parts above the id, in id order, as records of the averages topic: the saved body as it is, behind whose it is. */
   partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
-    return this.soundOf(this.statements.partsAbove.all(id, limit) as Stored[], 'all').map((stored) => {
+    return this.soundOf(this.statements.partsAbove.all(id, limit) as StoredRow[], 'all').map((stored) => {
       const [partId, sourceId, fromSeq, toSeq, windowStartMs, , fields, stats, firstMs, lastMs, digest] = stored;
       const { household, device, src } = this.sourceRanges.get(sourceId) as Omit<SourceRow, 'id'>;
       // Ids need no escaping (ids.ts).
@@ -393,8 +389,8 @@ export class Outbox implements HeldRows {
   }
 
   /** Without the damaged ones, which are noted. What comes behind one may not be shipped before it is found again. */
-  private soundOf(rows: readonly Stored[], which: 'all' | 'up to damage'): Stored[] {
-    const sound: Stored[] = [];
+  private soundOf(rows: readonly StoredRow[], which: 'all' | 'up to damage'): StoredRow[] {
+    const sound: StoredRow[] = [];
     for (const row of rows) {
       const range = this.sourceRanges.get(row[1]);
       const seal = row[SEAL];
@@ -421,7 +417,7 @@ export class Outbox implements HeldRows {
     return fields;
   }
 
-  private toShip(stored: Stored): RowToShip {
+  private toShip(stored: StoredRow): RowToShip {
     const [id, sourceId, fromSeq, toSeq, windowStartMs, reason, fields, stats, firstMs, lastMs, digest] = stored;
     const source = this.sourceRanges.get(sourceId);
     if (source === undefined) throw new Error(`outbox row ${id} names no source`);
@@ -443,117 +439,4 @@ export class Outbox implements HeldRows {
     };
     return { kind: 'part', part };
   }
-}
-
-export interface SourceRow {
-  id: number;
-  household: string;
-  device: string;
-  src: string;
-}
-
-/** Places in a stored row. */
-const [WINDOW, STATS, SEAL] = [4, 7, 11] as const;
-
-/** CRC-32 of all that a row says, and of whose it is. Its state is not in it: that changes with every ack. */
-function sealOf({ household, device, src }: Omit<SourceRow, 'id'>, row: Stored): number {
-  const [, , fromSeq, toSeq, windowStartMs, reason, fields, stats, firstMs, lastMs, digest] = row;
-  return crc32(
-    `${household}/${device}/${src} ${fromSeq} ${toSeq} ${windowStartMs} ${firstMs} ${lastMs} ${digest} ${fields} ${stats} ${reason}`,
-  );
-}
-
-/** Damaged ones are none: the cloud refuses such a row, and its household parks. */
-function parsedFields(text: string): string[] {
-  try {
-    return JSON.parse(text) as string[];
-  } catch {
-    return [];
-  }
-}
-
-function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: Stored): HeldRow {
-  return heldOf([id, fromSeq, toSeq, windowStartMs, reason]);
-}
-
-function heldOf([id, fromSeq, toSeq, windowStartMs, reason]: StoredRange): HeldRow {
-  if (windowStartMs !== null) return { id, kind: 'part', fromSeq, toSeq };
-  return { id, kind: 'gap', fromSeq, toSeq, isSkip: reason === NOT_IN_RUN };
-}
-
-function prepare(database: Database.Database) {
-  const { acked } = ROW_STATE;
-  // A row whose body is gone is a damaged one, not none.
-  const rows = 'outbox LEFT JOIN outbox_bodies USING (id)';
-  return {
-    countUnacked: database
-      .prepare(`SELECT source_id, count(*), min(from_seq), max(from_seq) FROM outbox WHERE state < ${acked} GROUP BY source_id`)
-      .raw(),
-    countAll: database.prepare('SELECT count(*) FROM outbox').pluck(),
-    insertSource: database
-      .prepare(
-        // The ledger may have saved the source before it had its first row.
-        `INSERT INTO sources (household, device, src, seen, covered, declared, gapped) VALUES (?, ?, ?, '[]', '[]', '[]', '[]')
-         ON CONFLICT (household, device, src) DO UPDATE SET src = excluded.src RETURNING id`,
-      )
-      .pluck(),
-    insert: database.prepare(
-      `INSERT INTO outbox (state, changed_ms, source_id, from_seq, to_seq, window_start_ms, partition, "offset")
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    insertPartBody: database.prepare(
-      'INSERT INTO outbox_bodies (id, fields, stats, first_ms, last_ms, digest, seal) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    ),
-    insertGapBody: database.prepare('INSERT INTO outbox_bodies (id, reason, seal) VALUES (?, ?, ?)'),
-    queued: database
-      .prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
-      .raw(),
-    unackedRanges: database
-      .prepare(
-        `SELECT id, from_seq, to_seq, window_start_ms,
-           CASE WHEN window_start_ms IS NULL THEN (SELECT reason FROM outbox_bodies WHERE outbox_bodies.id = outbox.id) END
-         FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
-      )
-      .raw(),
-    lastRows: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE source_id = ? ORDER BY from_seq DESC LIMIT ?`).raw(),
-    head: database.prepare(
-      `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs
-       FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT 1`,
-    ),
-    lowestOffset: database.prepare(`SELECT min("offset") FROM outbox WHERE state < ${acked} AND source_id = ?`).pluck(),
-    orderOf: database
-      .prepare(
-        `SELECT ifnull(min("offset" >= before), 1), max(from_seq), max("offset")
-         FROM (SELECT from_seq, "offset", lag("offset") OVER (ORDER BY from_seq) AS before
-               FROM outbox WHERE state < ${acked} AND source_id = ?)`,
-      )
-      .raw(),
-    setState: database.prepare('UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ?'),
-    setStateUnacked: database.prepare(`UPDATE outbox SET state = ?, changed_ms = ? WHERE id = ? AND state < ${acked}`),
-    setOffsets: database.prepare('UPDATE outbox SET "offset" = ? WHERE partition = ?'),
-    stateOf: database.prepare('SELECT state FROM outbox WHERE id = ?').pluck(),
-    strange: database
-      .prepare(`SELECT id FROM outbox WHERE typeof(state) != 'integer' OR state NOT BETWEEN ${ROW_STATE.queued} AND ${acked}`)
-      .pluck(),
-    whose: database.prepare('SELECT state, source_id AS sourceId FROM outbox WHERE id = ?'),
-    keepDamaged: database.prepare(
-      `INSERT INTO damaged (place, row)
-       SELECT 'outbox', CAST(concat_ws(',', quote(outbox.id), quote(state), quote(source_id), quote(from_seq), quote(to_seq),
-         quote(window_start_ms), quote(reason), quote(fields), quote(stats), quote(first_ms), quote(last_ms), quote(digest),
-         quote(seal)) AS BLOB) FROM ${rows} WHERE outbox.id = ?`,
-    ),
-    remove: database.prepare('DELETE FROM outbox WHERE id = ?'),
-    removeBody: database.prepare('DELETE FROM outbox_bodies WHERE id = ?'),
-    // Rows of a source do not overlap, so only the last one that begins at or before the range can reach into it.
-    ackedOverlapping: database
-      .prepare(
-        `SELECT ${COLUMNS} FROM ${rows} WHERE state = ${acked} AND source_id = @sourceId AND from_seq <= @to AND to_seq >= @from
-           AND from_seq >= COALESCE((SELECT max(from_seq) FROM outbox WHERE source_id = @sourceId AND from_seq <= @from), 0)`,
-      )
-      .raw(),
-    partsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE id > ? AND window_start_ms IS NOT NULL ORDER BY id LIMIT ?`).raw(),
-    rowsAbove: database.prepare(`SELECT ${COLUMNS} FROM ${rows} WHERE outbox.id > ? ORDER BY outbox.id LIMIT ?`).raw(),
-    highestId: database.prepare('SELECT max(id) FROM outbox').pluck(),
-    trimCandidates: database.prepare('SELECT id, state, changed_ms FROM outbox WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
-  };
 }

@@ -6,7 +6,8 @@ import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-int
 import { sourceKey } from '../../common/ids.ts';
 import type { RowToShip } from '../../common/wire.ts';
 import type { OutboxContract } from '../../edge/server/edge-file.ts';
-import { NEWEST_LOOKED_AT_ROWS, OutboxFull, type QueuedRow, type SourceRow } from '../../edge/server/outbox.ts';
+import { NEWEST_LOOKED_AT_ROWS, OutboxFull, type QueuedRow } from '../../edge/server/outbox.ts';
+import type { SourceRow } from '../../edge/server/outbox-rows.ts';
 import { ROW_STATE } from '../../edge/server/outbox-schema.ts';
 import type { MemoryEdgeFile, MemoryRow } from './memory-edge-tables.ts';
 
