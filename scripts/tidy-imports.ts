@@ -97,7 +97,7 @@ const TOOLS = /^(tests|scripts|benchmarks)\//;
 const DOORS: Readonly<Record<string, RegExp>> = {
   '@peculiar/x509': /^certs\/authority\.ts$/,
   'better-sqlite3': new RegExp(
-    '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-schema|.+-store|parked-households)|cloud/server/storage/.+|' +
+    '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-[a-z]+|.+-store|parked-households)|cloud/server/storage/.+|' +
       'audit/(cloud|edge)-file)\\.ts$',
   ),
   'better-sse': /^cloud\/server\/api\/live-sse\.ts$/,

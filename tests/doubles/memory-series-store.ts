@@ -224,7 +224,8 @@ function noSpace(): OperatingError {
 
 function ownedHouseholds(file: MemorySeriesFile, request: PartsRequest, answer: AppendResult): Map<string, MemoryHousehold> {
   const owned = new Map<string, MemoryHousehold>();
-  for (const household of new Set(request.rows.map((row) => rangeOf(row).household))) {
+  const asked = request.rows.length === 0 ? Object.keys(request.generations) : request.rows.map((row) => rangeOf(row).household);
+  for (const household of new Set(asked)) {
     const held = file.households.get(household);
     if (held !== undefined) answer.postalCodes[household] = held.postalCode;
     if (held !== undefined && held.claim === request.claim && held.generation === request.generations[household])
