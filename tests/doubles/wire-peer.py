@@ -2,11 +2,12 @@
 
 SCRIPT: out     values of x as JSON, one a step
         next    what step answers as JSON; one later otherwise
-        raise, exit, asks, delaySeconds, finalizeSeconds
+        raise, exit, asks, delaySeconds, finalizeSeconds, ignoreSigterm
 """
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -15,6 +16,8 @@ import traceback
 
 print("pid", os.getpid(), flush=True)
 script = json.loads(os.environ["SCRIPT"])
+if "ignoreSigterm" in script:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 notes = open(sys.argv[2], "a", encoding="utf-8")
 host, port = sys.argv[1].split(":")
 peer = socket.create_connection((host, int(port)))

@@ -10,6 +10,7 @@ import { CosimError } from '../../edge/simulator/cosim/errors.ts';
 import type { CreatedEntity, Inputs, Outputs, Simulator, SimulatorMeta } from '../../edge/simulator/cosim/simulator.ts';
 import { World } from '../../edge/simulator/cosim/world.ts';
 import { type Launch, remoteSimulator, type StartRemoteOptions } from '../../edge/simulator/remote/start-remote.ts';
+import { isAlive } from '../doubles/process-state.ts';
 
 const FAULTS = join(import.meta.dirname, '../../../shared/conformance/faults');
 const RAW_SIM = join(FAULTS, 'raw_sim.py');
@@ -64,15 +65,6 @@ async function rejection(promise: Promise<unknown>): Promise<CosimError> {
   );
   assert.ok(error instanceof CosimError, `a CosimError was expected, got ${String(error)}`);
   return error;
-}
-
-/** Whether a process is there, zombies not counted. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 describe('a simulator started by command', () => {

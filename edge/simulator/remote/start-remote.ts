@@ -83,7 +83,9 @@ async function startPeer(sid: string, launch: Extract<Launch, { cmd: string }>, 
     });
     const socket = firstConnection(server);
     child.start();
-    return { socket: await connectedInTime(sid, socket, child, options), child };
+    const connected = await connectedInTime(sid, socket, child, options);
+    child.connected(connected);
+    return { socket: connected, child };
   } catch (error) {
     await child?.end(NOT_STARTED_GRACE_MS);
     throw error;
