@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../common/clock.ts';
-import { CosimError } from '../cosim/errors.ts';
+import { CosimError, type CosimErrorPlace } from '../cosim/errors.ts';
 import type {
   CreatedEntity,
   Inputs,
@@ -33,7 +33,7 @@ export interface Peer {
 
 export interface RemoteSimulatorOptions {
   clock: Clock;
-  /** Starts it, or connects to it. @throws CosimError SIMULATOR_NOT_STARTED, with nothing left running */
+  /** Starts it, or connects to it. @throws CosimError SIMULATOR_NOT_STARTED or PEER_UNREACHABLE, with nothing left running */
   open: (sid: string) => Promise<Peer>;
   /** For the answer to init. */
   startTimeoutMs: number;
@@ -74,7 +74,9 @@ export class RemoteSimulator implements Simulator {
 
   async init(sid: string, timeResolution: number, params: Params, requests: Requests): Promise<SimulatorMeta> {
     this.sid = sid;
-    const peer = await this.options.open(sid);
+    const peer = await this.options.open(sid).catch((error: unknown) => {
+      throw located(error, { sid });
+    });
     this.peer = peer;
     this.closed = new Promise((resolve) => peer.socket.once('close', resolve));
     const channel = new RemoteChannel(peer.socket, {
@@ -93,12 +95,17 @@ export class RemoteSimulator implements Simulator {
       return meta;
     } catch (error) {
       await this.finalize();
-      throw error;
+      throw located(error, { sid, call: 'init' });
     }
   }
 
   async create(num: number, model: string, params: Params): Promise<readonly CreatedEntity[]> {
-    return entitiesFrom(this.sid, await this.ask('create', [num, model], params));
+    const told = await this.ask('create', [num, model], params);
+    try {
+      return entitiesFrom(this.sid, told);
+    } catch (error) {
+      throw located(error, { sid: this.sid, call: 'create' });
+    }
   }
 
   async setupDone(): Promise<void> {
@@ -184,10 +191,10 @@ export class RemoteSimulator implements Simulator {
   private within(reply: Promise<unknown>, call: string, timeoutMs = this.options.callTimeoutMs): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
-        this.explained(error, call).then(reject, reject);
+        this.explained(error, call).then((told) => reject(located(told, this.placeOf(call))), reject);
       };
       const late = () => {
-        reject(this.silent(call, timeoutMs));
+        reject(this.silent(call, timeoutMs).at(this.placeOf(call)));
         this.channel?.destroy();
       };
       const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.options.clock.timer(`answer of ${this.sid}`, timeoutMs, late);
@@ -204,9 +211,16 @@ export class RemoteSimulator implements Simulator {
     });
   }
 
+  private placeOf(call: string): CosimErrorPlace {
+    return { sid: this.sid, call, ...(this.isInRun(call) ? { time: this.tick } : {}) };
+  }
+
+  private isInRun(call: string): boolean {
+    return this.tick !== undefined && (call === 'step' || call === 'get_data');
+  }
+
   private place(call: string): string {
-    const isInRun = this.tick !== undefined && (call === 'step' || call === 'get_data');
-    return isInRun
+    return this.isInRun(call)
       ? `${this.sid}, ${call} at ${this.tick}`
       : `${this.sid}, ${call} ${this.tick === undefined ? 'before the run' : `after the step at ${this.tick}`}`;
   }
@@ -253,12 +267,21 @@ export class RemoteSimulator implements Simulator {
 
   private outputsOf(told: unknown): Outputs {
     if (!isObject(told))
-      throw new CosimError('ANSWER_INVALID', `${this.place('get_data')}: the answer is no object`, 'answer values by entity and attribute');
+      throw new CosimError(
+        'ANSWER_INVALID',
+        `${this.place('get_data')}: the answer is no object`,
+        'answer values by entity and attribute',
+        this.placeOf('get_data'),
+      );
     const { time } = told;
     if (typeof time !== 'number') return { data: told as Outputs['data'] };
     const { time: _, ...data } = told;
     return { time, data: data as Outputs['data'] };
   }
+}
+
+function located(error: unknown, place: CosimErrorPlace): unknown {
+  return error instanceof CosimError ? error.at(place) : error;
 }
 
 /**

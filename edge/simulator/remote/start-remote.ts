@@ -151,5 +151,5 @@ async function connectPeer(sid: string, address: string, { clock, startTimeoutMs
   done.abort();
   if (failure === undefined) return { socket, child: undefined };
   socket.destroy();
-  throw new CosimError('SIMULATOR_NOT_STARTED', `${sid}: can't connect to ${address}: ${failure}`, 'start it there first');
+  throw new CosimError('PEER_UNREACHABLE', `${sid}: can't connect to ${address}: ${failure}`, 'start it there first');
 }

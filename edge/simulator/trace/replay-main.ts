@@ -42,7 +42,7 @@ export async function main(options: ReplayMainOptions): Promise<number> {
     if (tornText !== undefined && !json && result.difference === undefined) process.stderr.write(`${tornText}\n`);
     return result.equal ? EXIT.ok : EXIT.failed;
   } catch (error) {
-    if (error instanceof CosimError) throw new ConfigError(error.message, error.hint, { cause: error });
+    if (error instanceof CosimError && error.exitCode === EXIT.usage) throw new ConfigError(error.message, error.hint, { cause: error });
     throw error;
   } finally {
     await trace.close();

@@ -54,7 +54,7 @@ export interface ReplayOptions {
 }
 
 /** It could not answer: nothing to compare. */
-const LOST_CODES: ReadonlySet<string> = new Set(['SIMULATOR_NOT_STARTED', 'SIMULATOR_GONE', 'SIMULATOR_SILENT', 'PROTOCOL_BROKEN']);
+const LOST_CODES: ReadonlySet<string> = new Set(['SIMULATOR_GONE', 'SIMULATOR_SILENT', 'PROTOCOL_BROKEN']);
 
 /** @throws CosimError when the recording has no such simulator, or it can't be started or goes away; it is finalized in any case */
 export async function replayAlone(options: ReplayOptions): Promise<ReplayResult> {
