@@ -1,6 +1,7 @@
 """A simulator on a bare socket that does what $SCRIPT says and notes what it is told: wire-peer.py HOST:PORT NOTES
 
 SCRIPT: out     values of x as JSON, one a step
+        more    put behind them into the answer of get_data
         next    what step answers as JSON; one later otherwise
         raise, exit, asks, delaySeconds, finalizeSeconds, ignoreSigterm
 """
@@ -87,7 +88,7 @@ while True:
                 note(f"progress {reply[2]}")
         elif call == "get_data":
             note(call)
-            answer = '{"e": {"x": %s}}' % script["out"][number]
+            answer = '{"e": {"x": %s}%s}' % (script["out"][number], script.get("more", ""))
         elif call == "stop":
             note(call)
             time.sleep(script.get("finalizeSeconds", 0))

@@ -92,14 +92,16 @@ export class RemoteChild {
       : `${this.ended}; its last lines:\n${this.lastLines.map((line) => `  ${line}`).join('\n')}`;
   }
 
-  /** Waits so long for it, and all that it has started, to end by itself, then ends them. */
-  async end(patienceMs: number): Promise<void> {
-    if (!(await this.isGoneWithin(patienceMs))) {
+  /** Waits so long for it, and all that it has started, to end by itself, then ends them. @returns whether that was needed */
+  async end(patienceMs: number): Promise<boolean> {
+    const isGone = await this.isGoneWithin(patienceMs);
+    if (!isGone) {
       this.group?.signal('SIGTERM');
       if (!(await this.isGoneWithin(KILL_AFTER_MS))) this.group?.signal('SIGKILL');
     }
     await this.exit;
     this.killGroup();
+    return !isGone;
   }
 
   /** Waits for the process to end, so long at most. */

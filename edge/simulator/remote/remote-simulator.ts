@@ -41,6 +41,8 @@ export interface RemoteSimulatorOptions {
   callTimeoutMs: number;
   /** From stop until its process is ended, or the connection to one that is not ours is cut. */
   stopTimeoutMs: number;
+  /** Told of what the run does not end for. */
+  warn: (message: string) => void;
   /**
    * Sends get_data right behind step, which saves a way there and back. auto: to peers whose messages look like those of Python's
    * library, which answers in order also while a step waits for what it has asked; until one asks for something in a step.
@@ -54,6 +56,8 @@ export interface RemoteSimulatorOptions {
 const BROKEN_GRACE_MS = 1_000;
 /** How long a process may take to end after its connection has closed, so that an error can tell how. */
 const EPITAPH_MS = 500;
+/** Of an answer, in a message. */
+const TIME_CHARS_MAX = 100;
 
 export class RemoteSimulator implements Simulator {
   readonly isOutside = true;
@@ -161,13 +165,19 @@ export class RemoteSimulator implements Simulator {
     const { peer, channel } = this;
     if (peer === undefined || channel === undefined) return;
     const { clock, stopTimeoutMs } = this.options;
-    const endMs = clock.monotonicMs() + (channel.isBroken ? BROKEN_GRACE_MS : stopTimeoutMs);
+    const wasBroken = channel.isBroken;
+    const endMs = clock.monotonicMs() + (wasBroken ? BROKEN_GRACE_MS : stopTimeoutMs);
     channel.tell('stop');
     const done = new AbortController();
     await Promise.race([this.closed, clock.sleep(endMs - clock.monotonicMs(), done.signal)]);
     done.abort();
+    const isCut = !peer.socket.closed && !channel.isBroken;
     channel.destroy();
-    await peer.child?.end(Math.max(0, endMs - clock.monotonicMs()));
+    const isEnded = await peer.child?.end(Math.max(0, endMs - clock.monotonicMs()));
+    if (!isCut && isEnded !== true) return;
+    const what = peer.child === undefined ? 'its connection was cut' : 'was ended';
+    const late = `${this.sid} was still busy ${stopTimeoutMs / 1_000} s after it had been told to stop`;
+    if (!wasBroken) this.options.warn(`${late}, and ${what}: what it had not finished is lost`);
   }
 
   private get isPipelined(): boolean {
@@ -229,7 +239,7 @@ export class RemoteSimulator implements Simulator {
     return new CosimError(
       'SIMULATOR_SILENT',
       `${this.place(call)}: no answer for ${timeoutMs / 1_000} s`,
-      `look at what ${this.sid} is doing; raise its time limit if it needs longer`,
+      `look at what ${this.sid} is doing; ${raiseText(call === 'init' ? 'start' : 'step')} if it needs longer`,
     );
   }
 
@@ -273,11 +283,24 @@ export class RemoteSimulator implements Simulator {
         'answer values by entity and attribute',
         this.placeOf('get_data'),
       );
-    const { time } = told;
-    if (typeof time !== 'number') return { data: told as Outputs['data'] };
-    const { time: _, ...data } = told;
-    return { time, data: data as Outputs['data'] };
+    if (!Object.hasOwn(told, 'time')) return { data: told as Outputs['data'] };
+    const { time, ...data } = told;
+    if (typeof time === 'number') return { time, data: data as Outputs['data'] };
+    throw new CosimError(
+      'ANSWER_INVALID',
+      `${this.place('get_data')}: time is ${JSON.stringify(time)?.slice(0, TIME_CHARS_MAX)}, a whole tick is wanted`,
+      'answer the tick of the outputs, or leave time out; no entity can have that name',
+      this.placeOf('get_data'),
+    );
   }
+}
+
+const LIMITS = { start: ['startTimeoutSeconds', 'startTimeoutMs'], step: ['stepTimeoutSeconds', 'callTimeoutMs'] } as const;
+
+/** How to have more time. */
+export function raiseText(limit: keyof typeof LIMITS): string {
+  const [inFile, inProgram] = LIMITS[limit];
+  return `raise ${inFile} in the scenario file, ${inProgram} in a program,`;
 }
 
 function located(error: unknown, place: CosimErrorPlace): unknown {

@@ -118,6 +118,7 @@ function simulatorOf({ scenario, makers, clock, logger, environment }: ScenarioR
     clock,
     environment,
     launch: launchOf(scenario, sid, entry),
+    warn: (message) => logger.warn({}, message),
     onOutput: (simulator, line, stream) => logger.info({ simulator, stream }, line),
     ...given({ python: scenario.file.python, apiVersion }),
     ...(stepTimeoutSeconds === undefined ? {} : { callTimeoutMs: stepTimeoutSeconds * MS_PER_SECOND }),
