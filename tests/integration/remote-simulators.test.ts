@@ -157,6 +157,9 @@ describe('a simulator started by command', () => {
       assert.match(error.message, /peer, get_data at 0: time is .*, a whole tick is wanted/);
       assert.deepEqual(error.place, { sid: 'peer', call: 'get_data', time: 0 });
     }
+    const never = await play({ out: ['1', '2', '3'], more: `, "time": ${2n ** 70n}` });
+    const nothing = { e: { x: { 'peer.e': null } } };
+    assert.deepEqual(never.seen, [nothing, nothing, nothing], 'outputs for a time after the end of every run');
     const healthy = await play({ out: ['1', '2', '3'], more: ', "time": 2' });
     assert.deepEqual(healthy.seen.at(-1), { e: { x: { 'peer.e': 3 } } });
   });

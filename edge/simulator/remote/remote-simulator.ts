@@ -285,7 +285,8 @@ export class RemoteSimulator implements Simulator {
       );
     if (!Object.hasOwn(told, 'time')) return { data: told as Outputs['data'] };
     const { time, ...data } = told;
-    if (typeof time === 'number') return { time, data: data as Outputs['data'] };
+    const tick = typeof time === 'number' || typeof time === 'bigint' ? nextOf(time) : null;
+    if (tick !== null) return { time: tick, data: data as Outputs['data'] };
     throw new CosimError(
       'ANSWER_INVALID',
       `${this.place('get_data')}: time is ${JSON.stringify(time)?.slice(0, TIME_CHARS_MAX)}, a whole tick is wanted`,
