@@ -304,7 +304,8 @@ async function told<Answer>(sid: string, call: string, ask: () => MaybePromise<A
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof CosimError) throw error.at({ sid, call: name });
+    // One that knows its simulator knows too whether it was called at all.
+    if (error instanceof CosimError) throw error.place.sid === undefined ? error.at({ sid, call: name }) : error;
     throw new CosimError(
       'SIMULATOR_FAILED',
       `${sid} failed in its ${call}: ${error instanceof Error ? error.message : String(error)}`,
