@@ -37,6 +37,8 @@ export type ChildEvent =
       parked: { household: string; reason: string }[];
       /** Of the run of a scenario file that was asked for; left out when the run had been finished before. */
       scenario?: ScenarioSummary;
+      /** Nothing was left to simulate. */
+      finishedBefore?: true;
     }
   /** The first token of the page, said this once; nobody keeps it but its reader. */
   | { event: 'token'; part: 'cloud'; token: string; hint: string }
@@ -87,6 +89,12 @@ export interface ErrorEvent {
   message: string;
   /** What to do; empty for a bug. */
   hint: string;
+  /** Of a CosimErrorCode: who must do it. */
+  whoActs?: string;
+  /** Of a CosimErrorCode, as far as they are known: the simulator, the call that it was given by mosaik's name, the tick of its step. */
+  sid?: string | undefined;
+  call?: string | undefined;
+  time?: number | undefined;
   exitCode: number;
 }
 

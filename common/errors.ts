@@ -49,6 +49,8 @@ export abstract class SortedError extends Error {
   abstract readonly hint: string;
   abstract readonly whoActs: string;
   abstract readonly exitCode: number;
+  /** Where in a simulation it happened, as far as that is known. */
+  abstract readonly place: Readonly<Pick<ErrorEvent, 'sid' | 'call' | 'time'>>;
 }
 
 /** Exit codes of every command. */
@@ -79,8 +81,11 @@ export function stoppedExitCode(signal: unknown, hasEnd: boolean): number {
 export function errorEventOf(error: unknown): ErrorEvent {
   const exitCode = exitCodeOf(error);
   if (error instanceof ConfigError) return { event: 'error', code: 'CONFIG', message: error.message, hint: error.remedy, exitCode };
-  if (error instanceof OperatingError || error instanceof SortedError)
-    return { event: 'error', code: error.code, message: error.message, hint: error.hint, exitCode };
+  if (error instanceof SortedError) {
+    const { code, message, hint, whoActs, place } = error;
+    return { event: 'error', code, message, hint, whoActs, ...place, exitCode };
+  }
+  if (error instanceof OperatingError) return { event: 'error', code: error.code, message: error.message, hint: error.hint, exitCode };
   return { event: 'error', code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: '', exitCode };
 }
 

@@ -109,7 +109,7 @@ async function runIntoTopic(
       reporter.stopped();
       return stoppedExitCode(signal.reason, plan.untilSeconds !== ENDLESS_TICKS);
     }
-    reporter.finished(summary === 'before' || config.simulation.scenario_file === '' ? undefined : summary);
+    reporter.finished(summary === 'before' || config.simulation.scenario_file !== '' ? summary : undefined);
   } finally {
     reporter.close();
     quarantine.flush();
@@ -166,7 +166,7 @@ async function replay(
   });
   if (!summary.completed || signal.aborted) return 'stopped';
   if (summary.laggingTicks > 0)
-    logger.info({ seconds: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
+    logger.info({ laggingTicks: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
   quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return signal.aborted ? 'stopped' : summary;

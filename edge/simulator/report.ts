@@ -57,8 +57,8 @@ export interface Reporter {
   keptAside: (path: string) => void;
   ready(): void;
   progress: (progress: Progress) => void;
-  /** @param summary of a run that is to be compared with others */
-  finished(summary?: RunSummary): void;
+  /** @param summary of a run that is to be compared with others; before: nothing was left to simulate */
+  finished(summary?: RunSummary | 'before'): void;
   /** It was told to stop before its end. */
   stopped(): void;
   close(): void;
@@ -82,8 +82,8 @@ export function jsonReporter(its: ReportedRun): Reporter {
       }),
     finished: (summary) => {
       const counts = { published: published(), quarantined: quarantined(), parked: parked() };
-      const scenario = summary === undefined ? {} : { scenario: toldSummary(summary) };
-      printEvent({ event: 'finished', part: 'simulate', run, ...counts, ...scenario });
+      const told = summary === 'before' ? { finishedBefore: true as const } : summary && { scenario: toldSummary(summary) };
+      printEvent({ event: 'finished', part: 'simulate', run, ...counts, ...told });
     },
     stopped: () => undefined,
     close: () => undefined,
@@ -118,7 +118,8 @@ export function textReporter(its: ReportedRun): Reporter {
       process.stdout.write(`${done}\n`);
       if (quarantined() > 0) process.stdout.write(`${plural(quarantined(), 'row')} ${rejected}\n`);
       for (const { household, reason } of parked()) process.stdout.write(`parked: ${household}: ${reason}\n`);
-      if (summary !== undefined) process.stdout.write(`${profileTable(summary.profile)}trace hash: ${summary.traceHash}\n`);
+      if (summary === 'before') process.stdout.write(FINISHED_BEFORE);
+      else if (summary !== undefined) process.stdout.write(summaryText(summary));
     },
     stopped: () => {
       bar.stop();
@@ -126,6 +127,14 @@ export function textReporter(its: ReportedRun): Reporter {
     },
     close: () => bar.stop(),
   };
+}
+
+const FINISHED_BEFORE =
+  'nothing was simulated, so there is no table and no trace hash: this run had been finished before; another --state begins anew\n';
+
+function summaryText({ profile, traceHash, laggingTicks, lagMsMax }: RunSummary): string {
+  const late = laggingTicks === 0 ? '' : `${plural(laggingTicks, 'step')} began late, by ${Math.round(lagMsMax)} ms at most\n`;
+  return `${profileTable(profile)}${late}trace hash: ${traceHash}\n`;
 }
 
 function noticing(notice: Reporter['notice']): Pick<Reporter, 'notice' | 'keptAside'> {

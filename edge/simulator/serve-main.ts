@@ -42,7 +42,7 @@ export async function main({ model, address, remote, timeoutSeconds, logLevel, c
     });
     return end === 'lost' ? EXIT.failed : EXIT.ok;
   } catch (error) {
-    if (error instanceof CosimError) throw new ConfigError(error.message, error.hint, { cause: error });
+    if (error instanceof CosimError && error.exitCode === EXIT.usage) throw new ConfigError(error.message, error.hint, { cause: error });
     throw error;
   }
 }

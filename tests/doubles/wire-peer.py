@@ -1,12 +1,14 @@
 """A simulator on a bare socket that does what $SCRIPT says and notes what it is told: wire-peer.py HOST:PORT NOTES
 
 SCRIPT: out     values of x as JSON, one a step
+        more    put behind them into the answer of get_data
         next    what step answers as JSON; one later otherwise
-        raise, exit, asks, delaySeconds, finalizeSeconds
+        raise, exit, asks, delaySeconds, finalizeSeconds, ignoreSigterm
 """
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -15,6 +17,8 @@ import traceback
 
 print("pid", os.getpid(), flush=True)
 script = json.loads(os.environ["SCRIPT"])
+if "ignoreSigterm" in script:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 notes = open(sys.argv[2], "a", encoding="utf-8")
 host, port = sys.argv[1].split(":")
 peer = socket.create_connection((host, int(port)))
@@ -84,7 +88,7 @@ while True:
                 note(f"progress {reply[2]}")
         elif call == "get_data":
             note(call)
-            answer = '{"e": {"x": %s}}' % script["out"][number]
+            answer = '{"e": {"x": %s}%s}' % (script["out"][number], script.get("more", ""))
         elif call == "stop":
             note(call)
             time.sleep(script.get("finalizeSeconds", 0))

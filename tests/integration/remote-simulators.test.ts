@@ -10,6 +10,7 @@ import { CosimError } from '../../edge/simulator/cosim/errors.ts';
 import type { CreatedEntity, Inputs, Outputs, Simulator, SimulatorMeta } from '../../edge/simulator/cosim/simulator.ts';
 import { World } from '../../edge/simulator/cosim/world.ts';
 import { type Launch, remoteSimulator, type StartRemoteOptions } from '../../edge/simulator/remote/start-remote.ts';
+import { isAlive } from '../doubles/process-state.ts';
 
 const FAULTS = join(import.meta.dirname, '../../../shared/conformance/faults');
 const RAW_SIM = join(FAULTS, 'raw_sim.py');
@@ -66,15 +67,6 @@ async function rejection(promise: Promise<unknown>): Promise<CosimError> {
   return error;
 }
 
-/** Whether a process is there, zombies not counted. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
 describe('a simulator started by command', () => {
   let folder = '';
   before(() => {
@@ -118,8 +110,15 @@ describe('a simulator started by command', () => {
     assert.equal(healthy.finalized, 1);
   });
 
-  test('one that takes too long to finish is ended', async () => {
-    await play({ out: ['1', '2', '3'], finalizeSeconds: 60 }, { stopTimeoutMs: 300 });
+  test('one that takes too long to finish is ended, and that is told', async () => {
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    await play({ out: ['1', '2', '3'] }, { warn });
+    assert.deepEqual(warnings, []);
+    await play({ out: ['1', '2', '3'], finalizeSeconds: 60 }, { stopTimeoutMs: 300, warn });
+    assert.deepEqual(warnings, [
+      'peer was still busy 0.3 s after it had been told to stop, and was ended: what it had not finished is lost',
+    ]);
     assert.equal(notes().at(-1), 'stop');
     const pid = Number(written.findLast((line) => line.startsWith('pid '))?.slice(4));
     assert.ok(pid > 0 && !isAlive(pid));
@@ -151,6 +150,32 @@ describe('a simulator started by command', () => {
     assert.equal(error.code, 'NEXT_STEP_INVALID');
   });
 
+  test('a time of outputs that is none is told so, not taken for an entity', async () => {
+    for (const time of ['null', '"soon"', '{"x": 1}']) {
+      const error = await rejection(play({ out: ['1', '2', '3'], more: `, "time": ${time}` }));
+      assert.equal(error.code, 'ANSWER_INVALID');
+      assert.match(error.message, /peer, get_data at 0: time is .*, a whole tick is wanted/);
+      assert.deepEqual(error.place, { sid: 'peer', call: 'get_data', time: 0 });
+    }
+    const never = await play({ out: ['1', '2', '3'], more: `, "time": ${2n ** 70n}` });
+    const nothing = { e: { x: { 'peer.e': null } } };
+    assert.deepEqual(never.seen, [nothing, nothing, nothing], 'outputs for a time after the end of every run');
+    const healthy = await play({ out: ['1', '2', '3'], more: ', "time": 2' });
+    assert.deepEqual(healthy.seen.at(-1), { e: { x: { 'peer.e': 3 } } });
+  });
+
+  test('a time limit that is too short names the setting that raises it', async () => {
+    const silent = await rejection(play({ out: ['1'], delaySeconds: 30 }, { callTimeoutMs: 300, stopTimeoutMs: 300 }));
+    assert.match(silent.hint, /raise stepTimeoutSeconds in the scenario file, callTimeoutMs in a program/);
+    const world = new World({ clock: systemClock });
+    const late = remote({ cmd: 'sh -c "sleep 60" %(addr)s' }, { startTimeoutMs: 300 });
+    assert.match(
+      (await rejection(world.start('A', late))).hint,
+      /raise startTimeoutSeconds in the scenario file, startTimeoutMs in a program/,
+    );
+    await world.stop();
+  });
+
   test('its exception has its name, message and traceback in the error', async () => {
     const error = await rejection(play({ raise: 'no wind' }));
     assert.equal(error.code, 'SIMULATOR_FAILED');
@@ -168,6 +193,7 @@ describe('a simulator started by command', () => {
 describe('a simulator that does not start', () => {
   const connects = 'import socket, sys, time; h, p = sys.argv[1].split(chr(58)); s = socket.create_connection((h, int(p)))';
   const cases: [string, Launch, RegExp][] = [
+    ['no such folder', { cmd: 'true %(addr)s', cwd: 'no-such-folder' }, /its folder \S+no-such-folder does not exist/],
     ['no such program', { cmd: 'no-such-program-at-all %(addr)s' }, /its process could not be started \(.*ENOENT/],
     [
       'it ends before it connects',

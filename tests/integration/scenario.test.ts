@@ -78,6 +78,8 @@ test('the street goes into the topic; twice the same trace; gone on with, and no
   assert.equal(profile.find(({ sid }) => sid === 'pv')?.steps, 24);
   const again = finished(STREET, '--state', 'one', ...street);
   assert.deepEqual([again.run, again.published, again.scenario], [first.run, 50 * 24, undefined], 'a finished run is told again');
+  assert.deepEqual([first.finishedBefore, again.finishedBefore], [undefined, true]);
+  assert.match(simulate(STREET, '--state', 'one', ...street).stdout, /^nothing was simulated, .*finished before/m);
   const longer = finished(STREET, '--state', 'one', '--speed', 'max', '--until', '180');
   assert.equal(longer.published, 50 * 36, 'nothing twice');
   const changed = join(folder, 'changed.jsonc');
@@ -197,4 +199,73 @@ test('mistakes are told before anything starts, exit 2', () => {
   assert.equal(looped.status, 2);
   assert.match(looped.stderr, /replays no household files, so --start, --loop means nothing/);
   assert.match(simulate('nowhere.json').stderr, /nowhere\.json can't be read/);
+});
+
+const PEER = join(ROOT, 'tests/doubles/wire-peer.py');
+
+/** One simulator behind a wire, that does what the script says. */
+function peers(script: object, more: object = {}): Record<string, unknown> {
+  const command = `'${process.env['FOGLINE_PYTHON'] || 'python3'}' '${PEER}' %(addr)s notes`;
+  return {
+    until: 4,
+    speed: 1_000,
+    simulators: { peer: { command, env: { SCRIPT: JSON.stringify(script) } } },
+    entities: { m: { simulator: 'peer', model: 'M' } },
+    ...more,
+  };
+}
+
+test('late steps are told at the end, by the tolerance that the file gives', () => {
+  const slow = { delaySeconds: 0.2 };
+  const told = simulate(written('late.json', peers(slow, { rtToleranceMs: 20 })));
+  assert.equal(told.status, 0, told.stderr);
+  assert.match(told.stdout, /^[1-3] steps? began late, by \d+ ms at most\ntrace hash: /m);
+  const patient = peers(slow, { rtToleranceMs: 600_000, rtStrict: true });
+  const { status, stdout, stderr } = simulate(written('patient.json', patient));
+  assert.equal(status, 0, stderr);
+  assert.doesNotMatch(stdout, /began late/);
+  const strict = simulate(written('strict.json', peers(slow, { rtToleranceMs: 20, rtStrict: true })));
+  assert.equal(strict.status, 1);
+  assert.match(strict.stderr, /TOO_SLOW/);
+});
+
+function lastError(stdout: string): Extract<ChildEvent, { event: 'error' }> {
+  const told = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as ChildEvent;
+  assert.ok(told.event === 'error', stdout);
+  return told;
+}
+
+test('an error for programs says who must act, and simulator, call and tick where they are known', () => {
+  const failed = simulate(written('raises.json', peers({ raise: 'no wind' })), '--json');
+  const { code, whoActs, sid, call, time, exitCode } = lastError(failed.stdout);
+  assert.deepEqual(
+    { code, whoActs, sid, call, time, exitCode },
+    { code: 'SIMULATOR_FAILED', whoActs: 'the author of the simulator', sid: 'peer', call: 'step', time: 0, exitCode: 1 },
+  );
+  const next = lastError(simulate(written('next.json', peers({ next: '0' })), '--json').stdout);
+  assert.deepEqual([next.code, next.sid, next.call, next.time], ['NEXT_STEP_INVALID', 'peer', 'step', 0]);
+  const gone = lastError(
+    simulate(written('ends.json', roofs({ command: `'${process.execPath}' -e '' %(addr)s`, startTimeoutSeconds: 1 })), '--json').stdout,
+  );
+  assert.deepEqual([gone.code, gone.sid, gone.call, gone.time], ['SIMULATOR_NOT_STARTED', 'roofs', undefined, undefined]);
+});
+
+test('nobody at the other end is exit 3, for each command that connects', () => {
+  const nobody = simulate(written('nobody.json', roofs({ connect: '127.0.0.1:1' })), '--json');
+  assert.equal(nobody.status, 3, nobody.stderr);
+  const { code, sid, exitCode } = lastError(nobody.stdout);
+  assert.deepEqual([code, sid, exitCode], ['PEER_UNREACHABLE', 'roofs', 3]);
+  const fogline = (...words: string[]) =>
+    spawnSync(process.execPath, ['--import', TSX, join(ROOT, 'fogline.ts'), ...words], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: DEADLINE_MS,
+    });
+  const trace = join(folder, 'alone.trace');
+  assert.equal(simulate(written('alone.json', roofs({ model: 'pv' })), '--record', trace).status, 0);
+  assert.equal(fogline('replay', trace, '--simulator', 'roofs', '--connect', '127.0.0.1:1').status, 3);
+  assert.equal(fogline('serve', 'pv', '127.0.0.1:1').status, 3);
+  const late = fogline('serve', 'pv', '127.0.0.1:0', '--remote', '--timeout', '1');
+  assert.equal(late.status, 3, late.stderr);
+  assert.equal(fogline('serve', 'pv', 'nowhere').status, 2);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = import.meta.resolve('tsx');
@@ -85,6 +86,9 @@ test('a difference, a name that nobody has, two ways to one simulator', () => {
   const nobody = fogline('replay', traces.first, '--simulator', 'none', '--model', 'pv');
   assert.equal(nobody.status, 2);
   assert.match(nobody.stderr, /no simulator none\n.*name one of battery, pv-0, paper/);
+  const typo = fogline('replay', traces.first, '--simulator', 'nope');
+  assert.equal(typo.status, 2);
+  assert.match(typo.stderr, /no simulator nope\n.*name one of battery, pv-0, paper/);
   assert.equal(fogline('replay', traces.first, '--simulator', 'pv-0', '--command', 'x', '--connect', 'y').status, 2);
   assert.equal(fogline('replay', join(folder, 'first.json'), '--simulator', 'pv-0').status, 4);
 });
@@ -115,5 +119,22 @@ test('show: the steps of one simulator, in a piece of time', () => {
   writeFileSync(join(folder, 'torn.trace'), readFileSync(traces.first).subarray(0, -200));
   const torn = fogline('trace', 'show', join(folder, 'torn.trace'));
   assert.equal(torn.status, 0);
+  assert.match(torn.stderr, /ends before its run did/);
+});
+
+test('of a recording that ends before its run did, only what is there counts', () => {
+  const header = gunzipSync(readFileSync(traces.first)).toString().split('\n')[0];
+  const empty = join(folder, 'empty.trace');
+  writeFileSync(empty, `${header}\n`);
+  const diff = fogline('trace', 'diff', traces.first, empty, '--json');
+  assert.equal(diff.status, 1, diff.stdout);
+  assert.equal((JSON.parse(diff.stdout) as { equal: boolean }).equal, false);
+  const replay = fogline('replay', empty, '--simulator', 'pv-0');
+  assert.equal(replay.status, 1);
+  assert.match(replay.stdout, /^no step of pv-0 is in the recording: nothing was compared\n$/);
+  assert.match(replay.stderr, /ends before its run did/);
+  const torn = fogline('replay', join(folder, 'torn.trace'), '--simulator', 'pv-0');
+  assert.equal(torn.status, 0, torn.stderr);
+  assert.match(torn.stdout, /^pv-0 answers as recorded in all of \d+ steps\n$/);
   assert.match(torn.stderr, /ends before its run did/);
 });

@@ -23,6 +23,7 @@ export const WHO_ACTS = {
   SIMULATOR_FAILED: 'the author of the simulator',
   PROTOCOL_BROKEN: 'the author of the simulator',
   SIMULATOR_NOT_STARTED: 'who runs the scenario',
+  PEER_UNREACHABLE: 'who runs the scenario',
   SIMULATOR_GONE: 'who runs the scenario',
   SIMULATOR_SILENT: 'who runs the scenario',
   TOO_SLOW: 'who runs the scenario',
@@ -30,16 +31,34 @@ export const WHO_ACTS = {
 
 export type CosimErrorCode = keyof typeof WHO_ACTS;
 
+/** Where it happened, as far as that is known. */
+export interface CosimErrorPlace {
+  sid?: string | undefined;
+  /** By mosaik's name. */
+  call?: string | undefined;
+  /** Tick of the step. */
+  time?: number | undefined;
+}
+
 export class CosimError extends SortedError {
   override readonly name = 'CosimError';
   readonly code: CosimErrorCode;
   /** What to do. */
   readonly hint: string;
+  place: Readonly<CosimErrorPlace>;
 
-  constructor(code: CosimErrorCode, message: string, hint: string, options: { cause?: unknown } = {}) {
-    super(message, options);
+  constructor(code: CosimErrorCode, message: string, hint: string, options: CosimErrorPlace & { cause?: unknown } = {}) {
+    const { cause, ...place } = options;
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
     this.hint = hint;
+    this.place = place;
+  }
+
+  /** Fills in what is not known of where it happened. @returns itself */
+  at(place: CosimErrorPlace): this {
+    this.place = { ...place, ...this.place };
+    return this;
   }
 
   get whoActs(): string {
@@ -47,6 +66,7 @@ export class CosimError extends SortedError {
   }
 
   get exitCode(): number {
+    if (this.code === 'PEER_UNREACHABLE') return EXIT.unreachable;
     return this.whoActs === 'the author of the scenario' ? EXIT.usage : EXIT.failed;
   }
 }

@@ -61,6 +61,7 @@ export class Pace {
         'TOO_SLOW',
         `${sid} began its step at ${tick} ${Math.round(lateMs)} ms late`,
         'raise rtFactor or rtToleranceMs, or run without rtStrict',
+        { sid, call: 'step', time: tick },
       );
   }
 

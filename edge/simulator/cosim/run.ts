@@ -264,6 +264,7 @@ export class Run {
         'OUTPUT_TIME_INVALID',
         `${this.members[simulator]?.sid} gave outputs for ${outputTick} in its step at ${time.tick}`,
         'getData may answer a time at or after that of the step, a whole tick',
+        { sid: this.members[simulator]?.sid, call: 'get_data', time: time.tick },
       );
     }
     const validFrom = outputTick === time.tick ? time : atTick(outputTick);
@@ -299,7 +300,7 @@ export class Run {
             'SIMULATOR_FAILED',
             `${sid} failed in its step at ${timeText(time)}: ${error instanceof Error ? error.message : String(error)}`,
             `correct ${sid}, or what it was given; its own error is the cause of this one`,
-            { cause: error },
+            { cause: error, sid, time: time.tick },
           );
     this.failure ??= { error: told };
   }
@@ -355,12 +356,12 @@ export class Run {
   private checkNext(index: number, tick: number, next: number | null): void {
     const { sid, type } = this.members[index] as RunMember;
     if (next === null) {
-      if (type === 'time-based') throw nextStepInvalid(`${sid} is time-based, but its step at ${tick} gave no next step`);
+      if (type === 'time-based') throw nextStepInvalid(sid, tick, `${sid} is time-based, but its step at ${tick} gave no next step`);
       return;
     }
     if (!Number.isSafeInteger(next))
-      throw nextStepInvalid(`${sid} gave ${String(next)} as next step in its step at ${tick}: a whole tick is wanted`);
-    if (next <= tick) throw nextStepInvalid(`${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
+      throw nextStepInvalid(sid, tick, `${sid} gave ${String(next)} as next step in its step at ${tick}: a whole tick is wanted`);
+    if (next <= tick) throw nextStepInvalid(sid, tick, `${sid} gave ${next} as next step in its step at ${tick}: it must be later`);
   }
 
   /**
@@ -451,8 +452,8 @@ export class Run {
   }
 }
 
-function nextStepInvalid(message: string): CosimError {
-  return new CosimError('NEXT_STEP_INVALID', message, 'correct what the simulator answers to step');
+function nextStepInvalid(sid: string, time: number, message: string): CosimError {
+  return new CosimError('NEXT_STEP_INVALID', message, 'correct what the simulator answers to step', { sid, call: 'step', time });
 }
 
 /** Never, for a simulator without a step ahead. */

@@ -242,13 +242,15 @@ export class World implements Group {
   }
 
   private async setupDone(): Promise<void> {
-    await Promise.all(this.members.map(({ sid, simulator }) => told(sid, 'setupDone', () => simulator.setupDone?.())));
+    await Promise.all(this.members.map(({ sid, simulator }) => told(sid, 'setupDone', () => simulator.setupDone?.(), 'setup_done')));
   }
 
   /** Every simulator at the same time, also when one of them fails; the first failure is thrown. */
   private async finalize(): Promise<void> {
     this.state = 'over';
-    const ended = await Promise.allSettled(this.members.map(({ sid, simulator }) => told(sid, 'finalize', () => simulator.finalize?.())));
+    const ended = await Promise.allSettled(
+      this.members.map(({ sid, simulator }) => told(sid, 'finalize', () => simulator.finalize?.(), 'stop')),
+    );
     const failed = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
     if (failed !== undefined) throw failed.reason;
   }
@@ -261,7 +263,7 @@ export class World implements Group {
     if (rules.meta.public === false) throw refuse(`${model} is not public`);
     const unknown = Object.keys(params).find((name) => !rules.meta.params.includes(name));
     if (unknown !== undefined) throw refuse(`${model} has no parameter ${unknown}; it has ${rules.meta.params.join(', ')}`);
-    const created = await told(member.sid, `create of ${num} ${model}`, () => member.simulator.create(num, model, params));
+    const created = await told(member.sid, `create of ${num} ${model}`, () => member.simulator.create(num, model, params), 'create');
     const entities = entitiesOf(member.sid, num, model, created, member.eids);
     for (const entity of entities) this.graph.add(entity);
     for (const entity of entities) this.graph.relate(entity);
@@ -274,7 +276,7 @@ export class World implements Group {
       const known = extraMethods.length === 0 ? 'it has none' : `it has ${extraMethods.join(', ')}`;
       throw misused(`${sid} has no extra method ${method}; ${known}`, 'name one that its meta lists');
     }
-    return told(sid, `extra method ${method}`, () => simulator.call?.(method, args, named));
+    return told(sid, `extra method ${method}`, () => simulator.call?.(method, args, named), method);
   }
 
   private endpoint(entity: Entity): Endpoint {
@@ -297,17 +299,18 @@ export class World implements Group {
   }
 }
 
-/** Calls a simulator outside of its steps. @throws CosimError that names it and the call */
-async function told<Answer>(sid: string, call: string, ask: () => MaybePromise<Answer>): Promise<Answer> {
+/** Calls a simulator outside of its steps. @param name of the call in mosaik @throws CosimError that names simulator and call */
+async function told<Answer>(sid: string, call: string, ask: () => MaybePromise<Answer>, name = call): Promise<Answer> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof CosimError) throw error;
+    // One that knows its simulator knows too whether it was called at all.
+    if (error instanceof CosimError) throw error.place.sid === undefined ? error.at({ sid, call: name }) : error;
     throw new CosimError(
       'SIMULATOR_FAILED',
       `${sid} failed in its ${call}: ${error instanceof Error ? error.message : String(error)}`,
       `correct ${sid}, or what it was given; its own error is the cause of this one`,
-      { cause: error },
+      { cause: error, sid, call: name },
     );
   }
 }

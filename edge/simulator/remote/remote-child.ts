@@ -1,14 +1,19 @@
 /**
  * A simulator's process. It gets a process group of its own, so that a Ctrl-C in the terminal does not reach it before the run has told
- * it to stop, and so that its own children end with it. Whatever happens to this process short of SIGKILL, none of the group stays.
+ * it to stop, and so that what it has started ends with it. That may be the simulator itself, started in the background: so the group
+ * lives on when the command has ended, as long as its connection is open or, after an end with exit code 0, may still come.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../../common/clock.ts';
+import { ProcessGroup } from './process-group.ts';
 
 /** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 2_000;
 /** How long what a process has written last may take to get here after it has ended. */
 const LAST_WORDS_MS = 300;
+/** Nobody tells when a group has become empty. */
+const GROUP_LOOK_EVERY_MS = 20;
 const LAST_LINES_MAX = 10;
 const LINE_CHARS_MAX = 1_000;
 
@@ -21,12 +26,10 @@ export interface ChildOptions {
   onOutput: (line: string, stream: 'stdout' | 'stderr') => void;
 }
 
-const running = new Set<RemoteChild>();
-let endsWithProcess = false;
-
 export class RemoteChild {
   private readonly options: ChildOptions;
-  private process: ChildProcess | undefined;
+  private group: ProcessGroup | undefined;
+  private connection: 'to come' | 'open' | 'over' = 'to come';
   private readonly lastLines: string[] = [];
   private ended = '';
   private failed = false;
@@ -45,21 +48,28 @@ export class RemoteChild {
     const { words, cwd, environment } = this.options;
     const [program, ...args] = words;
     const child = spawn(program, args, { cwd, env: { ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    this.process = child;
-    endAllWithProcess();
-    running.add(this);
+    if (child.pid !== undefined) this.group = new ProcessGroup(child.pid);
+    this.group?.watchOver();
     for (const stream of ['stdout', 'stderr'] as const) this.read(child, stream);
     this.quiet = new Promise((resolve) => child.once('close', () => resolve()));
     child.once('error', (error) => {
       if (child.pid === undefined) this.over(`could not be started (${error.message})`, true);
     });
     child.once('exit', (code, signal) => {
-      this.kill('SIGKILL'); // What it has left behind.
       this.over(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, code !== 0);
+      if (this.connection === 'over' || (this.connection === 'to come' && this.failed)) this.killGroup(); // What it has left behind.
     });
   }
 
-  /** Resolves when it has ended; at once when it could not be started. */
+  /** The simulator is there: by what it says on this socket, not by the command, it is seen to live. */
+  connected(socket: Socket): void {
+    this.connection = 'open';
+    socket.once('close', () => {
+      this.connection = 'over';
+    });
+  }
+
+  /** Resolves when the command has ended; at once when it could not be started. */
   whenEnded(): Promise<void> {
     return this.exit;
   }
@@ -82,17 +92,16 @@ export class RemoteChild {
       : `${this.ended}; its last lines:\n${this.lastLines.map((line) => `  ${line}`).join('\n')}`;
   }
 
-  /** Waits so long for it to end by itself, then ends it. */
-  async end(patienceMs: number): Promise<void> {
-    for (const [waitMs, signal] of [
-      [patienceMs, 'SIGTERM'],
-      [KILL_AFTER_MS, 'SIGKILL'],
-    ] as const) {
-      await this.within(waitMs, this.exit);
-      if (this.hasEnded) return;
-      this.kill(signal);
+  /** Waits so long for it, and all that it has started, to end by itself, then ends them. @returns whether that was needed */
+  async end(patienceMs: number): Promise<boolean> {
+    const isGone = await this.isGoneWithin(patienceMs);
+    if (!isGone) {
+      this.group?.signal('SIGTERM');
+      if (!(await this.isGoneWithin(KILL_AFTER_MS))) this.group?.signal('SIGKILL');
     }
     await this.exit;
+    this.killGroup();
+    return !isGone;
   }
 
   /** Waits for the process to end, so long at most. */
@@ -101,21 +110,23 @@ export class RemoteChild {
     return this.hasEnded;
   }
 
-  /** The whole group. */
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
-    const pid = this.process?.pid;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      // Nobody is left in the group.
-    }
+  private async isGoneWithin(ms: number): Promise<boolean> {
+    const { clock } = this.options;
+    const endMs = clock.monotonicMs() + ms;
+    await this.within(ms, this.exit);
+    while (this.hasEnded && this.group?.isEmpty === false && clock.monotonicMs() < endMs) await clock.sleep(GROUP_LOOK_EVERY_MS);
+    return this.hasEnded && this.group?.isEmpty !== false;
+  }
+
+  private killGroup(): void {
+    this.group?.signal('SIGKILL');
+    this.group?.letGo();
+    this.group = undefined;
   }
 
   private over(how: string, failed: boolean): void {
     this.ended = how;
     this.failed = failed;
-    running.delete(this);
     this.exited();
   }
 
@@ -145,12 +156,4 @@ export class RemoteChild {
     await Promise.race([something, this.options.clock.sleep(ms, done.signal)]);
     done.abort();
   }
-}
-
-function endAllWithProcess(): void {
-  if (endsWithProcess) return;
-  endsWithProcess = true;
-  process.on('exit', () => {
-    for (const child of running) child.kill('SIGKILL');
-  });
 }

@@ -1,6 +1,7 @@
 /** Answers what a simulator at the other end asks the world for, with the names of failures that mosaik's users know. */
 import { CosimError, type CosimErrorCode } from '../cosim/errors.ts';
 import { isPromise, type MaybePromise, type OutputRequest, type Requests } from '../cosim/simulator.ts';
+import { PythonFloat } from './python-json.ts';
 import type { IncomingRequest } from './remote-channel.ts';
 import { isObject } from './remote-meta.ts';
 
@@ -38,7 +39,7 @@ function resultOf(request: IncomingRequest, requests: Requests): MaybePromise<un
   const { call } = request;
   switch (call) {
     case 'get_progress':
-      return requests.progress();
+      return asFloat(requests.progress());
     case 'get_related_entities':
       return relatedEntities(argument(request, 'entities'), requests);
     case 'get_data':
@@ -50,6 +51,11 @@ function resultOf(request: IncomingRequest, requests: Requests): MaybePromise<un
     default:
       throw new BadArguments(`there is no request ${call}`);
   }
+}
+
+/** mosaik's is a float, also where it is whole. */
+function asFloat(value: MaybePromise<number>): MaybePromise<PythonFloat> {
+  return isPromise(value) ? value.then((its) => new PythonFloat(its)) : new PythonFloat(value);
 }
 
 /** Of all, of one, or of each of some. */

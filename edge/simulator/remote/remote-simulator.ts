@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../common/clock.ts';
-import { CosimError } from '../cosim/errors.ts';
+import { CosimError, type CosimErrorPlace } from '../cosim/errors.ts';
 import type {
   CreatedEntity,
   Inputs,
@@ -33,7 +33,7 @@ export interface Peer {
 
 export interface RemoteSimulatorOptions {
   clock: Clock;
-  /** Starts it, or connects to it. @throws CosimError SIMULATOR_NOT_STARTED, with nothing left running */
+  /** Starts it, or connects to it. @throws CosimError SIMULATOR_NOT_STARTED or PEER_UNREACHABLE, with nothing left running */
   open: (sid: string) => Promise<Peer>;
   /** For the answer to init. */
   startTimeoutMs: number;
@@ -41,6 +41,8 @@ export interface RemoteSimulatorOptions {
   callTimeoutMs: number;
   /** From stop until its process is ended, or the connection to one that is not ours is cut. */
   stopTimeoutMs: number;
+  /** Told of what the run does not end for. */
+  warn: (message: string) => void;
   /**
    * Sends get_data right behind step, which saves a way there and back. auto: to peers whose messages look like those of Python's
    * library, which answers in order also while a step waits for what it has asked; until one asks for something in a step.
@@ -54,6 +56,8 @@ export interface RemoteSimulatorOptions {
 const BROKEN_GRACE_MS = 1_000;
 /** How long a process may take to end after its connection has closed, so that an error can tell how. */
 const EPITAPH_MS = 500;
+/** Of an answer, in a message. */
+const TIME_CHARS_MAX = 100;
 
 export class RemoteSimulator implements Simulator {
   readonly isOutside = true;
@@ -74,7 +78,9 @@ export class RemoteSimulator implements Simulator {
 
   async init(sid: string, timeResolution: number, params: Params, requests: Requests): Promise<SimulatorMeta> {
     this.sid = sid;
-    const peer = await this.options.open(sid);
+    const peer = await this.options.open(sid).catch((error: unknown) => {
+      throw located(error, { sid });
+    });
     this.peer = peer;
     this.closed = new Promise((resolve) => peer.socket.once('close', resolve));
     const channel = new RemoteChannel(peer.socket, {
@@ -93,12 +99,17 @@ export class RemoteSimulator implements Simulator {
       return meta;
     } catch (error) {
       await this.finalize();
-      throw error;
+      throw located(error, { sid, call: 'init' });
     }
   }
 
   async create(num: number, model: string, params: Params): Promise<readonly CreatedEntity[]> {
-    return entitiesFrom(this.sid, await this.ask('create', [num, model], params));
+    const told = await this.ask('create', [num, model], params);
+    try {
+      return entitiesFrom(this.sid, told);
+    } catch (error) {
+      throw located(error, { sid: this.sid, call: 'create' });
+    }
   }
 
   async setupDone(): Promise<void> {
@@ -154,13 +165,19 @@ export class RemoteSimulator implements Simulator {
     const { peer, channel } = this;
     if (peer === undefined || channel === undefined) return;
     const { clock, stopTimeoutMs } = this.options;
-    const endMs = clock.monotonicMs() + (channel.isBroken ? BROKEN_GRACE_MS : stopTimeoutMs);
+    const wasBroken = channel.isBroken;
+    const endMs = clock.monotonicMs() + (wasBroken ? BROKEN_GRACE_MS : stopTimeoutMs);
     channel.tell('stop');
     const done = new AbortController();
     await Promise.race([this.closed, clock.sleep(endMs - clock.monotonicMs(), done.signal)]);
     done.abort();
+    const isCut = !peer.socket.closed && !channel.isBroken;
     channel.destroy();
-    await peer.child?.end(Math.max(0, endMs - clock.monotonicMs()));
+    const isEnded = await peer.child?.end(Math.max(0, endMs - clock.monotonicMs()));
+    if (!isCut && isEnded !== true) return;
+    const what = peer.child === undefined ? 'its connection was cut' : 'was ended';
+    const late = `${this.sid} was still busy ${stopTimeoutMs / 1_000} s after it had been told to stop`;
+    if (!wasBroken) this.options.warn(`${late}, and ${what}: what it had not finished is lost`);
   }
 
   private get isPipelined(): boolean {
@@ -184,10 +201,10 @@ export class RemoteSimulator implements Simulator {
   private within(reply: Promise<unknown>, call: string, timeoutMs = this.options.callTimeoutMs): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
-        this.explained(error, call).then(reject, reject);
+        this.explained(error, call).then((told) => reject(located(told, this.placeOf(call))), reject);
       };
       const late = () => {
-        reject(this.silent(call, timeoutMs));
+        reject(this.silent(call, timeoutMs).at(this.placeOf(call)));
         this.channel?.destroy();
       };
       const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : this.options.clock.timer(`answer of ${this.sid}`, timeoutMs, late);
@@ -204,9 +221,16 @@ export class RemoteSimulator implements Simulator {
     });
   }
 
+  private placeOf(call: string): CosimErrorPlace {
+    return { sid: this.sid, call, ...(this.isInRun(call) ? { time: this.tick } : {}) };
+  }
+
+  private isInRun(call: string): boolean {
+    return this.tick !== undefined && (call === 'step' || call === 'get_data');
+  }
+
   private place(call: string): string {
-    const isInRun = this.tick !== undefined && (call === 'step' || call === 'get_data');
-    return isInRun
+    return this.isInRun(call)
       ? `${this.sid}, ${call} at ${this.tick}`
       : `${this.sid}, ${call} ${this.tick === undefined ? 'before the run' : `after the step at ${this.tick}`}`;
   }
@@ -215,7 +239,7 @@ export class RemoteSimulator implements Simulator {
     return new CosimError(
       'SIMULATOR_SILENT',
       `${this.place(call)}: no answer for ${timeoutMs / 1_000} s`,
-      `look at what ${this.sid} is doing; raise its time limit if it needs longer`,
+      `look at what ${this.sid} is doing; ${raiseText(call === 'init' ? 'start' : 'step')} if it needs longer`,
     );
   }
 
@@ -253,12 +277,35 @@ export class RemoteSimulator implements Simulator {
 
   private outputsOf(told: unknown): Outputs {
     if (!isObject(told))
-      throw new CosimError('ANSWER_INVALID', `${this.place('get_data')}: the answer is no object`, 'answer values by entity and attribute');
-    const { time } = told;
-    if (typeof time !== 'number') return { data: told as Outputs['data'] };
-    const { time: _, ...data } = told;
-    return { time, data: data as Outputs['data'] };
+      throw new CosimError(
+        'ANSWER_INVALID',
+        `${this.place('get_data')}: the answer is no object`,
+        'answer values by entity and attribute',
+        this.placeOf('get_data'),
+      );
+    if (!Object.hasOwn(told, 'time')) return { data: told as Outputs['data'] };
+    const { time, ...data } = told;
+    const tick = typeof time === 'number' || typeof time === 'bigint' ? nextOf(time) : null;
+    if (tick !== null) return { time: tick, data: data as Outputs['data'] };
+    throw new CosimError(
+      'ANSWER_INVALID',
+      `${this.place('get_data')}: time is ${JSON.stringify(time)?.slice(0, TIME_CHARS_MAX)}, a whole tick is wanted`,
+      'answer the tick of the outputs, or leave time out; no entity can have that name',
+      this.placeOf('get_data'),
+    );
   }
+}
+
+const LIMITS = { start: ['startTimeoutSeconds', 'startTimeoutMs'], step: ['stepTimeoutSeconds', 'callTimeoutMs'] } as const;
+
+/** How to have more time. */
+export function raiseText(limit: keyof typeof LIMITS): string {
+  const [inFile, inProgram] = LIMITS[limit];
+  return `raise ${inFile} in the scenario file, ${inProgram} in a program,`;
+}
+
+function located(error: unknown, place: CosimErrorPlace): unknown {
+  return error instanceof CosimError ? error.at(place) : error;
 }
 
 /**

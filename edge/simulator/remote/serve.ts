@@ -32,7 +32,7 @@ export type ServeEnd = 'stopped' | 'lost' | 'aborted';
 /** How long a call that is open may take to end when this process is told to. */
 const OPEN_CALL_MS = 5_000;
 
-/** @throws CosimError when there is no connection: WORLD_MISUSED for the address, SIMULATOR_NOT_STARTED otherwise */
+/** @throws CosimError when there is no connection: WORLD_MISUSED for the address, PEER_UNREACHABLE otherwise */
 export async function serveSimulator(options: ServeOptions): Promise<ServeEnd> {
   const { address, logger, signal } = options;
   const socket = options.listen ? await accepted(options) : await connected(options);
@@ -182,17 +182,23 @@ function accepted({ address, timeoutMs, clock, signal, logger }: ServeOptions): 
       server.close();
       resolve(undefined);
     });
-    const fail = (why: string, hint: string) =>
+    const fail = (error: CosimError) =>
       give(() => {
         server.close();
-        reject(notConnected(why, hint));
+        reject(error);
       });
     const timer = clock.timer('waiting for mosaik', timeoutMs, () =>
-      fail(`mosaik did not connect to ${address} within ${timeoutMs / 1_000} s`, 'start it sooner, or wait longer with --timeout'),
+      fail(
+        notConnected(
+          `mosaik did not connect to ${address} within ${timeoutMs / 1_000} s`,
+          'start it sooner, or wait longer with --timeout',
+        ),
+      ),
     );
     server.once('error', (error) => {
       timer.cancel();
-      fail(`can't listen at ${address}: ${error.message}`, 'choose another port, or an address of this machine');
+      const hint = 'choose another port, or an address of this machine';
+      fail(new CosimError('WORLD_MISUSED', `can't listen at ${address}: ${error.message}`, hint));
     });
     server.on('connection', (socket) => {
       timer.cancel();
@@ -223,5 +229,5 @@ function settleOnce(signal: AbortSignal, aborted: () => void): (act: () => void)
 }
 
 function notConnected(message: string, hint: string): CosimError {
-  return new CosimError('SIMULATOR_NOT_STARTED', message, hint);
+  return new CosimError('PEER_UNREACHABLE', message, hint);
 }

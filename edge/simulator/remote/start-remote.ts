@@ -1,4 +1,5 @@
 /** Gets a simulator to the other end of a socket: by a command that connects back, or by connecting to one that listens. */
+import { existsSync } from 'node:fs';
 import { url as debuggerUrl } from 'node:inspector';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
@@ -6,7 +7,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { CosimError } from '../cosim/errors.ts';
 import { fillCommand, parseAddress, splitCommand } from './command-line.ts';
 import { RemoteChild } from './remote-child.ts';
-import { type Peer, RemoteSimulator, type RemoteSimulatorOptions } from './remote-simulator.ts';
+import { type Peer, raiseText, RemoteSimulator, type RemoteSimulatorOptions } from './remote-simulator.ts';
 
 /** An entry of a mosaik sim_config. */
 export type Launch =
@@ -51,9 +52,10 @@ export function remoteSimulator(options: StartRemoteOptions): RemoteSimulator {
     stopTimeoutMs = STOP_TIMEOUT_MS,
     pipelined = 'auto',
     apiVersion,
+    warn = () => {},
   } = options;
   const open = (sid: string) => openPeer(sid, { ...options, startTimeoutMs });
-  return new RemoteSimulator({ clock, open, startTimeoutMs, callTimeoutMs, stopTimeoutMs, pipelined, apiVersion });
+  return new RemoteSimulator({ clock, open, startTimeoutMs, callTimeoutMs, stopTimeoutMs, pipelined, apiVersion, warn });
 }
 
 /** Who looks at a simulator in a debugger takes their time. */
@@ -69,6 +71,10 @@ function openPeer(sid: string, options: OpenOptions): Promise<Peer> {
 
 async function startPeer(sid: string, launch: Extract<Launch, { cmd: string }>, options: OpenOptions): Promise<Peer> {
   const { clock, python = 'python3', environment, host = '127.0.0.1', onOutput = () => {} } = options;
+  const folder = launch.cwd === undefined ? undefined : resolve(launch.cwd);
+  // The platform would say that the program is not there.
+  if (folder !== undefined && !existsSync(folder))
+    throw new CosimError('SIMULATOR_NOT_STARTED', `${sid}: its folder ${folder} does not exist`, 'name one that does as its cwd');
   const server = createServer();
   const port = await listen(sid, server, host);
   let child: RemoteChild | undefined;
@@ -76,14 +82,16 @@ async function startPeer(sid: string, launch: Extract<Launch, { cmd: string }>, 
     const words = splitCommand(fillCommand(launch.cmd, { addr: `${host}:${port}`, python }));
     child = new RemoteChild({
       words,
-      cwd: launch.cwd === undefined ? undefined : resolve(launch.cwd),
+      cwd: folder,
       environment: { ...environment, ...launch.env },
       clock,
       onOutput: (line, stream) => onOutput(sid, line, stream),
     });
     const socket = firstConnection(server);
     child.start();
-    return { socket: await connectedInTime(sid, socket, child, options), child };
+    const connected = await connectedInTime(sid, socket, child, options);
+    child.connected(connected);
+    return { socket: connected, child };
   } catch (error) {
     await child?.end(NOT_STARTED_GRACE_MS);
     throw error;
@@ -112,7 +120,7 @@ async function connectedInTime(sid: string, socket: Promise<Socket>, child: Remo
   throw new CosimError(
     'SIMULATOR_NOT_STARTED',
     `${sid}: its process did not connect within ${startTimeoutMs / 1_000} s`,
-    'check that its command uses %(addr)s; raise the start time limit if it needs longer',
+    `check that its command uses %(addr)s; ${raiseText('start')} if it needs longer`,
   );
 }
 
@@ -149,5 +157,5 @@ async function connectPeer(sid: string, address: string, { clock, startTimeoutMs
   done.abort();
   if (failure === undefined) return { socket, child: undefined };
   socket.destroy();
-  throw new CosimError('SIMULATOR_NOT_STARTED', `${sid}: can't connect to ${address}: ${failure}`, 'start it there first');
+  throw new CosimError('PEER_UNREACHABLE', `${sid}: can't connect to ${address}: ${failure}`, 'start it there first');
 }

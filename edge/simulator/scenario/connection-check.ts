@@ -62,8 +62,9 @@ function checkConnection(checking: Checking, entry: ConnectionEntry, path: Path)
   for (const { message, i } of unknown) refuse(checking, [...path, 'attributes', i], message);
   if (unknown.length > 0) return [];
   const place = `connections[${path[1]}]`;
-  const act = () => connectionsOf(endpoint(from, place), endpoint(to, place), attributes, connectOptions(entry, place), 0);
-  const made = attempt(checking, path, act) ?? [];
+  const act = () => connectionsOf(endpoint(from), endpoint(to), attributes, connectOptions(entry, place), 0);
+  // A loop is told with the entry of each of its edges.
+  const made = (attempt(checking, path, act) ?? []).map((its) => ({ ...its, sourceId: `${place}: ${its.sourceId}` }));
   return made.length > 0 || entry.asyncRequests !== true ? made : [orderOnly(from, to, place)];
 }
 
@@ -142,14 +143,15 @@ function unknownAttributes(pair: string | readonly [string, string], from: Side,
   return messages;
 }
 
-function endpoint({ set, rules = ANYTHING, model }: Side, place: string): Endpoint {
+function endpoint({ set, rules = ANYTHING, model }: Side): Endpoint {
   const { index, groups, sid } = set.simulator;
-  const entity: Entity = { sid, eid: set.name, fullId: `${place}: ${set.name}`, model, rel: [], children: [], extraInfo: undefined };
+  const entity: Entity = { sid, eid: set.name, fullId: set.name, model, rel: [], children: [], extraInfo: undefined };
   return { simulator: index, entity, rules, groups };
 }
 
 /** The order that asyncRequests alone give. */
 function orderOnly(from: Side, to: Side, place: string): Connection {
   const ordered = { ...from, rules: ANYTHING };
-  return connectionsOf(endpoint(ordered, place), endpoint({ ...to, rules: ANYTHING }, place), ['(asyncRequests)'], {}, 0)[0] as Connection;
+  const [made] = connectionsOf(endpoint(ordered), endpoint({ ...to, rules: ANYTHING }), ['(asyncRequests)'], {}, 0);
+  return { ...(made as Connection), sourceId: `${place}: ${from.set.name}` };
 }

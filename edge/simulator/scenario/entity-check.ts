@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join, parse, resolve } from 'node:path';
 import { entitiesOf } from '../cosim/entity.ts';
-import { type CreatedEntity, isPromise } from '../cosim/simulator.ts';
-import { attempt, type Checking, type KnownSet, type KnownSimulator, refuse } from './checking.ts';
+import { type CreatedEntity, isPromise, type Params } from '../cosim/simulator.ts';
+import { attemptParams, type Checking, type KnownSet, type KnownSimulator, refuse, without } from './checking.ts';
 import { batchesOf, type EntityBatch, type Variables } from './entity-params.ts';
 import type { Path } from './json-comments.ts';
 import { REPLAY, TOPIC } from './offered-models.ts';
@@ -25,7 +25,9 @@ export function checkEntities(checking: Checking): void {
     checking.sets.set(name, set);
     if (checking.absent.has(entry.simulator)) continue;
     if (!eids.has(entry.simulator)) eids.set(entry.simulator, new Set());
-    if (set.rules !== undefined && checkParams(checking, set)) set.probed = probed(checking, set, eids.get(entry.simulator) as Set<string>);
+    if (set.rules === undefined) continue;
+    const unknown = checkParams(checking, set);
+    set.probed = probed(checking, set, unknown, eids.get(entry.simulator) as Set<string>);
   }
 }
 
@@ -86,8 +88,8 @@ function namesIn(folder: string, pattern: string): string[] | undefined {
   }
 }
 
-/** @returns whether all are known */
-function checkParams(checking: Checking, { name, entry, rules }: KnownSet): boolean {
+/** @returns those that nobody knows */
+function checkParams(checking: Checking, { name, entry, rules }: KnownSet): string[] {
   const known = rules?.meta.params ?? [];
   const unknown = Object.keys(entry.params ?? {}).filter((its) => !known.includes(its));
   for (const its of unknown) {
@@ -96,15 +98,22 @@ function checkParams(checking: Checking, { name, entry, rules }: KnownSet): bool
   }
   const isOne = entry.simulator !== undefined && checking.simulators.get(entry.simulator)?.entry.model === TOPIC;
   if (isOne && (entry.count ?? 1) !== 1) refuse(checking, ['entities', name, 'count'], 'there is one topic: leave this out');
-  return unknown.length === 0;
+  return unknown;
 }
 
-function probed(checking: Checking, { name, entry, simulator, batches }: KnownSet, eids: Set<string>): CreatedEntity[] | undefined {
+/** Undefined when something was refused. @param unknown parameters that have been told, and are left out here */
+function probed(
+  checking: Checking,
+  { name, entry, simulator, batches }: KnownSet,
+  unknown: readonly string[],
+  eids: Set<string>,
+): CreatedEntity[] | undefined {
   const before = checking.mistakes.length;
   const path = ['entities', name, ...(entry.params === undefined ? [] : ['params'])];
   const created: CreatedEntity[] = [];
-  for (const batch of batches) {
-    const its = attempt(checking, path, () => probeBatch(simulator, entry, batch, eids));
+  for (const { num, params } of batches) {
+    const act = (some: Params) => probeBatch(simulator, entry, { num, params: some }, eids);
+    const its = attemptParams(checking, path, without(params, unknown), act);
     // The others of the set would say the same again.
     if (checking.mistakes.length > before) return undefined;
     created.push(...(its ?? []));

@@ -23,6 +23,8 @@ interface Place {
 
 const PLACEHOLDER = /%(?:\((\w*)\)s|%|[^]?)/g;
 const DRAWS_MAX = 2 ** 31;
+/** That toFixed takes. */
+const DECIMALS_MAX = 100;
 
 /**
  * What create() is called with, in this order. Entities that are all alike come from one call.
@@ -80,7 +82,18 @@ function drawn(value: unknown, { set, seed, index }: Place, name: string, refuse
   // The last step counts although its quotient may be a hair below a whole number.
   const choices = Math.floor((max - min) / step + 1e-9) + 1;
   if (choices < 1 || choices > DRAWS_MAX) return refuse(`$draw has no number from ${min} to ${max} in steps of ${step}`);
-  return min + step * seededRandom(seedOf(`${seed} ${set} ${index} ${name}`)).below(choices);
+  return asWritten(min + step * seededRandom(seedOf(`${seed} ${set} ${index} ${name}`)).below(choices), min, step);
+}
+
+/** 0.7 + 2 · 0.1 is 0.9, not a hair below: with as many decimals as min and step are written with. */
+function asWritten(value: number, ...written: readonly number[]): number {
+  const decimals = Math.max(...written.map(decimalsOf));
+  return decimals > DECIMALS_MAX ? value : Number(value.toFixed(decimals)) + 0;
+}
+
+function decimalsOf(value: number): number {
+  const [, fraction = '', exponent = '0'] = /^[^.e]*(?:\.(\d+))?(?:e(.+))?$/.exec(String(value)) ?? [];
+  return Math.max(0, fraction.length - Number(exponent));
 }
 
 function same(value: unknown, filled: Params, refuse: (message: string) => void): unknown {

@@ -45,7 +45,17 @@ export interface CheckedScenario {
 }
 
 /** What is about the run, not about its values. */
-const NOT_IN_FINGERPRINT: readonly string[] = ['$schema', 'title', 'until', 'speed', 'rtFactor', 'rtStrict', 'lazyStepping', 'python'];
+const NOT_IN_FINGERPRINT: ReadonlySet<string> = new Set([
+  '$schema',
+  'title',
+  'until',
+  'speed',
+  'rtFactor',
+  'rtStrict',
+  'rtToleranceMs',
+  'lazyStepping',
+  'python',
+]);
 const REMEDY = 'correct the file; scenario.schema.json says what may stand in it, and an editor that knows $schema shows it';
 
 /** @throws ConfigError with all mistakes */
@@ -126,6 +136,6 @@ function refusal(path: string, mistakes: readonly Mistake[], { lineOf }: PlacedJ
 
 function fingerprintOf(value: unknown): string {
   const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  const deciding = entries.filter(([key]) => !NOT_IN_FINGERPRINT.includes(key));
+  const deciding = entries.filter(([key]) => !NOT_IN_FINGERPRINT.has(key));
   return createHash('sha256').update(JSON.stringify(deciding)).digest('hex').slice(0, 16);
 }

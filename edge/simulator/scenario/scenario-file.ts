@@ -188,7 +188,8 @@ export const ScenarioFile = z
       .optional()
       .describe('simulated seconds per second, or max; the setting simulation.speed unless given'),
     rtFactor: z.number().nonnegative().optional().describe('real seconds per simulated second, instead of speed; 0 is as fast as possible'),
-    rtStrict: z.boolean().optional().describe('a tick that begins late ends the run'),
+    rtStrict: z.boolean().optional().describe('a step that begins late ends the run'),
+    rtToleranceMs: z.number().nonnegative().optional().describe('a step is late when it begins later than this; 100 unless given'),
     lazyStepping: z.boolean().optional().describe('false lets simulators get ahead of those that read them'),
     python: z.string().optional().describe('what %(python)s stands for; python3 unless given'),
     groups: Groups.optional(),

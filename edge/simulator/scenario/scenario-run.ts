@@ -47,7 +47,7 @@ export function untilTick({ file }: CheckedScenario, untilSeconds: number): numb
 /** Rejects with a CosimError that says where in the file; every simulator is finalized then too. */
 export async function runCheckedScenario(options: ScenarioRunOptions): Promise<RunSummary> {
   const { scenario, run, clock, logger, around, onWorld } = options;
-  const { timeResolutionSeconds: timeResolution, cache, maxLoopIterations, rtStrict, lazyStepping } = scenario.file;
+  const { timeResolutionSeconds: timeResolution, cache, maxLoopIterations, rtStrict, rtToleranceMs, lazyStepping } = scenario.file;
   const world = new World({
     clock,
     warn: (message) => logger.warn({}, message),
@@ -60,7 +60,7 @@ export async function runCheckedScenario(options: ScenarioRunOptions): Promise<R
     await world.stop().catch(() => undefined); // What ended it is the error to tell.
     throw error;
   }
-  return world.run({ ...given({ rtStrict, lazyStepping }), ...run });
+  return world.run({ ...given({ rtStrict, rtToleranceMs, lazyStepping }), ...run });
 }
 
 async function build(world: World, options: ScenarioRunOptions): Promise<void> {
@@ -118,6 +118,7 @@ function simulatorOf({ scenario, makers, clock, logger, environment }: ScenarioR
     clock,
     environment,
     launch: launchOf(scenario, sid, entry),
+    warn: (message) => logger.warn({}, message),
     onOutput: (simulator, line, stream) => logger.info({ simulator, stream }, line),
     ...given({ python: scenario.file.python, apiVersion }),
     ...(stepTimeoutSeconds === undefined ? {} : { callTimeoutMs: stepTimeoutSeconds * MS_PER_SECOND }),
@@ -197,7 +198,7 @@ async function placed<T>({ place }: CheckedScenario, path: Path, act: () => Prom
     return await act();
   } catch (error) {
     if (!(error instanceof CosimError)) throw error;
-    throw new CosimError(error.code, `${place(path)}: ${error.message}`, error.hint, { cause: error });
+    throw new CosimError(error.code, `${place(path)}: ${error.message}`, error.hint, { cause: error, ...error.place });
   }
 }
 

@@ -1,8 +1,10 @@
 /** Checks the simulators, groups, first events and calls of a scenario file. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { rulesOf } from '../cosim/attributes.ts';
 import { isPromise, type Params, type SimulatorMeta } from '../cosim/simulator.ts';
 import { fillCommand, parseAddress, splitCommand } from '../remote/command-line.ts';
-import { attempt, type Checking, refuse } from './checking.ts';
+import { attempt, attemptParams, type Checking, refuse } from './checking.ts';
 import { COLLECTOR, NOBODY_TO_ASK, OFFERED_MODELS, type OfferedModel, REPLAY, TOPIC } from './offered-models.ts';
 import type { GroupTree, ScenarioFile, SimulatorEntry } from './scenario-file.ts';
 import { suggestion } from './scenario-shape.ts';
@@ -129,12 +131,15 @@ function hasOneKind(checking: Checking, sid: string, entry: SimulatorEntry): boo
   return true;
 }
 
-function checkLaunch(checking: Checking, sid: string, { command, connect }: SimulatorEntry): void {
+function checkLaunch(checking: Checking, sid: string, { command, cwd, connect }: SimulatorEntry): void {
   if (command !== undefined) {
     const path = ['simulators', sid, 'command'];
     attempt(checking, path, () => splitCommand(fillCommand(command, { addr: '127.0.0.1:1', python: 'python3' })));
     if (!command.includes('%(addr)s')) refuse(checking, path, 'does not say %(addr)s, so the simulator can not know where to connect');
   }
+  const folder = resolve(checking.folder, cwd ?? '.');
+  if (cwd !== undefined && statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    refuse(checking, ['simulators', sid, 'cwd'], `${folder} is no folder: name one that exists, from the folder of this file`);
   if (connect !== undefined) attempt(checking, ['simulators', sid, 'connect'], () => parseAddress(connect));
 }
 
@@ -164,7 +169,8 @@ function lookAt(checking: Checking, sid: string, entry: SimulatorEntry) {
   if (offered.isOfProduct && timeResolutionSeconds !== 1)
     refuse(checking, ['timeResolutionSeconds'], `${entry.model} lives in ticks of a second: leave this out`);
   const path = ['simulators', sid, ...(entry.params === undefined ? ['model'] : ['params'])];
-  return attempt(checking, path, () => probe(checking, sid, entry, offered)) ?? {};
+  const act = (params: Params) => probe(checking, sid, { ...entry, params: params as SimulatorEntry['params'] }, offered);
+  return attemptParams(checking, path, entry.params ?? {}, act) ?? {};
 }
 
 function probe({ file }: Checking, sid: string, entry: SimulatorEntry, offered: OfferedModel) {

@@ -11,7 +11,7 @@ import { Collector } from '../models/collector.ts';
 import { HouseholdSimulator } from '../models/household.ts';
 import { ServedHousehold } from '../models/served-household.ts';
 import { type Launch, remoteSimulator } from '../remote/start-remote.ts';
-import { replayAlone, replayText } from './replay.ts';
+import { recordedOf, replayAlone, replayText } from './replay.ts';
 import type { TraceOrigins } from './trace-format.ts';
 import { openTrace } from './trace-reader.ts';
 import { resultText } from './trace-values.ts';
@@ -33,17 +33,16 @@ export async function main(options: ReplayMainOptions): Promise<number> {
   const { file, sid, tolerance, signal, json } = options;
   const trace = await openTrace(file);
   try {
+    recordedOf(trace, sid);
     const simulator = simulatorOf(options, trace.header.origins ?? {});
     const result = await replayAlone({ trace, sid, simulator, tolerance, signal });
     if (signal.aborted) return EXIT.interrupted;
     const { tornText } = trace;
-    process.stdout.write(
-      json ? `${resultText({ equal: result.difference === undefined, ...result, note: tornText })}\n` : replayText(result),
-    );
+    process.stdout.write(json ? `${resultText({ ...result, note: tornText })}\n` : replayText(result));
     if (tornText !== undefined && !json && result.difference === undefined) process.stderr.write(`${tornText}\n`);
-    return result.difference === undefined ? EXIT.ok : EXIT.failed;
+    return result.equal ? EXIT.ok : EXIT.failed;
   } catch (error) {
-    if (error instanceof CosimError) throw new ConfigError(error.message, error.hint, { cause: error });
+    if (error instanceof CosimError && error.exitCode === EXIT.usage) throw new ConfigError(error.message, error.hint, { cause: error });
     throw error;
   } finally {
     await trace.close();

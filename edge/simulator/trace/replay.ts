@@ -21,6 +21,8 @@ export interface ReplayResult {
   sid: string;
   /** Steps compared. */
   steps: number;
+  /** Every answer is as recorded, and there was one to compare unless the whole run is known to have none. */
+  equal: boolean;
   /** Undefined when every answer is as recorded. */
   difference: ReplayDifference | undefined;
 }
@@ -52,24 +54,29 @@ export interface ReplayOptions {
 }
 
 /** It could not answer: nothing to compare. */
-const LOST_CODES: ReadonlySet<string> = new Set(['SIMULATOR_NOT_STARTED', 'SIMULATOR_GONE', 'SIMULATOR_SILENT', 'PROTOCOL_BROKEN']);
+const LOST_CODES: ReadonlySet<string> = new Set(['SIMULATOR_GONE', 'SIMULATOR_SILENT', 'PROTOCOL_BROKEN']);
 
 /** @throws CosimError when the recording has no such simulator, or it can't be started or goes away; it is finalized in any case */
 export async function replayAlone(options: ReplayOptions): Promise<ReplayResult> {
   const { trace, sid, simulator } = options;
-  const recorded = trace.header.simulators.find((its) => its.sid === sid);
-  if (recorded === undefined) {
-    const known = trace.header.simulators.map((its) => its.sid).join(', ');
-    throw new CosimError('WORLD_MISUSED', `${trace.path} has no simulator ${sid}`, `name one of ${known}`);
-  }
+  const recorded = recordedOf(trace, sid);
   const replay = new Replay(options, recorded);
   try {
     const difference = await replay.run();
-    return { sid, steps: replay.steps, difference };
+    const { steps } = replay;
+    return { sid, steps, equal: difference === undefined && (steps > 0 || trace.tornText === undefined), difference };
   } finally {
     await simulator.finalize?.();
     await trace.close();
   }
+}
+
+/** @throws CosimError when the recording has no such simulator */
+export function recordedOf({ header, path }: Trace, sid: string): RecordedSimulator {
+  const recorded = header.simulators.find((its) => its.sid === sid);
+  if (recorded !== undefined) return recorded;
+  const known = header.simulators.map((its) => its.sid).join(', ');
+  throw new CosimError('WORLD_MISUSED', `${path} has no simulator ${sid}`, `name one of ${known}`);
 }
 
 class Replay {
@@ -253,7 +260,8 @@ class ReplayedRequests {
 }
 
 /** For people. */
-export function replayText({ sid, steps, difference }: ReplayResult): string {
+export function replayText({ sid, steps, equal, difference }: ReplayResult): string {
+  if (difference === undefined && !equal) return `no step of ${sid} is in the recording: nothing was compared\n`;
   if (difference === undefined) return `${sid} answers as recorded in all of ${steps} steps\n`;
   const { what, step, time, round, entity, attribute, path, recorded, now } = difference;
   const where = time === undefined ? 'before its first step' : `in step ${step}, at ${stepTimeText({ sid, time, round } as RecordedStep)}`;

@@ -24,6 +24,10 @@ export interface TraceDiff {
   followers: StepDifference[];
   /** Steps that were compared and are equal. */
   equalSteps: number;
+  /** Steps that could not be compared: the file of the other run ends before its run did. */
+  onlyIn: { a: number; b: number };
+  /** Both runs are there from beginning to end. */
+  areWhole: boolean;
   /** Why one of the files holds less than a whole run. */
   notes: string[];
 }
@@ -63,6 +67,8 @@ interface Placed {
 interface Lane {
   a: Placed[];
   b: Placed[];
+  /** Steps without a partner behind those, when one of the files is over: only their number is kept. */
+  more: { a: number; b: number };
   equal: number;
   found: { difference: StepDifference; place: number } | undefined;
 }
@@ -76,14 +82,15 @@ export async function diffTraces(a: Trace, b: Trace, options: { tolerance?: numb
   const lanes = new Map<string, Lane>();
   const laneOf = (sid: string) => {
     let lane = lanes.get(sid);
-    if (lane === undefined) lanes.set(sid, (lane = { a: [], b: [], equal: 0, found: undefined }));
+    if (lane === undefined) lanes.set(sid, (lane = { a: [], b: [], more: { a: 0, b: 0 }, equal: 0, found: undefined }));
     return lane;
   };
   const [fromA, fromB] = [placedSteps(a), placedSteps(b)];
+  const isOpen = { a: true, b: true };
   try {
-    for (let openA = true, openB = true; (openA || openB) && signal?.aborted !== true; ) {
-      if (openA) openA = await take(fromA, 'a');
-      if (openB) openB = await take(fromB, 'b');
+    while ((isOpen.a || isOpen.b) && signal?.aborted !== true) {
+      if (isOpen.a) isOpen.a = await take(fromA, 'a', 'b');
+      if (isOpen.b) isOpen.b = await take(fromB, 'b', 'a');
     }
   } finally {
     await Promise.all([fromA.return(), fromB.return()]);
@@ -98,20 +105,28 @@ export async function diffTraces(a: Trace, b: Trace, options: { tolerance?: numb
     first,
     cause: first === undefined ? undefined : causeOf(first, followers),
     followers,
-    equalSteps: [...lanes.values()].reduce((sum, { equal }) => sum + equal, 0),
+    equalSteps: sumOf(lanes, ({ equal }) => equal),
+    onlyIn: { a: sumOf(lanes, (lane) => lane.a.length + lane.more.a), b: sumOf(lanes, (lane) => lane.b.length + lane.more.b) },
+    areWhole: isWholeA && isWholeB,
     notes: [a, b].flatMap(noteOf),
   };
 
-  async function take(from: AsyncGenerator<Placed, void>, side: 'a' | 'b'): Promise<boolean> {
+  async function take(from: AsyncGenerator<Placed, void>, side: 'a' | 'b', other: 'a' | 'b'): Promise<boolean> {
     const next = await from.next();
     if (next.done === true) return false;
     const lane = laneOf(next.value.step.sid);
-    if (lane.found === undefined) {
+    if (lane.found !== undefined) return true;
+    if (!isOpen[other] && lane[side].length > 0 && lane[other].length === 0) lane.more[side]++;
+    else {
       lane[side].push(next.value);
       compareHeads(lane, tolerance);
     }
     return true;
   }
+}
+
+function sumOf(lanes: ReadonlyMap<string, Lane>, count: (lane: Lane) => number): number {
+  return [...lanes.values()].reduce((sum, lane) => sum + count(lane), 0);
 }
 
 async function* placedSteps(trace: Trace): AsyncGenerator<Placed, void> {
@@ -136,6 +151,7 @@ function foundIn(lane: Lane, difference: StepDifference, place: number): void {
   lane.found = { difference, place };
   lane.a = [];
   lane.b = [];
+  lane.more = { a: 0, b: 0 };
 }
 
 /** Steps of one run only. A file that ends before its run did says nothing about what is not in it. */
@@ -239,8 +255,10 @@ function noteOf({ path, end, tornText }: Trace): string[] {
   return end?.completed === false ? [`${path}: its run was told to stop before its end`] : [];
 }
 
-export function areEqual({ setup, first }: TraceDiff): boolean {
-  return setup.length === 0 && first === undefined;
+/** All that one of the runs did is known to be what the other did. */
+export function areEqual({ setup, first, equalSteps, onlyIn, areWhole }: TraceDiff): boolean {
+  const isAllCompared = onlyIn.a + onlyIn.b === 0 && (equalSteps > 0 || areWhole);
+  return setup.length === 0 && first === undefined && isAllCompared;
 }
 
 /** Lines told of what follows. */
@@ -250,7 +268,7 @@ const SETUPS_TOLD_MAX = 3;
 
 /** For people. */
 export function diffText(diff: TraceDiff): string {
-  const { setup, first, cause, followers, equalSteps, notes } = diff;
+  const { setup, first, cause, followers, notes } = diff;
   const lines = [...notes];
   for (const sid of new Set(setup.map((its) => its.sid))) {
     const own = setup.filter((its) => its.sid === sid);
@@ -258,7 +276,7 @@ export function diffText(diff: TraceDiff): string {
       lines.push(`before the run, ${sid ?? 'all'}: ${path.join(' › ')}: ${valueText(a)} | ${valueText(b)}`);
     if (own.length > SETUPS_TOLD_MAX) lines.push(`… and ${own.length - SETUPS_TOLD_MAX} more of ${sid ?? 'all'}`);
   }
-  if (first === undefined) lines.push(`all of ${equalSteps} steps are equal`);
+  if (first === undefined) lines.push(equalText(diff));
   else {
     lines.push(`the runs part at ${differenceText(first)}`);
     if (cause === undefined) lines.push('no step is the cause: look at the connections, at events and data from outside, and at until');
@@ -268,6 +286,17 @@ export function diffText(diff: TraceDiff): string {
     if (followers.length > FOLLOWERS_TOLD_MAX) lines.push(`… and ${followers.length - FOLLOWERS_TOLD_MAX} more simulators`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function equalText({ equalSteps, onlyIn, areWhole }: TraceDiff): string {
+  if (equalSteps === 0 && !areWhole) return 'no step is in both files: nothing was compared';
+  const more = [
+    onlyIn.a > 0 ? `${onlyIn.a} more are in the first only` : '',
+    onlyIn.b > 0 ? `${onlyIn.b} more are in the second only` : '',
+  ];
+  const told = more.filter((text) => text !== '');
+  if (told.length === 0) return `all of ${equalSteps} steps are equal`;
+  return `the ${equalSteps} steps that are in both files are equal; ${told.join(', ')}`;
 }
 
 function differenceText({ sid, step, time, round, what, entity, attribute, source, path, a, b }: StepDifference): string {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../../../../common/clock.ts';
+import { systemClock, yieldToEventLoop } from '../../../../../common/clock.ts';
 import type { Requests, SimulatorMeta } from '../../../../../edge/simulator/cosim/simulator.ts';
 import { World } from '../../../../../edge/simulator/cosim/world.ts';
 import { answerRequest } from '../../../../../edge/simulator/remote/remote-requests.ts';
+import { PythonFloat } from '../../../../../edge/simulator/remote/python-json.ts';
+import { NOBODY_TO_ASK } from '../../../../../edge/simulator/scenario/offered-models.ts';
 import { ScriptedSimulator } from '../cosim/scripted-simulator.ts';
 
 /** Asks as a simulator at the other end of a wire does, and notes by which name it is refused. */
@@ -68,4 +70,17 @@ test('a refusal has the name that mosaik gives it, of the first entity that is r
     'KeyError',
     'EventInNonRealTimeModeError',
   ]);
+});
+
+test("progress is a float, as mosaik's is, also where it is whole", async () => {
+  const answers: unknown[] = [];
+  const ask = (progress: Requests['progress']) =>
+    answerRequest(
+      { call: 'get_progress', args: [], named: {}, succeed: (value) => void answers.push(value), fail: assert.fail },
+      { ...NOBODY_TO_ASK, progress },
+    );
+  ask(() => 40);
+  ask(() => Promise.resolve(33.5));
+  await yieldToEventLoop();
+  assert.deepEqual(answers, [new PythonFloat(40), new PythonFloat(33.5)]);
 });

@@ -281,6 +281,51 @@ test('all mistakes are told at once, in the order of the file', () => {
   );
 });
 
+test('a wrong parameter hides neither the next one nor what is wrong with the entities, connections and calls of its simulator', () => {
+  const mistakes = mistakesIn(
+    file((its) => {
+      its['simulators']['cells'] = { ...its['simulators']['cells'], params: { bogus: 1, seed: 0.5, bogus_too: 2 } };
+      its['entities']['boxes'] = { simulator: 'cells', model: 'Batt' };
+      its['entities']['more'] = {
+        simulator: 'cells',
+        model: 'Battery',
+        params: { nope: 1, capacity_wh: 'lots', charge_power_max_w: 'more' },
+      };
+      its['connections'] = [{ from: { of: 'pvs', index: 0 }, to: 'more', attributes: [['power', 'setpiont']] }];
+      its['calls'] = [{ simulator: 'cells', method: 'zap' }];
+    }),
+  );
+  for (const expected of [
+    /simulators\.cells\.params: .*no parameter bogus;/,
+    /simulators\.cells\.params: .*no parameter bogus_too;/,
+    /simulators\.cells\.params: .*seed is 0\.5/,
+    /entities\.boxes\.model: cells has no model Batt: /,
+    /entities\.more\.params\.nope: /,
+    /entities\.more\.params: .*capacity_wh/,
+    /entities\.more\.params: .*charge_power_max_w/,
+    /connections\[0\]\.attributes\[0\]: Battery has no input setpiont/,
+    /calls\[0\]\.method: cells has no extra method zap/,
+  ])
+    assert.equal(mistakes.filter((its) => expected.test(its)).length, 1, `${expected} in\n${mistakes.join('\n')}`);
+});
+
+test('a refused connection is named once', () => {
+  const [mistake, ...more] = mistakesIn(file((its) => (its['connections'][0]['timeShifted'] = 1)));
+  assert.deepEqual(more, []);
+  assert.match(mistake as string, /connections\[0\]: pvs → gcps: power → power arrives later/);
+  assert.equal(mistake?.split('connections[0]').length, 2);
+});
+
+test('a folder that a command is to start in must exist', () => {
+  const cwd = (folderName: string) => mistakesIn(file((its) => (its['simulators']['far']['cwd'] = folderName)));
+  assert.deepEqual(cwd('.'), []);
+  for (const name of ['nowhere', 'a.csv']) {
+    const [mistake, ...more] = cwd(name);
+    assert.deepEqual(more, []);
+    assert.match(mistake as string, /simulators\.far\.cwd: .* is no folder: name one that exists, from the folder of this file/);
+  }
+});
+
 test('a file that is no JSON, and one that is not there', () => {
   assert.throws(() => checkScenario('{\n "until": 5,,\n}', 'x.jsonc', SETTINGS), /x\.jsonc:2:13: a name in double quotes is wanted/);
   assert.throws(() => loadScenario(join(folder, 'nowhere.jsonc'), SETTINGS), /nowhere\.jsonc can't be read/);

@@ -71,7 +71,7 @@ test('the first answer that differs is told with its step, time, entity and attr
     now: [1, { deep: 13 }],
   });
   assert.match(
-    replayText({ sid: 'B', steps: 14, difference }),
+    replayText({ sid: 'B', steps: 14, equal: false, difference }),
     /B differs first in step 14, at 13: outputs of M0 › y\n {2}recorded: 9.96.*\n {2}now: {6}\[1,/,
   );
 });

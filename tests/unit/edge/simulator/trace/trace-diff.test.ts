@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { systemClock } from '../../../../../common/clock.ts';
 import type { Simulator } from '../../../../../edge/simulator/cosim/simulator.ts';
 import { World } from '../../../../../edge/simulator/cosim/world.ts';
@@ -114,17 +115,45 @@ test('a step that only one run has, and one at another time', async (t) => {
   assert.deepEqual([twice.first?.sid, twice.first?.what, twice.first?.time], ['C', 'next', 0]);
 });
 
-test('a file that is torn differs in what is there only', async (t) => {
+test('a file that is torn is not equal: what both hold is compared, and the rest is counted', async (t) => {
   const folder = temporaryFolder(t);
   const whole = await chain(join(folder, 'a'), { until: 4_000 });
   const torn = join(folder, 'b');
   const bytes = readFileSync(whole);
   writeFileSync(torn, bytes.subarray(0, bytes.length / 2));
-  for (const its of [await diff(whole, torn), await diff(torn, whole)]) {
-    assert.ok(areEqual(its), diffText(its));
+  for (const [side, its] of [
+    ['a', await diff(whole, torn)],
+    ['b', await diff(torn, whole)],
+  ] as const) {
+    assert.ok(!areEqual(its), diffText(its));
+    assert.equal(its.first, undefined);
     assert.ok(its.equalSteps > 1_000 && its.equalSteps < 16_000);
+    assert.deepEqual(its.onlyIn, { a: 0, b: 0, [side]: 16_000 - its.equalSteps });
     assert.equal(its.notes.length, 1);
+    assert.match(
+      diffText(its),
+      new RegExp(`^the ${its.equalSteps} steps that are in both files are equal; ${16_000 - its.equalSteps} more are in the `, 'm'),
+    );
   }
+  const both = await diff(torn, torn);
+  assert.ok(areEqual(both), 'the same part of the same run');
+  assert.equal(both.notes.length, 2);
+});
+
+test('of a file without steps nothing can be said, unless it is whole', async (t) => {
+  const folder = temporaryFolder(t);
+  const whole = await chain(join(folder, 'a'), {});
+  const empty = join(folder, 'b');
+  const header = gunzipSync(readFileSync(whole)).toString().split('\n')[0] as string;
+  writeFileSync(empty, `${header}\n`);
+  for (const its of [await diff(whole, empty), await diff(empty, whole), await diff(empty, empty)]) {
+    assert.ok(!areEqual(its), diffText(its));
+    assert.match(diffText(its), /^no step is in both files: nothing was compared$/m);
+  }
+  const [c, d] = [await chain(join(folder, 'c'), { until: 0 }), await chain(join(folder, 'd'), { until: 0 })];
+  const nothing = await diff(c, d);
+  assert.ok(areEqual(nothing));
+  assert.equal(nothing.equalSteps, 0);
 });
 
 test('floats may differ by a tolerance', async (t) => {
