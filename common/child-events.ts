@@ -103,7 +103,7 @@ export interface ScenarioSummary {
   traceHash: string;
   steps: number;
   /** Ticks that began late, and the worst delay. */
-  laggingTicks: number;
+  laggingSteps: number;
   lagMsMax: number;
   /** By simulator, in the order of starting. */
   profile: {

@@ -165,8 +165,8 @@ async function replay(
     progress: (its) => progress(paced(its)),
   });
   if (!summary.completed || signal.aborted) return 'stopped';
-  if (summary.laggingTicks > 0)
-    logger.info({ laggingTicks: summary.laggingTicks, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
+  if (summary.laggingSteps > 0)
+    logger.info({ laggingSteps: summary.laggingSteps, lagMsMax: Math.round(summary.lagMsMax) }, 'the replay was slower than asked for');
   quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return signal.aborted ? 'stopped' : summary;

@@ -132,8 +132,8 @@ export function textReporter(its: ReportedRun): Reporter {
 const FINISHED_BEFORE =
   'nothing was simulated, so there is no table and no trace hash: this run had been finished before; another --state begins anew\n';
 
-function summaryText({ profile, traceHash, laggingTicks, lagMsMax }: RunSummary): string {
-  const late = laggingTicks === 0 ? '' : `${plural(laggingTicks, 'step')} began late, by ${Math.round(lagMsMax)} ms at most\n`;
+function summaryText({ profile, traceHash, laggingSteps, lagMsMax }: RunSummary): string {
+  const late = laggingSteps === 0 ? '' : `${plural(laggingSteps, 'step')} began late, by ${Math.round(lagMsMax)} ms at most\n`;
   return `${profileTable(profile)}${late}trace hash: ${traceHash}\n`;
 }
 
@@ -144,6 +144,6 @@ function noticing(notice: Reporter['notice']): Pick<Reporter, 'notice' | 'keptAs
   };
 }
 
-function toldSummary({ traceHash = '', steps, laggingTicks, lagMsMax, profile }: RunSummary): ScenarioSummary {
-  return { traceHash, steps, laggingTicks, lagMsMax, profile };
+function toldSummary({ traceHash = '', steps, laggingSteps, lagMsMax, profile }: RunSummary): ScenarioSummary {
+  return { traceHash, steps, laggingSteps, lagMsMax, profile };
 }

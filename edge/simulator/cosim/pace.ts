@@ -23,7 +23,7 @@ export interface PaceOptions {
 
 export class Pace {
   /** Steps that began later than they should, and the worst of them. */
-  laggingTicks = 0;
+  laggingSteps = 0;
   lagMsMax = 0;
   private readonly clock: Clock;
   private readonly msPerTick: number;
@@ -54,7 +54,7 @@ export class Pace {
     if (this.msPerTick === 0) return;
     const lateMs = -this.aheadMs(tick);
     if (lateMs <= this.toleranceMs) return;
-    this.laggingTicks++;
+    this.laggingSteps++;
     this.lagMsMax = Math.max(this.lagMsMax, lateMs);
     if (this.strict)
       throw new CosimError(

@@ -46,7 +46,7 @@ export interface RunSummary {
   completed: boolean;
   steps: number;
   /** Steps that began late, and the worst delay. */
-  laggingTicks: number;
+  laggingSteps: number;
   lagMsMax: number;
   /** Undefined when it was not wanted. */
   traceHash: string | undefined;

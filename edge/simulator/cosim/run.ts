@@ -121,11 +121,11 @@ export class Run {
       stopReports();
       await this.letOpenStepsEnd();
     }
-    const { laggingTicks, lagMsMax } = this.pace;
+    const { laggingSteps, lagMsMax } = this.pace;
     return {
       completed: this.isComplete,
       steps: this.steps,
-      laggingTicks,
+      laggingSteps,
       lagMsMax,
       traceHash: this.hash?.digest(this.members.map(({ sid }) => sid)),
       profile: this.profile.report(),

@@ -394,7 +394,7 @@ describe('real time', () => {
   test('speed 100: a tick every 10 ms', async () => {
     const { atMs, summary } = await paced({ rtFactor: 0.01 });
     assert.deepEqual(atMs, [0, 100, 200, 300, 400, 500]);
-    assert.equal(summary.laggingTicks, 0);
+    assert.equal(summary.laggingSteps, 0);
   });
 
   test('ticks before the paced ones take no time', async () => {
@@ -405,7 +405,7 @@ describe('real time', () => {
   test('a late run catches up and counts, and reports every second', async () => {
     const { atMs, summary, reports } = await paced({ rtFactor: 0.04 }, 10);
     assert.deepEqual(atMs, [0, 400, 1_100, 1_200, 1_600, 2_000]);
-    assert.deepEqual([summary.laggingTicks, summary.lagMsMax], [1, 300]);
+    assert.deepEqual([summary.laggingSteps, summary.lagMsMax], [1, 300]);
     assert.deepEqual(reports, [10, 40]);
   });
 });
