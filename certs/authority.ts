@@ -1,5 +1,5 @@
 /** Makes certificates. The one door to `@peculiar/x509`; keys come from node's own webcrypto. Keeps nothing and writes nothing. */
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
