@@ -20,6 +20,7 @@ import { recovery } from './recovery.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
 import { storm } from './storm.ts';
+import { thousandEdges } from './thousand-edges.ts';
 import { wholeDay } from './whole-day.ts';
 
 const QUESTIONS: readonly Question[] = [
@@ -36,6 +37,7 @@ const QUESTIONS: readonly Question[] = [
   outageDay,
   kafkaDay,
   memory,
+  thousandEdges,
   storm,
 ];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');

@@ -16,6 +16,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { isId } from './ids.ts';
+import { shapeFault } from './json-shape.ts';
 import {
   type EdgeStatus,
   FIELDS_MAX,
@@ -38,6 +39,11 @@ export const WIRE_VERSION = 1;
 /** Below this packing gains nothing: then gzip is a frame alone, for its CRC-32. */
 const GZIP_ABOVE_BYTES = 1_024;
 const GZIP_MAGIC = 0x1f;
+/**
+ * Of a request, which may come from anybody: what parsing costs stays below 20 ms. The deepest has 4, and the widest is a heartbeat with
+ * as many parked households as fit into a payload.
+ */
+const REQUEST_SHAPE = { depthMax: 16, itemsMax: 32_000 };
 /** A reason is a sentence. */
 const REASON_LENGTH_MAX = 200;
 
@@ -123,7 +129,10 @@ export function encodeRequest(request: RequestToSend, site = ''): Buffer {
  * @throws WireError, also for a request of another site
  */
 export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
-  const body = unpack(payload);
+  const body = unpack(payload, (json) => {
+    const fault = shapeFault(json, REQUEST_SHAPE);
+    if (fault !== undefined) throw new WireError(`payload is ${fault}`);
+  });
   if ((body['site'] ?? '') !== site)
     throw new WireError('this cloud belongs to another installation: give edge and cloud the same link.site, and ports of their own');
   requireId(body['edge'], 'edge');
@@ -355,18 +364,19 @@ function pack(text: string): Buffer {
   return gzipSync(bytes, { level: bytes.length > GZIP_ABOVE_BYTES ? 1 : 0 });
 }
 
-function unpack(payload: Buffer): Record<string, unknown> {
+/** @param check of what was inflated, before it is parsed */
+function unpack(payload: Buffer, check: (json: Buffer) => void = () => undefined): Record<string, unknown> {
   if (payload.length > LINK_PAYLOAD_BYTES_MAX) throw new WireError(`payload of ${payload.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
-  let text: string;
+  let json: Buffer;
   try {
-    const isZipped = payload[0] === GZIP_MAGIC;
-    text = isZipped ? gunzipSync(payload, { maxOutputLength: LINK_PAYLOAD_BYTES_MAX }).toString('utf8') : payload.toString('utf8');
+    json = payload[0] === GZIP_MAGIC ? gunzipSync(payload, { maxOutputLength: LINK_PAYLOAD_BYTES_MAX }) : payload;
   } catch (error) {
     throw new WireError(`payload does not inflate: ${(error as Error).message}`);
   }
+  check(json);
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = JSON.parse(json.toString('utf8'));
   } catch {
     throw new WireError('payload is not JSON');
   }

@@ -96,6 +96,8 @@ const TOOLS = /^(tests|scripts|benchmarks)\//;
 /** Where each package may be imported. Tests, scripts and benchmarks may use every package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   '@peculiar/x509': /^certs\/authority\.ts$/,
+  // What x509 asks to be loaded before it.
+  'reflect-metadata': /^certs\/authority\.ts$/,
   'better-sqlite3': new RegExp(
     '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-[a-z]+|.+-store|parked-households)|cloud/server/storage/.+|' +
       'audit/(cloud|edge)-file)\\.ts$',

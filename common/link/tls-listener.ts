@@ -18,6 +18,9 @@ import type { LinkPeer } from './link.ts';
 
 /** Three round trips of a slow satellite, and a slow edge's signature. */
 const HANDSHAKE_MS = 10_000;
+/** Above so many connections without a byte, those are ended that are older than this: an honest edge speaks first and at once. */
+const SILENT_MAX = 512;
+const SILENT_CROWDED_MS = 1_000;
 
 /** What to tell a peer that is ours and not let in. */
 const WORDS: Partial<Record<RefusalReason, (edge: string) => string>> = {
@@ -47,6 +50,8 @@ export class TlsListener {
   private readonly meters = new WeakMap<Socket, Meter>();
   /** What tells the gate that a connection has an identity or is gone, by its remote address and port. */
   private readonly unproved = new Map<string, () => void>();
+  /** Ends a connection that has not said a byte, since when, the oldest first. */
+  private readonly silent = new Map<() => void, number>();
   /** Connections let in, by edge, the oldest first. */
   private readonly live = new Map<string, Set<Live>>();
   private readonly warned = new Set<string>();
@@ -96,7 +101,7 @@ export class TlsListener {
       const remote = remoteOf(socket);
       this.unproved.set(remote, () => gate.proved(address));
       socket.once('close', () => this.settle(remote));
-      tls.emit('connection', socket);
+      this.awaitFirstBytes(socket, () => tls.emit('connection', socket));
     });
     front.on('drop', () => refusals.add('connections'));
     front.once('close', forget);
@@ -106,6 +111,52 @@ export class TlsListener {
   readonly peerOf = (socket: Socket): LinkPeer => this.peers.get(socket) ?? { id: null, remote: '' };
 
   readonly meterOf = (socket: Socket): Meter | undefined => this.meters.get(socket);
+
+  /**
+   * A connection that says nothing costs a socket and no TLS, a third of the memory. So two limits of `handshakeMs` follow each
+   * other, for the first byte and for the handshake.
+   */
+  private awaitFirstBytes(socket: Socket, begin: () => void): void {
+    const { refusals, clock, handshakeMs } = this.options;
+    const remote = socket.remoteAddress;
+    let isRefused = false;
+    const refuse = (reason: RefusalReason, error: string) => {
+      if (isRefused) return;
+      isRefused = true;
+      refusals.add(reason, { remote, error });
+      socket.destroy();
+    };
+    const crowdedOut = () => refuse('handshake_time', 'not a byte came, and many wait');
+    const heard = () => {
+      limit.cancel();
+      this.silent.delete(crowdedOut);
+    };
+    const limit = clock.timer('first byte', handshakeMs ?? HANDSHAKE_MS, () => refuse('handshake_time', 'not a byte came'));
+    const goneEarly = () => {
+      heard();
+      refuse('handshake', 'closed before its first byte');
+    };
+    this.silent.set(crowdedOut, clock.monotonicMs());
+    this.endOldestSilent();
+    socket.once('close', goneEarly);
+    socket.once('data', (bytes: Buffer) => {
+      heard();
+      socket.off('close', goneEarly);
+      socket.pause();
+      // TLS takes what was read first.
+      socket.unshift(bytes);
+      begin();
+    });
+  }
+
+  private endOldestSilent(): void {
+    const sinceMs = this.options.clock.monotonicMs() - SILENT_CROWDED_MS;
+    for (const [end, fromMs] of this.silent) {
+      if (this.silent.size <= SILENT_MAX || fromMs > sinceMs) return;
+      this.silent.delete(end);
+      end();
+    }
+  }
 
   /** The handshake is done. Nothing was read of the peer beyond it. */
   private prove(socket: TLSSocket, onConnection: (socket: Socket) => void): void {

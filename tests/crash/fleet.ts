@@ -115,13 +115,20 @@ export class Fleet {
     return this.running.get(part)?.process.pid as number;
   }
 
+  /** Another fleet with the same settings and ports and a state folder of its own, empty: for copies that come to life. */
+  twin(): Fleet {
+    const twin = new Fleet(this.options);
+    twin.ports = { ...this.ports, status: 0 };
+    return twin;
+  }
+
   /** What the part has logged since its last start. */
   logOf(part: PartName): readonly string[] {
     return this.running.get(part)?.log ?? [];
   }
 
   /** Stops the part where it is, and lets it go on: SIGSTOP, SIGCONT. */
-  signal(part: PartName, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  signal(part: PartName, signal: NodeJS.Signals): void {
     this.running.get(part)?.process.kill(signal);
   }
 
@@ -212,8 +219,13 @@ export class Fleet {
     return report;
   }
 
-  /** @param beforeRemoval what is to be done when the parts have ended and the folder is still there */
-  async stop(beforeRemoval?: () => void): Promise<void> {
+  /** The simulator has said that it is done. */
+  get hasFinished(): boolean {
+    return this.finishedRun !== undefined;
+  }
+
+  /** @param beforeRemoval called when nothing runs any more and the folder is still there */
+  async stop(beforeRemoval: () => unknown = () => undefined): Promise<void> {
     for (const part of ['simulate', 'edge', 'cloud'] as const) {
       const running = this.running.get(part);
       if (running === undefined) continue;
@@ -221,7 +233,7 @@ export class Fleet {
       const stopped = await Promise.race([running.exited.then(() => true), new Promise((resolve) => setTimeout(resolve, 10_000, false))]);
       if (stopped === false) await this.kill(part);
     }
-    beforeRemoval?.();
+    beforeRemoval();
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -3,6 +3,7 @@
  * Their bytes are written by hand, not with sp-codec.ts: a common mistake would hide itself.
  */
 import { connect, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { systemClock, yieldToEventLoop } from '../../common/clock.ts';
 import { type Random, seededRandom } from '../../common/random.ts';
 
@@ -10,26 +11,30 @@ export interface HostileClient {
   name: string;
   /** The listener counts it in refusedFrames. Else it is merely odd. */
   isRefused: boolean;
-  run(port: number): Promise<void>;
+  /** @param dial how it connects; in plaintext unless said */
+  run(port: number, dial?: Dial): Promise<void>;
 }
 
-const HELLO = Buffer.from('0053500000300000', 'hex');
-const ID = Buffer.from('80000001', 'hex');
+export type Dial = (port: number) => Socket;
+type Run = HostileClient['run'];
+
+export const HELLO = Buffer.from('0053500000300000', 'hex');
+export const ID = Buffer.from('80000001', 'hex');
 const MIB = 1 << 20;
 
 /** What is sent at once; then the client waits for the end. */
-function sends(...pieces: readonly Buffer[]): (port: number) => Promise<void> {
-  return async (port) => {
-    const socket = dial(port);
+function sends(...pieces: readonly Buffer[]): Run {
+  return async (port, dial = dialPlainly) => {
+    const socket = opened(dial(port));
     for (const piece of pieces) socket.write(piece);
     await closed(socket);
   };
 }
 
 /** What is sent at once; then the client goes, with a FIN. */
-function sendsAndGoes(...pieces: readonly Buffer[]): (port: number) => Promise<void> {
-  return async (port) => {
-    const socket = dial(port);
+function sendsAndGoes(...pieces: readonly Buffer[]): Run {
+  return async (port, dial = dialPlainly) => {
+    const socket = opened(dial(port));
     for (const piece of pieces) socket.write(piece);
     socket.end();
     await closed(socket);
@@ -74,19 +79,19 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
 ];
 
 /** Random bytes, half of the time after a right hello. */
-export async function sendRandomBytes(port: number, seed: number): Promise<void> {
+export async function sendRandomBytes(port: number, seed: number, dial?: Dial): Promise<void> {
   const random = seededRandom(seed);
   const bytes = Buffer.from(Array.from({ length: 1 + random.below(300) }, () => random.below(256)));
-  await sendsAndGoes(random.next() < 0.5 ? HELLO : Buffer.alloc(0), bytes)(port);
+  await sendsAndGoes(random.next() < 0.5 ? HELLO : Buffer.alloc(0), bytes)(port, dial);
 }
 
 /** An honest conversation with a few mistakes in it: bits flipped, bytes left out, doubled, cut off. */
-export async function sendMutatedFrames(port: number, seed: number): Promise<void> {
+export async function sendMutatedFrames(port: number, seed: number, dial?: Dial): Promise<void> {
   const random = seededRandom(seed);
   const frames = [HELLO, ...Array.from({ length: 1 + random.below(4) }, () => frame(ID, Buffer.alloc(random.below(200), 7)))];
   let bytes = Buffer.concat(frames);
   for (let i = 1 + random.below(4); i > 0; i--) bytes = mutated(bytes, random);
-  await sendsAndGoes(bytes)(port);
+  await sendsAndGoes(bytes)(port, dial);
 }
 
 function mutated(bytes: Buffer, random: Random): Buffer<ArrayBuffer> {
@@ -106,8 +111,8 @@ function mutated(bytes: Buffer, random: Random): Buffer<ArrayBuffer> {
 }
 
 /** Asks for ever and reads nothing. The listener must stop reading, and give up at last. */
-async function neverReads(port: number): Promise<void> {
-  const socket = dial(port);
+async function neverReads(port: number, dial: Dial = dialPlainly): Promise<void> {
+  const socket = opened(dial(port));
   socket.pause();
   socket.write(HELLO);
   const requests = Buffer.concat(Array.from({ length: 100 }, () => frame(ID, Buffer.from('large'))));
@@ -118,20 +123,22 @@ async function neverReads(port: number): Promise<void> {
   }
 }
 
-function resets(...pieces: readonly Buffer[]): (port: number) => Promise<void> {
-  return async (port) => {
-    const socket = dial(port);
-    await new Promise((resolve) => socket.once('connect', resolve));
+function resets(...pieces: readonly Buffer[]): Run {
+  return async (port, dial = dialPlainly) => {
+    const socket = opened(dial(port));
+    await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), closed(socket)]);
     for (const piece of pieces) socket.write(piece);
     await systemClock.sleep(30);
-    socket.resetAndDestroy();
+    // What is inside of TLS can't be reset by itself.
+    if (socket instanceof TLSSocket) socket.destroy();
+    else socket.resetAndDestroy();
     await closed(socket);
   };
 }
 
-function drips(bytes: Buffer): (port: number) => Promise<void> {
-  return async (port) => {
-    const socket = dial(port);
+function drips(bytes: Buffer): Run {
+  return async (port, dial = dialPlainly) => {
+    const socket = opened(dial(port));
     for (let i = 0; i < bytes.length && !socket.destroyed; i++) {
       socket.write(bytes.subarray(i, i + 1));
       await systemClock.sleep(5);
@@ -140,8 +147,11 @@ function drips(bytes: Buffer): (port: number) => Promise<void> {
   };
 }
 
-function dial(port: number): Socket {
-  const socket = connect(port, '127.0.0.1');
+function dialPlainly(port: number): Socket {
+  return connect(port, '127.0.0.1');
+}
+
+function opened(socket: Socket): Socket {
   socket.setNoDelay(true);
   socket.on('error', () => {});
   socket.resume();
@@ -153,12 +163,12 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
-function frame(...parts: readonly Buffer[]): Buffer {
+export function frame(...parts: readonly Buffer[]): Buffer {
   const body = Buffer.concat(parts);
   return Buffer.concat([lengthOf(BigInt(body.length)), body]);
 }
 
-function lengthOf(bytes: bigint): Buffer {
+export function lengthOf(bytes: bigint): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64BE(bytes);
   return length;

@@ -1,7 +1,7 @@
 /** Who is let in over mutual TLS, and who is refused, with the reason that is counted; each refusal beside the same thing done right. */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectPlain } from 'node:net';
+import { connect as connectPlain, createServer as createPlainServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -19,6 +19,7 @@ import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
 import { decodeReply, encodeRequest } from '../../common/wire.ts';
 import { many, until } from '../contract/link-suite.ts';
+import { freePort } from '../doubles/free-port.ts';
 import { PynngReq } from '../doubles/pynng-peer.ts';
 import { pythonWith } from '../doubles/python-with.ts';
 import { type TestCerts, testCerts } from '../doubles/test-certs.ts';
@@ -252,6 +253,61 @@ describe('revoked', { timeout: 120_000 }, () => {
     assert.equal(String(await client.request(Buffer.from('who'), PATIENT_MS)), 'you are edge-1');
     await until(() => site.refusals.count('expired') > 0, 'the end of the connection');
     await assert.rejects(client.request(Buffer.from('who'), SHORT_MS), { code: 'LINK_TIMEOUT' });
+  });
+});
+
+describe('before the handshake', { timeout: 120_000 }, () => {
+  test('a handshake whose first byte comes alone is as good as any', async () => {
+    await using site = await Site.open();
+    const { ca, certificate: cert, key } = readBundle(await site.certs.bundle('edge-1'));
+    const splitter = createPlainServer((client) => {
+      const target = connectPlain({ port: site.port, host: '127.0.0.1', noDelay: true });
+      target.pipe(client);
+      client.once('data', (bytes: Buffer) => {
+        target.write(bytes.subarray(0, 1));
+        client.pause();
+        systemClock.timer('the others', 50, () => {
+          target.write(bytes.subarray(1));
+          client.pipe(target);
+        });
+      });
+      for (const socket of [client, target])
+        socket.on('error', () => {}).once('close', () => [client, target].forEach((its) => its.destroy()));
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => splitter.listen(port, '127.0.0.1', resolve));
+    const socket = connectTls({ port, host: '127.0.0.1', ca, cert, key });
+    // The cloud's SP hello comes when the certificate is taken.
+    await new Promise((resolve, reject) => socket.once('data', resolve).once('error', reject).once('close', reject));
+    socket.destroy();
+    await new Promise((resolve) => splitter.close(resolve));
+    assert.equal(site.refusals.count('handshake') + site.refusals.count('handshake_time'), 0);
+  });
+
+  test('very many that say nothing: the oldest go long before their time, and an honest edge gets in', async () => {
+    await using site = await Site.open();
+    const silentFrom = (i: number) => connectPlain({ port: site.port, host: '127.0.0.1', localAddress: `127.0.3.${1 + (i % 8)}` });
+    const crowd = many(600).map(silentFrom);
+    const ended = crowd.map((socket) => closedOf(socket.on('error', () => {})));
+    // Those that come later find the crowd older than a second.
+    const later: ReturnType<typeof silentFrom>[] = [];
+    await until(() => {
+      later.push(silentFrom(later.length).on('error', () => {}));
+      return site.refusals.count('handshake_time') >= 80;
+    }, 'the oldest to be ended');
+    await ended[0];
+    assert.equal(await site.asked(await site.certs.bundle('edge-1')), 'you are edge-1');
+    for (const socket of [...crowd, ...later]) socket.destroy();
+  });
+
+  test('what comes and goes without a byte is counted too', async () => {
+    await using site = await Site.open();
+    await closedOf(
+      connectPlain(site.port, '127.0.0.1').on('connect', function (this: ReturnType<typeof connectPlain>) {
+        this.end();
+      }),
+    );
+    await until(() => site.refusals.count('handshake') === 1, 'it to be counted');
   });
 });
 

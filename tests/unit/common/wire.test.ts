@@ -207,6 +207,20 @@ test('a gzip bomb is refused without the memory that it asks for', () => {
 
 // ---- refusals ----------------------------------------------------------------------------------------------
 
+test('a request that is small and costly to parse is refused before it is parsed', () => {
+  const deep = `{"v":1,"kind":"hello","edge":${'{"a":'.repeat(150_000)}1${'}'.repeat(150_000)}}`;
+  assert.throws(() => decodeRequest(gzipSync(Buffer.from(deep))), { name: 'WireError', message: /nested deeper than/ });
+  assert.throws(() => decodeRequest(Buffer.from('['.repeat(1_000_000))), { name: 'WireError', message: /nested deeper than/ });
+  const wide = `{"v":1,"kind":"hello","edge":"e","stats":[${'[],'.repeat(330_000)}[]]}`;
+  assert.throws(() => decodeRequest(gzipSync(Buffer.from(wide))), { name: 'WireError', message: /more than \d+ lists/ });
+});
+
+test('an edge of which everything is parked is still heard', () => {
+  const parked = Array.from({ length: 6_000 }, (_, i) => ({ household: `${i}`.padStart(64, '0'), reason: 'conflict at seq 1..2: digest' }));
+  const heartbeat = { edge: 'e', epoch: 'e', sentMs: 1, status: { ...STATUS, parked } };
+  assert.deepEqual(decodeRequest(encodeRequest({ kind: 'heartbeat', heartbeat })), { kind: 'heartbeat', heartbeat });
+});
+
 test('what is no payload is refused with the reason', () => {
   const table: [string, Buffer, RegExp][] = [
     ['nothing', Buffer.alloc(0), /not JSON/],
