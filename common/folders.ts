@@ -1,5 +1,5 @@
 /** Makes folders, and refuses what can't be one. */
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError, OperatingError } from './errors.ts';
 
@@ -59,10 +59,21 @@ export function markBegun(file: string): void {
   if (!existsSync(begunMark(file))) writeSmallFile(begunMark(file), '');
 }
 
-/** @throws OperatingError DISK_FULL */
+/**
+ * In the place of the one that is there, and synced; its name only when the folder is (syncFolder). A power cut in between leaves none, or
+ * an empty one.
+ * @throws OperatingError DISK_FULL
+ */
 export function writeSmallFile(file: string, text: string): void {
   try {
-    writeFileSync(file, text);
+    rmSync(file, { force: true });
+    const descriptor = openSync(file, 'wx');
+    try {
+      if (text !== '') writeSync(descriptor, Buffer.from(text), 0, Buffer.byteLength(text), 0);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (cause) {
     throw (cause as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(file, cause) : cause;
   }

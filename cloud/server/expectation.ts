@@ -1,7 +1,8 @@
 /**
  * What windows the cloud expects, from what it has seen itself: nobody has to report that nothing came. Judged in event time, so
  * that a replay at sixty times the speed is judged by the same rule: a household owes the windows between its newest one and the
- * front, which is the newest of all; and where all stopped, where the front would be at the pace that it had.
+ * front, which is the newest of all but a few whose clocks may be wrong; and where all stopped, where the front would be at the pace that
+ * it had.
  */
 import type { Clock } from '../../common/clock.ts';
 import type { Bucket } from './storage/series-store.ts';
@@ -16,6 +17,8 @@ const PACE_OVER_MS = 60_000;
 const PACE_SPAN_MIN_MS = 2_000;
 /** A household without a window for so long, event time, has moved out: nothing is expected of it. */
 export const EXPECTED_FOR_MS = 7 * 86_400_000;
+/** Households whose clocks may run ahead without moving the front: one in ten, from three on, and no more than these. */
+const AHEAD_MAX = 16;
 /** A newest window that is no older than this by the clock on the wall is live, so its pace is known before it is seen. */
 const LIVE_WITHIN_MS = 3_600_000;
 
@@ -47,6 +50,20 @@ export function windowsMissing(newestEndMs: number, frontMs: number, windowMs: n
   return Math.max(0, Math.floor((frontMs - newestEndMs) / windowMs));
 }
 
+/** The newest end of all windows, but for those that may be ahead. */
+function frontOf(seen: ReadonlyMap<string, { newestEndMs: number }>): number {
+  const ahead = seen.size < 3 ? 0 : Math.min(AHEAD_MAX, Math.max(1, Math.floor(seen.size / 10)));
+  const newest: number[] = [];
+  for (const { newestEndMs } of seen.values()) {
+    if (newest.length > ahead && newestEndMs <= (newest[ahead] as number)) continue;
+    let at = newest.length;
+    while (at > 0 && (newest[at - 1] as number) < newestEndMs) at--;
+    newest.splice(at, 0, newestEndMs);
+    newest.length = Math.min(newest.length, ahead + 1);
+  }
+  return newest[ahead] as number;
+}
+
 export class Expectation {
   private readonly windowMs: number;
   private readonly clock: Clock;
@@ -69,13 +86,18 @@ export class Expectation {
 
   put(windows: readonly Bucket[]): void {
     const atMs = this.clock.monotonicMs();
+    let isFrontPassed = false;
     for (const { household, startMs } of windows) {
       const endMs = startMs + this.windowMs;
       const held = this.seen.get(household);
-      if (held === undefined || held.newestEndMs < endMs) this.seen.set(household, { newestEndMs: endMs, advancedAtMs: atMs });
-      const front = this.fronts.at(-1);
-      if (front === undefined || front.frontMs < endMs) this.advance({ frontMs: endMs, atMs });
+      if (held !== undefined && held.newestEndMs >= endMs) continue;
+      this.seen.set(household, { newestEndMs: endMs, advancedAtMs: atMs });
+      isFrontPassed ||= endMs > (this.fronts.at(-1)?.frontMs ?? Number.NEGATIVE_INFINITY);
     }
+    if (!isFrontPassed) return;
+    const frontMs = frontOf(this.seen);
+    const front = this.fronts.at(-1);
+    if (front === undefined || front.frontMs < frontMs) this.advance({ frontMs, atMs });
   }
 
   /** Null before the first window. */

@@ -25,6 +25,8 @@ const GATHER_MS = 100;
 const IDLE_MS = 2_000;
 /** The connection is kept so long after the last use: a backlog comes back soon or not at all. */
 const LINGER_MS = 60_000;
+/** A cloud of an older version refuses these requests each time; a bit that turned on the way is refused once. */
+const AFTER_REFUSAL_MS = 5_000;
 
 export interface LiveLaneOptions {
   edge: string;
@@ -57,8 +59,8 @@ export class LiveLane {
   /** Where the rows of a source ended when its newest window was shown, by source id; at the cloud of `shownTo`. */
   private readonly shown = new Map<number, number>();
   private shownTo = '';
-  /** Start id of a cloud that does not know these requests. */
-  private unknownTo: string | undefined;
+  /** Monotonic. */
+  private refusedUntilMs = 0;
   private wakeUp: (() => void) | undefined;
 
   constructor(options: LiveLaneOptions) {
@@ -91,7 +93,8 @@ export class LiveLane {
   private mayShow(): boolean {
     const { greeter, isAnswered } = this.options;
     // Between hello and answer nothing is sent, and before it nobody knows what the edge owns (R5).
-    if (!isAnswered() || greeter.isHelloDue || this.credit.waitMs() > 0 || greeter.startId === this.unknownTo) return false;
+    if (!isAnswered() || greeter.isHelloDue || this.credit.waitMs() > 0 || this.options.clock.monotonicMs() < this.refusedUntilMs)
+      return false;
     if (this.shownTo !== greeter.startId) this.shown.clear();
     this.shownTo = greeter.startId;
     return true;
@@ -146,8 +149,8 @@ export class LiveLane {
     }
     if (this.credit.take(reply)) return false;
     if (reply.kind === 'refused') {
-      this.unknownTo = greeter.startId;
-      logger.warn({ reason: reply.reason }, 'this cloud does not show newest windows ahead of the backlog; pages show it as it drains');
+      this.refusedUntilMs = this.options.clock.monotonicMs() + AFTER_REFUSAL_MS;
+      logger.warn({ reason: reply.reason }, 'the cloud did not show newest windows ahead of the backlog; it is asked again in a while');
       return false;
     }
     if (!greeter.isCurrent(reply.startId) || reply.kind !== 'newest') return false;

@@ -19,8 +19,6 @@ export type StoredRow = [
   seal: number | null,
 ];
 
-export type StoredRange = [id: number, fromSeq: number, toSeq: number, windowStartMs: number | null, reason: string | null];
-
 export interface SourceRow {
   id: number;
   household: string;
@@ -49,10 +47,6 @@ export function parsedFields(text: string): string[] {
 }
 
 export function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: StoredRow): HeldRow {
-  return heldOf([id, fromSeq, toSeq, windowStartMs, reason]);
-}
-
-export function heldOf([id, fromSeq, toSeq, windowStartMs, reason]: StoredRange): HeldRow {
   if (windowStartMs !== null) return { id, kind: 'part', fromSeq, toSeq };
   return { id, kind: 'gap', fromSeq, toSeq, isSkip: reason === NOT_IN_RUN };
 }

@@ -132,9 +132,13 @@ export function isDamage(error: unknown): boolean {
 export function isOtherEpoch(folder: string, epoch: string): boolean {
   if (folder === ':memory:') return false;
   const file = join(folder, 'epoch');
-  const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
-  if (before !== epoch) writeSmallFile(file, `${epoch}\n`);
-  return before !== undefined && before !== epoch;
+  // Empty is what a power cut leaves of one that was just begun.
+  const before = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (before !== epoch) {
+    writeSmallFile(file, `${epoch}\n`);
+    syncFolder(folder);
+  }
+  return before !== '' && before !== epoch;
 }
 
 export function isFull(error: unknown): boolean {

@@ -20,13 +20,6 @@ function forReading(database: Database.Database) {
     queued: database
       .prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
       .raw(),
-    unackedRanges: database
-      .prepare(
-        `SELECT id, from_seq, to_seq, window_start_ms,
-           CASE WHEN window_start_ms IS NULL THEN (SELECT reason FROM outbox_bodies WHERE outbox_bodies.id = outbox.id) END
-         FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
-      )
-      .raw(),
     lastRows: database.prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE source_id = ? ORDER BY from_seq DESC LIMIT ?`).raw(),
     head: database.prepare(
       `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs

@@ -9,18 +9,7 @@ import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
 import type { RowToShip } from '../../common/wire.ts';
-import {
-  heldOf,
-  parsedFields,
-  SEAL,
-  sealOf,
-  type SourceRow,
-  STATS,
-  type StoredRange,
-  type StoredRow,
-  toHeld,
-  WINDOW,
-} from './outbox-rows.ts';
+import { parsedFields, SEAL, sealOf, type SourceRow, STATS, type StoredRow, toHeld, WINDOW } from './outbox-rows.ts';
 import { ROW_STATE } from './outbox-schema.ts';
 import { prepareOutbox } from './outbox-statements.ts';
 
@@ -278,9 +267,7 @@ export class Outbox implements HeldRows {
   unacked(source: SourceLedger): HeldRow[] {
     const sourceId = this.sourceIdOf(source);
     const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
-    if (fromSeq === undefined) return [];
-    // A day without the link is 17,000 rows a source: their bodies stay where they are, and are looked at when they are shipped.
-    return (this.statements.unackedRanges.all(sourceId, fromSeq) as StoredRange[]).map(heldOf);
+    return fromSeq === undefined ? [] : this.soundOf(this.statements.queued.all(sourceId, fromSeq, -1) as StoredRow[], 'all').map(toHeld);
   }
 
   ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {

@@ -167,7 +167,7 @@ for (const [part, name, what, hurt, told] of OTHERS) {
       const log = fleet.logOf(part).join('\n');
       assert.match(log, told);
       assert.match(log, /\[STORE_DAMAGED\]\n {2}what to do: /);
-      assert.equal(statSync(file).size, damaged.length, 'never begun anew by itself');
+      assert.ok(statSync(file).size >= damaged.length, 'never begun anew by itself');
       // As the message says: the damaged file is moved away.
       for (const each of readdirSync(dirname(file))) renameSync(join(dirname(file), each), join(fleet.folder, each));
       fleet.startAll();

@@ -83,7 +83,7 @@ function opOf(call: string, folder: string, known: ReadonlySet<string>): DiskOp 
   const [last = ''] = /-?\d+(?=\) += \d)/.exec(call.slice(-60)) ?? [];
   switch (name) {
     case 'openat':
-      assert.ok(!/O_TRUNC/.test(call), `${path} is emptied when opened`);
+      assert.ok(!/O_TRUNC/.test(call) || /O_EXCL/.test(call), `${path} is emptied when opened`);
       return /O_CREAT/.test(call) && !known.has(path) ? { kind: 'make', path, isFolder: false } : undefined;
     case 'mkdir':
     case 'mkdirat':

@@ -150,12 +150,9 @@ test('Ctrl-C on a part alone is exit 130; SIGTERM is the ordinary end of a serve
   }
 });
 
-test('a damaged store is refused with its file and what to do, and stays as it is', () => {
-  for (const [part, file] of [
-    ['edge', 'edge/outbox.db'] as const,
-    ['cloud', 'cloud/series.db'] as const,
-    ['edge', 'broker/broker.db'] as const,
-  ]) {
+// An outbox is set aside instead, because topic and cloud can fill a new one: tests/crash/damaged-files.
+test('a damaged store or topic is refused with its file and what to do, and stays as it is', () => {
+  for (const [part, file] of [['cloud', 'cloud/series.db'] as const, ['edge', 'broker/broker.db'] as const]) {
     const state = join(folder, `damaged-${file.replace(/\W/g, '-')}`);
     mkdirSync(join(state, file, '..'), { recursive: true });
     const garbage = Buffer.alloc(32_768, 'garbage ');

@@ -26,6 +26,8 @@ import { Sessions } from './sessions.ts';
 
 /** Sockets at once: every stream, and as many again for short requests. */
 const CONNECTIONS_MAX = 1_000;
+/** A quarter: fifty streams, and the short requests of a script or a whole office behind one address. */
+const CONNECTIONS_PER_ADDRESS_MAX = 250;
 /** Time for a client to send its request; a GET is one packet. */
 const REQUEST_DEADLINE_MS = 10_000;
 /** Answers under way when the server stops are given so long. */
@@ -66,6 +68,8 @@ export function createApi(options: ApiOptions): Api {
     application(parts, live),
   );
   server.maxConnections = CONNECTIONS_MAX;
+  // A proxy's address is everybody's.
+  if (!options.doors.isBehindProxy) limitPerAddress(server);
   return {
     async start(host, port) {
       overview.start();
@@ -80,6 +84,25 @@ export function createApi(options: ApiOptions): Api {
       await close(server, options);
     },
   };
+}
+
+/** One more is ended at once, so that nobody who says nothing holds the port for all. */
+function limitPerAddress(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = open.get(address) ?? 0;
+    if (count >= CONNECTIONS_PER_ADDRESS_MAX) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count + 1);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
 }
 
 function application(parts: ApiParts, live: LiveStream): Express {

@@ -127,3 +127,23 @@ test('windows missing and pace, as tables', () => {
     60,
   );
 });
+
+for (const aheadMs of [20_000, 8 * 86_400_000]) {
+  test(`one household whose clock is ${aheadMs / 1_000} s ahead makes nobody late, and hides nobody who is`, async () => {
+    const others = ['a', 'b', 'c', 'd'];
+    const { clock, expectation, silent, owes, late, step } = fleet(1, others);
+    const stepAll = async () => {
+      await step();
+      const atMs = clock.monotonicMs();
+      expectation.put([{ ...window('wrong', 0), startMs: T0_MS + Math.round(atMs / WINDOW_MS) * WINDOW_MS + aheadMs }]);
+    };
+    for (let i = 0; i < 6; i++) {
+      await stepAll();
+      assert.deepEqual(late(), []);
+    }
+    silent.add('b');
+    for (let i = 0; i < 4; i++) await stepAll();
+    assert.deepEqual(late(), ['b']);
+    assert.equal(owes()['a'], 0);
+  });
+}

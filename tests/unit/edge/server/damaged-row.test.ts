@@ -77,6 +77,33 @@ test('a damaged row whose readings the log has not any more is a declared gap', 
   );
 });
 
+test('ranges that are none, behind thousands of rows: seen before the hello is worked out, and nobody else is held up', async () => {
+  const site = new VirtualSite();
+  try {
+    await site.start();
+    site.produce('healthy', 1, 1);
+    site.produce('damaged', 1, 1);
+    await site.clock.advance(10_000);
+    site.cloud.kill();
+    site.produce('healthy', 2, 6_000);
+    site.produce('damaged', 2, 10);
+    await site.clock.advance(60_000);
+    site.edge.kill();
+    damage(site.edge.stateFolder, rowOfDamaged(3, 'from_seq = 0'));
+    damage(site.edge.stateFolder, rowOfDamaged(5, 'to_seq = 5.5'));
+    damage(site.edge.stateFolder, rowOfDamaged(7, 'to_seq = to_seq + 16384'));
+    await site.cloud.start();
+    site.edge.start();
+    await site.clock.advance(300_000);
+    assert.deepEqual(site.errors, []);
+    assert.deepEqual(site.held('healthy').covered, [[1, 6_000]]);
+    assert.deepEqual([site.held('damaged').covered, site.held('damaged').declared], [[[1, 10]], []]);
+    assert.equal(damagedIn(site.edge.stateFolder, 'outbox').length, 3);
+  } finally {
+    site.end();
+  }
+});
+
 for (const [what, change, reason] of DAMAGES) {
   test(`${what}, without a seal: cost their household only`, async () => {
     await withDamage(`${rowsOfDamaged('outbox_bodies', `seal = NULL, ${change}`)}`, async (site) => {
@@ -116,6 +143,11 @@ async function withDamage(
   } finally {
     site.end();
   }
+}
+
+function rowOfDamaged(fromSeq: number, change: string): string {
+  return `UPDATE outbox SET ${change} WHERE from_seq = ${fromSeq}
+    AND source_id = (SELECT id FROM sources WHERE household = 'damaged')`;
 }
 
 function rowsOfDamaged(table: string, change: string): string {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -244,4 +246,13 @@ test('what the server keeps of a session can not be used as one', () => {
   const kept = createHash('sha256').update(secret).digest('base64');
   assert(JSON.stringify([...(sessions as unknown as { open: Map<string, unknown> }).open]).includes(kept));
   assert.equal(sessions.use(kept), undefined);
+});
+
+test('one address that opens connections and says nothing does not hold the port: others are answered', async (t) => {
+  const { cloud } = await lockedCloud(t, { demandsToken: false });
+  const sockets = Array.from({ length: 1_100 }, () => connect({ host: '127.0.0.1', port: cloud.port }).on('error', () => undefined));
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const reply = await rawRequest(cloud.port, '/livez', { from: '127.0.0.2' });
+  assert.equal(reply.status, 200);
 });
