@@ -1,8 +1,8 @@
 /**
  * What windows the cloud expects, from what it has seen itself: nobody has to report that nothing came. Judged in event time, so
  * that a replay at sixty times the speed is judged by the same rule: a household owes the windows between its newest one and the
- * front, which is the newest of all but a few whose clocks may be wrong; and where all stopped, where the front would be at the pace that
- * it had.
+ * front, which as many as not have reached, so that no wrong clock moves it; and where all stopped, where the front would be at the
+ * pace that it had.
  */
 import type { Clock } from '../../common/clock.ts';
 import type { Bucket } from './storage/series-store.ts';
@@ -17,8 +17,8 @@ const PACE_OVER_MS = 60_000;
 const PACE_SPAN_MIN_MS = 2_000;
 /** A household without a window for so long, event time, has moved out: nothing is expected of it. */
 export const EXPECTED_FOR_MS = 7 * 86_400_000;
-/** Households whose clocks may run ahead without moving the front: one in ten, from three on, and no more than these. */
-const AHEAD_MAX = 16;
+/** Looking through ten thousand households takes a millisecond. */
+const FRONT_EVERY_MS = 20;
 /** A newest window that is no older than this by the clock on the wall is live, so its pace is known before it is seen. */
 const LIVE_WITHIN_MS = 3_600_000;
 
@@ -50,18 +50,10 @@ export function windowsMissing(newestEndMs: number, frontMs: number, windowMs: n
   return Math.max(0, Math.floor((frontMs - newestEndMs) / windowMs));
 }
 
-/** The newest end of all windows, but for those that may be ahead. */
-function frontOf(seen: ReadonlyMap<string, { newestEndMs: number }>): number {
-  const ahead = seen.size < 3 ? 0 : Math.min(AHEAD_MAX, Math.max(1, Math.floor(seen.size / 10)));
-  const newest: number[] = [];
-  for (const { newestEndMs } of seen.values()) {
-    if (newest.length > ahead && newestEndMs <= (newest[ahead] as number)) continue;
-    let at = newest.length;
-    while (at > 0 && (newest[at - 1] as number) < newestEndMs) at--;
-    newest.splice(at, 0, newestEndMs);
-    newest.length = Math.min(newest.length, ahead + 1);
-  }
-  return newest[ahead] as number;
+/** The newest end that half of them have reached; of two the newer one. */
+function frontOf(newestEndsMs: readonly number[]): number {
+  const newestFirst = Float64Array.from(newestEndsMs).sort().reverse();
+  return newestFirst[(newestFirst.length - 1) >> 1] as number;
 }
 
 export class Expectation {
@@ -70,6 +62,7 @@ export class Expectation {
   private readonly seen = new Map<string, Seen>();
   /** Observations of the front as it went on, the newest last, of PACE_OVER_MS. */
   private fronts: { frontMs: number; atMs: number }[] = [];
+  private isFrontPassed = false;
   private startedLive = false;
 
   constructor(windowMs: number, clock: Clock) {
@@ -94,14 +87,21 @@ export class Expectation {
       this.seen.set(household, { newestEndMs: endMs, advancedAtMs: atMs });
       isFrontPassed ||= endMs > (this.fronts.at(-1)?.frontMs ?? Number.NEGATIVE_INFINITY);
     }
-    if (!isFrontPassed) return;
-    const frontMs = frontOf(this.seen);
+    this.isFrontPassed ||= isFrontPassed;
+    if (atMs - (this.fronts.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= FRONT_EVERY_MS) this.moveFront();
+  }
+
+  private moveFront(): void {
+    if (!this.isFrontPassed) return;
+    this.isFrontPassed = false;
+    const frontMs = frontOf([...this.seen.values()].map(({ newestEndMs }) => newestEndMs));
     const front = this.fronts.at(-1);
-    if (front === undefined || front.frontMs < frontMs) this.advance({ frontMs, atMs });
+    if (front === undefined || front.frontMs < frontMs) this.advance({ frontMs, atMs: this.clock.monotonicMs() });
   }
 
   /** Null before the first window. */
   frontMs(): number | null {
+    this.moveFront();
     const front = this.fronts.at(-1);
     if (front === undefined) return null;
     const standsForMs = this.clock.monotonicMs() - front.atMs;

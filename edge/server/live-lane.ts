@@ -1,8 +1,8 @@
 /**
  * The live lane: while a backlog drains oldest first, the newest closed window of each device goes ahead, on a connection of its own, so
  * that pages show what is now. For display only: the same rows travel again in their turn, nothing here is counted or acknowledged, and
- * nothing here changes the outbox. It does not wait for the edge's turn after an outage of the link; after a restart of the cloud it waits for
- * the hello, as all rows do. It rests while the ordinary way is current.
+ * nothing here changes the outbox. It does not wait for the edge's turn after an outage of the link; after a restart of the cloud it
+ * waits for the hello, as all rows do. It rests while the ordinary way is current.
  */
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import type { LinkClient } from '../../common/link/link.ts';

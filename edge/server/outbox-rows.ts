@@ -26,6 +26,9 @@ export interface SourceRow {
   src: string;
 }
 
+/** The part of a row that says which seqs it has. */
+export type StoredRange = [id: number, fromSeq: number, toSeq: number, windowStartMs: number | null];
+
 /** Places in a stored row. */
 export const [WINDOW, STATS, SEAL] = [4, 7, 11] as const;
 

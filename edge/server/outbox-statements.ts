@@ -20,6 +20,12 @@ function forReading(database: Database.Database) {
     queued: database
       .prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq LIMIT ?`)
       .raw(),
+    unackedRanges: database
+      .prepare(
+        `SELECT id, from_seq, to_seq, window_start_ms FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
+      )
+      .raw(),
+    oneRow: database.prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE outbox.id = ?`).raw(),
     lastRows: database.prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE source_id = ? ORDER BY from_seq DESC LIMIT ?`).raw(),
     head: database.prepare(
       `SELECT from_seq AS fromSeq, partition, "offset", window_start_ms AS windowStartMs
