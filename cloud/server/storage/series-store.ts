@@ -127,8 +127,8 @@ export interface SeriesStore {
   newest(): Promise<Bucket[]>;
 
   /**
-   * In order of household, device, field, start. Never holds the whole answer in memory. Of raw windows it throws OperatingError PART_DAMAGED
-   * where it comes to a damaged one: neither a wrong number nor a hole is given out.
+   * In order of household, device, field, start. Never holds the whole answer in memory. Of raw windows it throws OperatingError
+   * PART_DAMAGED where it comes to a damaged one: neither a wrong number nor a hole is given out.
    */
   range(query: RangeQuery): AsyncIterable<Bucket>;
 
