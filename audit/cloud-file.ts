@@ -1,10 +1,12 @@
 /**
  * The cloud's series.db, opened read-only by the audit and read as one snapshot, whether a cloud server is writing or not. The layout of
  * the statistics is decoded here once more (cloud/server/storage/stats-codec.ts documents it): per field a byte of flags, then
- * first, last, sum, min, max as float64 little-endian, without those that a flag says are another one.
+ * first, last, sum, min, max as float64 little-endian, without those that a flag says are another one. So is the seal of a part
+ * (cloud/server/storage/part-seals.ts).
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
 import type { Digest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
@@ -12,7 +14,7 @@ import { explainReadError, refuseFindings, unreadable } from './damage.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 /** The newest schema whose tables are known here. */
-const SCHEMA_KNOWN = 1;
+const SCHEMA_KNOWN = 2;
 /** More says no more: the file is to be replaced. */
 const FINDINGS_SHOWN_MAX = 3;
 
@@ -51,7 +53,9 @@ export interface CloudPart {
   firstMs: number;
   lastMs: number;
   digest: Digest;
-  /** By field. */
+  /** Its checksum does not hold. A part of the first schema has none. */
+  isDamaged: boolean;
+  /** By field; none when a damaged part can't be decoded. */
   fields: Map<string, PartNumbers>;
 }
 
@@ -89,7 +93,7 @@ export interface CloudRollup {
   window_count: number;
 }
 
-type RawPart = [number, number, number, number, number, number, number, number, number, Buffer];
+type RawPart = [number, number, number, number, number, number, number, number, number, Buffer, number | null];
 
 export class CloudFile {
   readonly windowMs: number;
@@ -143,14 +147,17 @@ export class CloudFile {
     try {
       const rows = this.database
         .prepare(
-          `SELECT window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, digest_high, digest_low, stats
+          `SELECT window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, digest_high, digest_low, stats, seal
            FROM parts WHERE device_id = ? AND window_start_ms >= ? AND window_start_ms < ? ORDER BY window_start_ms, source_id, from_seq`,
         )
         .raw();
+      const seals = new PartSeals(this.database, deviceId);
       for (const row of rows.iterate(deviceId, fromMs, toMs) as IterableIterator<RawPart>) {
         const [windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, fieldSetId, high, low, stats] = row;
-        const fields = decodeNumbers(stats, this.fieldSets.get(fieldSetId) ?? []);
-        yield { windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, digest: { high, low }, fields };
+        const names = this.fieldSets.get(fieldSetId) ?? [];
+        const isDamaged = !seals.holds(row, names);
+        const fields = isDamaged ? decodeWhatIsLeft(stats, names) : decodeNumbers(stats, names);
+        yield { windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, digest: { high, low }, isDamaged, fields };
       }
     } catch (error) {
       throw explainReadError(error, this.database.name);
@@ -252,6 +259,37 @@ function openReadOnly(path: string): Database.Database {
 
 function quickCheck(database: Database.Database): void {
   refuseFindings(database.name, database.prepare(`PRAGMA quick_check(${FINDINGS_SHOWN_MAX})`).pluck().all() as string[]);
+}
+
+/** CRC-32 of the names that a row belongs to, its numbers as float64 little-endian, and its statistics. */
+class PartSeals {
+  private readonly device: string;
+  private readonly sources: ReadonlyMap<number, string>;
+
+  constructor(database: Database.Database, deviceId: number) {
+    const named = 'SELECT household, device FROM devices d JOIN households h ON h.id = d.household_id WHERE d.id = ?';
+    this.device = (database.prepare(named).raw().get(deviceId) as [string, string]).join('/');
+    const sources = database.prepare('SELECT id, src FROM sources WHERE device_id = ?').raw().all(deviceId) as [number, string][];
+    this.sources = new Map(sources);
+  }
+
+  holds(row: RawPart, fields: readonly string[]): boolean {
+    const [windowStartMs, sourceId, fromSeq, toSeq, firstMs, lastMs, , high, low, stats, seal] = row;
+    if (seal === null) return true;
+    const numbers = Buffer.alloc(7 * 8);
+    [windowStartMs, fromSeq, toSeq, firstMs, lastMs, high, low].forEach((number, i) => numbers.writeDoubleLE(number, i * 8));
+    const names = Buffer.from(`${this.device}/${this.sources.get(sourceId)} ${fields.join()}`);
+    return crc32(Buffer.concat([names, numbers, stats])) === seal;
+  }
+}
+
+/** A damaged part may have lost its layout too. */
+function decodeWhatIsLeft(stats: Buffer, fields: readonly string[]): Map<string, PartNumbers> {
+  try {
+    return decodeNumbers(stats, fields);
+  } catch {
+    return new Map();
+  }
 }
 
 /** Bits of a flag byte. */

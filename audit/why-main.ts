@@ -194,7 +194,8 @@ function cloudLines(stateDir: string, { household, fromMs, toMs }: Window): stri
     for (const deviceId of new Set(sources.map((source) => source.deviceId))) {
       for (const part of cloud.parts(deviceId, fromMs, toMs)) {
         const source = sources.find(({ id }) => id === part.sourceId);
-        lines.push(`part: ${source?.device ?? '?'} ${source?.src ?? '?'} ${partText(part)}`);
+        const damage = part.isDamaged ? ', DAMAGED: its checksum does not hold' : '';
+        lines.push(`part: ${source?.device ?? '?'} ${source?.src ?? '?'} ${partText(part)}${damage}`);
       }
     }
     for (const source of sources) {

@@ -109,6 +109,7 @@ export class WindowAudit {
     const held = new Map<string, FieldStats>();
     const meansW: number[] = [];
     for (const part of parts) {
+      if (part.isDamaged) this.refuse(startMs, `the checksum of seqs ${part.fromSeq} to ${part.toSeq} does not hold`);
       const source = this.device.sources.get(part.sourceId);
       if (source === undefined) this.refuse(startMs, `a part of another source (${part.sourceId}) lies in it`);
       else this.checkPart(startMs, part, source.truth);

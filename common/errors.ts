@@ -26,6 +26,7 @@ export type OperatingErrorCode =
   | 'LINK_CLOSED'
   | 'LINK_TIMEOUT'
   | 'OUTBOX_DAMAGED'
+  | 'PART_DAMAGED'
   | 'PEER_MISBEHAVED'
   | 'PORT_TAKEN'
   | 'STORE_DAMAGED';

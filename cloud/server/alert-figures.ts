@@ -80,6 +80,9 @@ export class AlertFigures {
       figures.push({ alert, subject: '', value: grown, detail: `${grown} ${what} in ${GROWTH_OVER_MS / 60_000} min` });
     }
     figures.push(...(await this.duplicates(nowMs)));
+    const damaged = await this.metrics.total('fogline_store_damaged_parts_total');
+    if (damaged !== undefined)
+      figures.push({ alert: 'store-damaged', subject: '', value: damaged, detail: `${damaged} parts whose checksum does not hold` });
     const redis = await this.metrics.total('fogline_redis_up');
     if (redis !== undefined)
       figures.push({

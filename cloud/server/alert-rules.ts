@@ -147,6 +147,14 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'GET /api/v1/households/ID/gaps says which and why; what turns up later is still taken',
   },
+  /** Since the start of this cloud server: a damaged part does not mend itself. */
+  'store-damaged': {
+    severity: 'critical',
+    about: 'cloud',
+    title: 'has stored parts that are damaged',
+    ...ANY,
+    runbook: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
+  },
   /** Share of the rows of GROWTH_OVER_MS, when there are enough of them. */
   'duplicates-many': {
     severity: 'warning',

@@ -4,7 +4,8 @@ import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { processEnvironment } from '../../common/config.ts';
 import { stoppedExitCode } from '../../common/errors.ts';
-import { openLogger } from '../../common/logger.ts';
+import { isoTime } from '../../common/iso-time.ts';
+import { type Logger, openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
 import { Front } from './front.ts';
@@ -16,6 +17,7 @@ import { Registry } from './registry.ts';
 import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
 import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
+import type { DamagedPart } from './storage/part-seals.ts';
 import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
@@ -26,7 +28,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   metrics.addProcess();
   const registry = new Registry(config.cloud.households_file);
   registry.start();
-  const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock });
+  const onDamaged = toldOfDamage(metrics, logger);
+  const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock, onDamaged });
   const startId = randomId();
   const latest = openLatest({
     url: config.redis.url,
@@ -86,6 +89,15 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     await store.stop();
   }
   return stoppedExitCode(signal.reason, false);
+}
+
+/** Damage in the store is counted, and told once for each part; alert-rules.ts makes an alert of it. */
+function toldOfDamage(metrics: Metrics, logger: Logger): (part: DamagedPart) => void {
+  const parts = metrics.counter('fogline_store_damaged_parts_total', 'Stored parts whose checksum was found not to hold, each once.');
+  return ({ startMs, ...part }) => {
+    parts.add(1);
+    logger.error({ ...part, window: isoTime(startMs) }, 'part damaged: its checksum does not hold; fogline audit names all such windows');
+  };
 }
 
 /** In this process's memory alone, or shared through Redis. */

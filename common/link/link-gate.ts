@@ -14,7 +14,7 @@ const MIB = 1 << 20;
 export const GATE_LIMITS = {
   /** A thousand edges behind one address come back at once; a handshake costs some 2 ms, so later ones take a tenth of a core. */
   addressConnections: { perSecond: 50, burst: 1_000 } as Rate,
-  /** Of all addresses together: what is let in stays answered while a thousand addresses knock. A third of a core. */
+  /** Handshakes begun by all addresses together: who is in stays answered while a thousand addresses knock. A third of a core. */
   allConnections: { perSecond: 150, burst: 4_000 } as Rate,
   /** Connections of one address in or before the handshake, or not greeted: what slow ones can hold. */
   addressUnprovedMax: 256,
@@ -65,17 +65,22 @@ export class LinkGate {
     this.all = new TokenBucket(this.limits.allConnections, clock.monotonicMs());
   }
 
-  /** A connection was accepted and nothing of it was read. Undefined lets it in; then `proved` must be called once. */
+  /**
+   * A connection was accepted and nothing of it was read. Undefined lets it in; then `proved` must be called once. What all addresses take
+   * together is not asked yet: a connection that says nothing costs no handshake, and must take no honest edge's place.
+   */
   admitAddress(remoteAddress: string): RefusalReason | undefined {
     const address = addressGroup(remoteAddress);
     const unproved = this.unproved.get(address) ?? 0;
     if (unproved >= this.limits.addressUnprovedMax) return 'address_connections';
-    const nowMs = this.clock.monotonicMs();
-    if (!this.addressAccount(address).connections.take(nowMs)) return 'address_rate';
-    // Last, so that one address can't use it up.
-    if (!this.all.take(nowMs)) return 'accept_rate';
+    if (!this.addressAccount(address).connections.take(this.clock.monotonicMs())) return 'address_rate';
     this.unproved.set(address, unproved + 1);
     return undefined;
+  }
+
+  /** The first byte of an admitted connection came: TLS is about to begin. One address can't use this up, it is held by its own rate. */
+  admitHandshake(): RefusalReason | undefined {
+    return this.all.take(this.clock.monotonicMs()) ? undefined : 'accept_rate';
   }
 
   /** The connection has an identity now, or has ended. */

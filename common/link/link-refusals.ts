@@ -9,7 +9,7 @@ export const REFUSAL_REASONS = [
   'address_rate',
   /** Too many connections of one address that are not proved yet. */
   'address_connections',
-  /** Too many connections of all addresses together. */
+  /** Too many handshakes of all addresses together. */
   'accept_rate',
   /** More connections than the listener takes. */
   'connections',

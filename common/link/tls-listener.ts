@@ -117,13 +117,13 @@ export class TlsListener {
    * other, for the first byte and for the handshake.
    */
   private awaitFirstBytes(socket: Socket, begin: () => void): void {
-    const { refusals, clock, handshakeMs } = this.options;
+    const { gate, refusals, clock, handshakeMs } = this.options;
     const remote = socket.remoteAddress;
     let isRefused = false;
-    const refuse = (reason: RefusalReason, error: string) => {
+    const refuse = (reason: RefusalReason, error?: string) => {
       if (isRefused) return;
       isRefused = true;
-      refusals.add(reason, { remote, error });
+      refusals.add(reason, error === undefined ? { remote } : { remote, error });
       socket.destroy();
     };
     const crowdedOut = () => refuse('handshake_time', 'not a byte came, and many wait');
@@ -142,6 +142,11 @@ export class TlsListener {
     socket.once('data', (bytes: Buffer) => {
       heard();
       socket.off('close', goneEarly);
+      const refusal = gate.admitHandshake();
+      if (refusal !== undefined) {
+        refuse(refusal);
+        return;
+      }
       socket.pause();
       // TLS takes what was read first.
       socket.unshift(bytes);

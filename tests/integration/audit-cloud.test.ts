@@ -81,6 +81,23 @@ for (const number of ['sum', 'min', 'max', 'first', 'last'] as const) {
   });
 }
 
+test('no: one bit of a part turned, whatever it says; its checksum is named, also where no number can be decoded any more', () => {
+  for (const [household, change] of [
+    ['home-1', `UPDATE parts SET last_ms = last_ms + 1 WHERE ${AT}`],
+    ['home-2', `UPDATE parts SET seal = seal + 1 WHERE ${AT}`],
+    ['home-3', `UPDATE parts SET stats = substr(stats, 1, 9) WHERE ${AT}`],
+  ] as const) {
+    const state = copyOf(whole);
+    let window = 0;
+    inFile(join(state, 'cloud/series.db'), (database) => {
+      const victim = victimIn(database, household);
+      window = victim.windowStartMs;
+      assert.equal(database.prepare(change).run(victim).changes, 1);
+    });
+    assertNamed(audit(state), { household, stage: 'cloud', window, what: /the checksum of seqs \d+ to \d+ does not hold/ });
+  }
+});
+
 test('no: a cloud row deleted', () => {
   const state = copyOf(whole);
   let window = 0;

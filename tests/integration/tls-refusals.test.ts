@@ -203,6 +203,22 @@ describe('before the handshake', { timeout: 120_000 }, () => {
     for (const socket of [...crowd, ...later]) socket.destroy();
   });
 
+  test('many addresses that say nothing take no part of the rate of all: an honest edge gets in; those that begin TLS do', async () => {
+    await using site = await Site.open({ allConnections: { perSecond: 0.001, burst: 3 } });
+    const knockFrom = (host: number) => connectPlain({ port: site.port, host: '127.0.0.1', localAddress: `127.0.4.${host}` });
+    const silent = many(20).map((_, i) => knockFrom(1 + i).on('error', () => {}));
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    assert.equal(await site.asked(await site.certs.bundle('edge-1')), 'you are edge-1');
+    assert.equal(site.refusals.count('accept_rate'), 0);
+    const begun = many(20).map((_, i) => knockFrom(101 + i));
+    const ended = begun.map((socket) => closedOf(socket));
+    for (const socket of begun) socket.write(Buffer.from('16', 'hex'));
+    await until(() => site.refusals.count('accept_rate') === 18, 'eighteen of twenty to be refused');
+    for (const socket of [...silent, ...begun]) socket.destroy();
+    await Promise.all(ended);
+    assert.equal(site.refusals.count('handshake_time'), 0);
+  });
+
   test('what comes and goes without a byte is counted too', async () => {
     await using site = await Site.open();
     await closedOf(

@@ -10,6 +10,7 @@ export type ProblemKind =
   | 'bad-parameter'
   | 'bad-request'
   | 'busy'
+  | 'damaged'
   | 'internal'
   | 'method-not-allowed'
   | 'no-token'
@@ -83,6 +84,8 @@ export function answerProblems(logger: Logger): (error: unknown, request: Reques
 /** What the caller may know of an error. A bug's words stay in the log. */
 function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof OperatingError && error.code === 'PART_DAMAGED')
+    return new Problem(500, 'damaged', `${error.message}; what to do: ${error.hint}`, { cause: error });
   if (error instanceof OperatingError) {
     const detail = `the store did not answer: ${error.message}; what to do: ${error.hint}`;
     return new Problem(503, 'store-unavailable', detail, { headers: { 'Retry-After': '5' }, cause: error });

@@ -8,6 +8,8 @@ import { type Digest, digestToHex } from '../../../common/protocol/digest.ts';
 import type { SourceView } from '../../../common/protocol/receiver-rules.ts';
 import { type Interval, SeqIntervals } from '../../../common/protocol/seq-intervals.ts';
 import { type Aggregate, isPower, type Rollup } from '../analytics/rollup.ts';
+import { PART_COLUMNS, type PartRow } from './part-rows.ts';
+import { type PartSeals, sealOfOwner } from './part-seals.ts';
 import type { HouseholdRow } from './series-store.ts';
 
 /** Beyond it everything is forgotten and read again when needed: at some 500 bytes each, 50 MB. */
@@ -35,8 +37,8 @@ export interface KnownSeries {
 /** A window that the running transaction adds to, by series index. */
 export interface PendingWindow {
   readonly startMs: number;
-  /** What was stored of it before. */
-  readonly before: (Aggregate | undefined)[];
+  /** What was stored of it before; undefined when some of that is damaged. */
+  readonly before: readonly (Aggregate | undefined)[] | undefined;
   readonly added: (Rollup | undefined)[];
 }
 
@@ -73,6 +75,7 @@ export class KnownSource implements SourceView {
   greatestMs: number | undefined;
   readings: number;
   private readonly findDigest: FindDigest;
+  private readonly ownerSeals = new Map<number, number>();
 
   constructor(device: KnownDevice, src: string, findDigest: FindDigest, row?: SourceRow, declared?: SeqIntervals) {
     this.device = device;
@@ -90,7 +93,17 @@ export class KnownSource implements SourceView {
   digestOf(fromSeq: number, toSeq: number): string | undefined {
     // The usual row is above everything stored: no look-up.
     if (fromSeq > this.covered.max) return undefined;
-    return this.findDigest(this.id, fromSeq, toSeq);
+    return this.findDigest(this, fromSeq, toSeq);
+  }
+
+  /** The half of a part's seal that says whose it is. */
+  sealOfOwner(fieldSetId: number, fields: readonly string[]): number {
+    let seal = this.ownerSeals.get(fieldSetId);
+    if (seal === undefined) {
+      seal = sealOfOwner(this.device.household.household, this.device.device, this.src, fields);
+      this.ownerSeals.set(fieldSetId, seal);
+    }
+    return seal;
   }
 
   get otherGreatestMs(): number | undefined {
@@ -105,7 +118,7 @@ export class KnownSource implements SourceView {
   }
 }
 
-type FindDigest = (sourceId: number, fromSeq: number, toSeq: number) => string | undefined;
+type FindDigest = (source: KnownSource, fromSeq: number, toSeq: number) => string | undefined;
 
 interface SourceRow {
   id: number;
@@ -121,12 +134,14 @@ interface SourceRow {
 
 export class KnownHouseholds {
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly seals: PartSeals;
   private readonly byName = new Map<string, KnownHousehold>();
   private sourcesRemembered = 0;
   private dataVersion = -1;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, seals: PartSeals) {
     this.statements = prepare(database);
+    this.seals = seals;
   }
 
   /** To be called first in every transaction. */
@@ -138,6 +153,7 @@ export class KnownHouseholds {
 
   forget(): void {
     this.byName.clear();
+    this.seals.forget();
     this.sourcesRemembered = 0;
   }
 
@@ -235,9 +251,11 @@ export class KnownHouseholds {
     this.sourcesRemembered++;
   }
 
-  private readonly findDigest: FindDigest = (sourceId, fromSeq, toSeq) => {
-    const row = this.statements.digest.get(sourceId, fromSeq, toSeq) as [number, number] | undefined;
-    return row === undefined ? undefined : digestToHex({ high: row[0], low: row[1] });
+  /** Not of a damaged row: it must not make a conflict of what was once stored and comes again. */
+  private readonly findDigest: FindDigest = ({ id, device }, fromSeq, toSeq) => {
+    const row = this.statements.part.get(id, fromSeq, toSeq) as PartRow | undefined;
+    if (row === undefined || this.seals.damageOf(row, device.id) !== undefined) return undefined;
+    return digestToHex({ high: row[8], low: row[9] });
   };
 }
 
@@ -264,7 +282,7 @@ function prepare(database: Database.Database) {
     sources: database.prepare('SELECT * FROM sources WHERE device_id = ? ORDER BY id'),
     series: database.prepare('SELECT id, field, last_ms FROM series WHERE device_id = ? ORDER BY id'),
     gaps: database.prepare('SELECT from_seq, to_seq FROM gaps WHERE source_id = ? ORDER BY from_seq').raw(),
-    digest: database.prepare('SELECT digest_high, digest_low FROM parts WHERE source_id = ? AND from_seq = ? AND to_seq = ?').raw(),
+    part: database.prepare(`SELECT ${PART_COLUMNS} FROM parts WHERE source_id = ? AND from_seq = ? AND to_seq = ?`).raw(),
     addHousehold: database.prepare(
       "INSERT INTO households (household, postal_code, postal_code_from, state, generation, claim, edge) VALUES (?, ?, ?, ?, 0, '', '')",
     ),

@@ -13,8 +13,8 @@ export function newestBuckets(devices: Iterable<KnownDevice>, windowMs: number):
     const { household } = device.household;
     for (const series of device.series) {
       const newest = newestPending(device, series);
-      // Only late parts: what is shown stays.
-      if (newest === undefined || newest.startMs < windowStartMs(series.lastMs, windowMs)) continue;
+      // Only late parts, or parts of a damaged window: what is shown stays.
+      if (newest?.before === undefined || newest.startMs < windowStartMs(series.lastMs, windowMs)) continue;
       const name = { household, device: device.device, field: series.field };
       buckets.push(windowBucket(name, newest.startMs, wholeWindow(newest, series), windowMs));
     }
@@ -47,7 +47,7 @@ function newestPending(device: KnownDevice, { index }: KnownSeries): PendingWind
 
 function wholeWindow(window: PendingWindow, { index }: KnownSeries): Aggregate {
   const whole = { ...(window.added[index] as Aggregate) };
-  const before = window.before[index];
+  const before = window.before?.[index];
   if (before !== undefined) addAggregate(whole, before);
   return whole;
 }

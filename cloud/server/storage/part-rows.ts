@@ -12,9 +12,13 @@ export type PartRow = [
   lastMs: number,
   fieldSetId: number,
   stats: Buffer,
+  digestHigh: number,
+  digestLow: number,
+  seal: number | null,
 ];
 
-export const PART_COLUMNS = 'window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, stats';
+export const PART_COLUMNS =
+  'window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, stats, digest_high, digest_low, seal';
 
 /** One field of a part. */
 export function partAggregate(row: PartRow, fieldCount: number, field: number): Aggregate {

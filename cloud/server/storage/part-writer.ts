@@ -10,19 +10,22 @@ import { missingFromAll } from '../../../common/protocol/seq-intervals.ts';
 import { addAggregate, addUp, type Aggregate, countWindow, ROLLUP_LEVELS_MS, type Rollup, rollupOf } from '../analytics/rollup.ts';
 import type { KnownDevice, KnownHouseholds, KnownSeries, KnownSource, PendingWindow } from './known-households.ts';
 import { PART_COLUMNS, type PartRow, readWindow } from './part-rows.ts';
+import { type PartSeals, sealOf } from './part-seals.ts';
 import { encodeStats } from './stats-codec.ts';
 
 export class PartWriter {
   private readonly known: KnownHouseholds;
   private readonly windowMs: number;
+  private readonly seals: PartSeals;
   private readonly statements: ReturnType<typeof prepare>;
   /** Ids of the field sets, by the fields joined. Sets are few and never change. */
   private readonly fieldSetIds = new Map<string, number>();
   private readonly changedSources = new Set<KnownSource>();
   private readonly changedDevices = new Set<KnownDevice>();
 
-  constructor(database: Database.Database, known: KnownHouseholds, windowMs: number) {
+  constructor(database: Database.Database, known: KnownHouseholds, seals: PartSeals, windowMs: number) {
     this.known = known;
+    this.seals = seals;
     this.windowMs = windowMs;
     this.statements = prepare(database);
   }
@@ -70,7 +73,9 @@ export class PartWriter {
     // Before the insert: what was there is read from the file.
     const window = this.pendingWindow(device, part.windowStartMs);
     const { high, low } = digestFromHex(part.digest);
-    const { windowStartMs, fromSeq, toSeq, firstMs, lastMs, stats } = part;
+    const { windowStartMs, fromSeq, toSeq, firstMs, lastMs } = part;
+    const stats = encodeStats(part.stats);
+    const owner = source.sealOfOwner(fieldSetId, part.fields);
     this.statements.addPart.run(
       device.id,
       windowStartMs,
@@ -82,7 +87,8 @@ export class PartWriter {
       fieldSetId,
       high,
       low,
-      encodeStats(stats),
+      stats,
+      sealOf(owner, windowStartMs, fromSeq, toSeq, firstMs, lastMs, high, low, stats),
     );
     this.takeDeclaredOut(source, fromSeq, toSeq);
 
@@ -128,9 +134,10 @@ export class PartWriter {
     return window;
   }
 
-  private readWindow(device: KnownDevice, startMs: number): (Aggregate | undefined)[] {
+  private readWindow(device: KnownDevice, startMs: number): (Aggregate | undefined)[] | undefined {
     const rows = this.statements.windowParts.all(device.id, startMs) as PartRow[];
-    const byField = readWindow(rows, (fieldSetId) => JSON.parse(this.statements.fieldSet.get(fieldSetId) as string));
+    if (rows.some((row) => this.seals.damageOf(row, device.id) !== undefined)) return undefined;
+    const byField = readWindow(rows, (fieldSetId) => this.seals.fieldsOf(fieldSetId) ?? []);
     return device.series.map((series) => byField.get(series.field));
   }
 
@@ -152,7 +159,8 @@ export class PartWriter {
     for (const { before, added } of device.pending.values()) {
       const change = added[series.index];
       if (change === undefined) continue;
-      countWindow(change, before[series.index], this.windowMs, series.power);
+      // A window that is damaged was counted, with its energy, when it was whole: its readings now are all that is added.
+      if (before !== undefined) countWindow(change, before[series.index], this.windowMs, series.power);
       changes.push(change);
     }
     return changes;
@@ -235,8 +243,8 @@ function prepare(database: Database.Database) {
   return {
     addPart: database.prepare(
       `INSERT INTO parts (device_id, window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id,
-                          digest_high, digest_low, stats)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                          digest_high, digest_low, stats, seal)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     windowParts: database
       .prepare(`SELECT ${PART_COLUMNS} FROM parts WHERE device_id = ? AND window_start_ms = ? ORDER BY source_id, from_seq`)
@@ -244,7 +252,6 @@ function prepare(database: Database.Database) {
     addGap: database.prepare('INSERT INTO gaps (source_id, from_seq, to_seq, reason) VALUES (?, ?, ?, ?)'),
     removeGap: database.prepare('DELETE FROM gaps WHERE source_id = ? AND from_seq = ?'),
     gapsTouching: database.prepare('SELECT from_seq, to_seq, reason FROM gaps WHERE source_id = ? AND from_seq <= ? AND to_seq >= ?').raw(),
-    fieldSet: database.prepare('SELECT fields FROM field_sets WHERE id = ?').pluck(),
     fieldSetId: database.prepare('SELECT id FROM field_sets WHERE fields = ?').pluck(),
     addFieldSet: database.prepare('INSERT INTO field_sets (fields) VALUES (?)'),
     addTotals: database.prepare(

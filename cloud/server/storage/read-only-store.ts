@@ -9,6 +9,7 @@ export interface ReadOnlyStore {
   fields(): readonly string[];
   /** Event times of the first and the last reading, of one household or of all; undefined without any. */
   span(household: string | undefined): { firstMs: number; lastMs: number } | undefined;
+  /** Throws OperatingError PART_DAMAGED where a window is damaged. */
   range(query: RangeQuery): AsyncIterable<Bucket>;
   close(): void;
 }
@@ -18,7 +19,7 @@ export function openReadOnlyStore(path: string): ReadOnlyStore {
   const database = openForReading(path);
   try {
     const windowMs = Number(database.prepare("SELECT value FROM meta WHERE key = 'window_ms'").pluck().get());
-    const reader = new SeriesReader(database, windowMs);
+    const reader = new SeriesReader(database, windowMs, () => {});
     return {
       windowMs,
       households: async () => (await reader.households()).map(({ household }) => household),

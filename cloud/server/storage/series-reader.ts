@@ -11,6 +11,7 @@ import { LocalDays, SITE_TIME_ZONE } from '../analytics/local-days.ts';
 import { addAggregate, addRollup, type Aggregate, kwhFromWattSeconds, type Rollup } from '../analytics/rollup.ts';
 import { rollupBucket, type SeriesName, windowBucket } from './buckets.ts';
 import { PART_COLUMNS, partAggregate, type PartRow, readWindow } from './part-rows.ts';
+import { damageError, type DamagedPart, PartSeals } from './part-seals.ts';
 import type { Bucket, HouseholdRow, PowerTotals, RangeQuery } from './series-store.ts';
 
 /** Rows of one page: below 5 ms on the thread that answers heartbeats. */
@@ -42,11 +43,11 @@ interface Span {
 export class SeriesReader {
   private readonly windowMs: number;
   private readonly statements: ReturnType<typeof prepare>;
-  /** Field sets never change. */
-  private readonly fieldSets = new Map<number, readonly string[]>();
+  private readonly seals: PartSeals;
 
-  constructor(database: Database.Database, windowMs: number) {
+  constructor(database: Database.Database, windowMs: number, onDamaged: (part: DamagedPart) => void) {
     this.windowMs = windowMs;
+    this.seals = new PartSeals(database, onDamaged);
     this.statements = prepare(database);
   }
 
@@ -121,13 +122,14 @@ export class SeriesReader {
     }
   }
 
-  /** Without the series whose newest window was forgotten. */
+  /** Without the series whose newest window was forgotten or is damaged. */
   async newest(): Promise<Bucket[]> {
     const buckets: Bucket[] = [];
     for await (const series of this.allSeries({}, undefined)) {
       const startMs = windowStartMs(series.last_ms, this.windowMs);
       const parts = this.statements.windowParts.all(series.device_id, startMs) as PartRow[];
-      const aggregate = readWindow(parts, (id) => this.fieldsOf(id)).get(series.field);
+      if (parts.some((part) => this.seals.damageOf(part, series.device_id) !== undefined)) continue;
+      const aggregate = readWindow(parts, (id) => this.seals.fieldsOf(id) ?? []).get(series.field);
       if (aggregate !== undefined) buckets.push(windowBucket(series, startMs, aggregate, this.windowMs));
     }
     return buckets;
@@ -167,6 +169,12 @@ export class SeriesReader {
       const parts = this.statements.parts.all(series.device_id, startMs, source, seq, span.toMs, PARTS_PER_PAGE) as PartRow[];
       const page: Bucket[] = [];
       for (const part of parts) {
+        const damage = this.seals.damageOf(part, series.device_id);
+        if (damage !== undefined) {
+          // It may belong to the window before it, which is not given out either: without one of its parts it would be a wrong number.
+          yield page;
+          throw damageError(damage, this.windowMs);
+        }
         const aggregate = this.fieldOf(part, series.field);
         if (aggregate === undefined) continue;
         if (open?.startMs === part[0]) addAggregate(open.aggregate, aggregate);
@@ -219,18 +227,9 @@ export class SeriesReader {
   }
 
   private fieldOf(part: PartRow, field: string): Aggregate | undefined {
-    const fields = this.fieldsOf(part[6]);
+    const fields = this.seals.fieldsOf(part[6]) ?? [];
     const index = fields.indexOf(field);
     return index === -1 ? undefined : partAggregate(part, fields.length, index);
-  }
-
-  private fieldsOf(fieldSetId: number): readonly string[] {
-    let fields = this.fieldSets.get(fieldSetId);
-    if (fields === undefined) {
-      fields = JSON.parse(this.statements.fieldSet.get(fieldSetId) as string) as string[];
-      this.fieldSets.set(fieldSetId, fields);
-    }
-    return fields;
   }
 }
 
@@ -337,6 +336,5 @@ function prepare(database: Database.Database) {
          WHERE starts.start_ms < :toMs`,
       )
       .raw(),
-    fieldSet: database.prepare('SELECT fields FROM field_sets WHERE id = ?').pluck(),
   };
 }

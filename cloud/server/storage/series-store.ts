@@ -123,10 +123,13 @@ export interface SeriesStore {
   /** The code that the household was given when it was first seen; undefined before. */
   postalCodeOf(household: string): Promise<string | undefined>;
   powerTotals(): Promise<PowerTotals[]>;
-  /** Newest window of each series, to fill `latest` after a start. */
+  /** Newest window of each series, to fill `latest` after a start; without those that are damaged. */
   newest(): Promise<Bucket[]>;
 
-  /** In order of household, device, field, start. Never holds the whole answer in memory. */
+  /**
+   * In order of household, device, field, start. Never holds the whole answer in memory. Of raw windows it throws OperatingError
+   * PART_DAMAGED where it comes to a damaged one: neither a wrong number nor a hole is given out.
+   */
   range(query: RangeQuery): AsyncIterable<Bucket>;
 
   /** In order of device, start; none for a household that is not known. */

@@ -12,6 +12,7 @@ import { type KnownHousehold, KnownHouseholds } from './known-households.ts';
 import { explainDatabaseError, isBusy, openForReading, openForWriting, SERIES_FILE } from './open-database.ts';
 import { newestBuckets } from './newest-buckets.ts';
 import { PartWriter } from './part-writer.ts';
+import { type DamagedPart, PartSeals } from './part-seals.ts';
 import { SeriesReader } from './series-reader.ts';
 import type {
   AppendResult,
@@ -36,7 +37,12 @@ export interface SqliteSeriesStoreOptions {
   windowMs: number;
   postalCodes: PostalCodes;
   clock: Clock;
+  /** Called once for each part whose checksum is found not to hold (up to DAMAGED_TOLD_MAX of them). */
+  onDamaged?: (part: DamagedPart) => void;
 }
+
+/** More says no more: the file is to be replaced. */
+const DAMAGED_TOLD_MAX = 10_000;
 
 /** Another process that writes keeps the lock for milliseconds; after this long it hangs, and the edge sends again. */
 const LOCK_WAIT_MAX_MS = 5_000;
@@ -60,6 +66,7 @@ export class SqliteSeriesStore implements SeriesStore {
   private readonly options: SqliteSeriesStoreOptions;
   readonly path: string;
   private open: OpenStore | undefined;
+  private readonly damaged = new Set<string>();
 
   constructor(options: SqliteSeriesStoreOptions) {
     this.options = options;
@@ -73,9 +80,11 @@ export class SqliteSeriesStore implements SeriesStore {
     try {
       this.requireWindowLength(database);
       const readerDatabase = openForReading(this.path);
-      const known = new KnownHouseholds(database);
-      const writer = new PartWriter(database, known, windowMs);
-      this.open = { id: storeId(database), database, known, writer, reader: new SeriesReader(readerDatabase, windowMs), readerDatabase };
+      const seals = new PartSeals(database, this.noteDamaged);
+      const known = new KnownHouseholds(database, seals);
+      const writer = new PartWriter(database, known, seals, windowMs);
+      const reader = new SeriesReader(readerDatabase, windowMs, this.noteDamaged);
+      this.open = { id: storeId(database), database, known, writer, reader, readerDatabase };
     } catch (error) {
       database.close();
       throw explainDatabaseError(error, this.path);
@@ -192,6 +201,13 @@ export class SqliteSeriesStore implements SeriesStore {
       await yieldToEventLoop();
     }
   }
+
+  private readonly noteDamaged = (part: DamagedPart) => {
+    const key = `${part.household}/${part.device}/${part.startMs}/${part.fromSeq}`;
+    if (this.damaged.has(key) || this.damaged.size >= DAMAGED_TOLD_MAX) return;
+    this.damaged.add(key);
+    this.options.onDamaged?.(part);
+  };
 
   private addHousehold(known: KnownHouseholds, household: string): KnownHousehold {
     const { postalCode, state, from } = this.options.postalCodes.assign(household);

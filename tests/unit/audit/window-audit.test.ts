@@ -16,6 +16,7 @@ function part(windowStartMs: number, seq: number, powerW: number): CloudPart {
     firstMs: timeMs,
     lastMs: timeMs,
     digest,
+    isDamaged: false,
     fields: new Map([['power', numbers]]),
   };
 }

@@ -2,9 +2,10 @@
 import type Database from 'better-sqlite3';
 import { ConfigError } from '../../../../common/errors.ts';
 import { SERIES_SCHEMA } from './0001-series.ts';
+import { PART_SEALS } from './0002-part-seals.ts';
 
 /** In order, never changed after a release: a change of the schema is a further one. */
-const MIGRATIONS: readonly string[] = [SERIES_SCHEMA];
+const MIGRATIONS: readonly string[] = [SERIES_SCHEMA, PART_SEALS];
 
 /** The version that this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, before, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import { copyTo, main, queryOf } from '../../../../cloud/server/export-main.ts';
 import { CSV_TITLE } from '../../../../cloud/server/export-rows.ts';
 import { SqliteSeriesStore } from '../../../../cloud/server/storage/sqlite-series-store.ts';
@@ -223,4 +224,26 @@ it('tells a refusal, a cloud that is away and an answer that breaks off apart', 
   await assert.rejects(main(options({ url: 'nonsense', output })), ConfigError);
   await assert.rejects(main(options({ url: broken, output, from: '1800' })), ConfigError);
   assert.ok(!existsSync(output) && !existsSync(`${output}.partial`));
+});
+
+it('a damaged window ends it with the window and what to ask for instead, and no file; the rest can be had', async () => {
+  const output = join(folder, 'damaged.csv');
+  const database = new Database(store.path);
+  const flip = (by: number) => database.prepare('UPDATE parts SET first_ms = first_ms + ? WHERE from_seq = 3000').run(by);
+  assert.equal(flip(1).changes, 1);
+  await assert.rejects(
+    main(options({ output })),
+    (error) => error instanceof OperatingError && error.code === 'PART_DAMAGED' && /seqs 3000 to 3000/.test(error.message),
+  );
+  assert.ok(!existsSync(output) && !existsSync(`${output}.partial`));
+  const startMs = T0_MS + 2_999 * WINDOW_MS;
+  const linesOf = async (changes: Partial<ExportOptions>) => {
+    assert.equal(await main(options({ output, ...changes })), EXIT.ok);
+    return readFileSync(output, 'utf8').trimEnd().split('\n').length - 1;
+  };
+  assert.equal(await linesOf({ to: String(startMs) }), 2_999);
+  assert.equal(await linesOf({ from: String(startMs + WINDOW_MS) }), WINDOWS - 3_000);
+  flip(-1);
+  assert.equal(await linesOf({}), WINDOWS);
+  database.close();
 });

@@ -153,6 +153,7 @@ test('what the cloud refuses, is told is missing, or gets twice, is an alert of 
   const peers = cloud.metrics.counter('fogline_link_refused_total', 'l', ['reason']);
   const rows = cloud.metrics.gauge('fogline_cloud_rows', 'c', ['outcome']);
   const redis = cloud.metrics.gauge('fogline_redis_up', 'u');
+  const damaged = cloud.metrics.counter('fogline_store_damaged_parts_total', 's');
   const count = (parts: number, duplicates: number, unusable: number) => {
     rows.set(parts, { outcome: 'parts' });
     rows.set(duplicates, { outcome: 'duplicates' });
@@ -174,10 +175,12 @@ test('what the cloud refuses, is told is missing, or gets twice, is an alert of 
   peers.add(1, { reason: 'revoked' });
   count(7_000, 6_500, 60);
   redis.set(0);
+  damaged.add(1);
   await live(15);
   assert.deepEqual(await raised(cloud), [
     'rows-refused',
     'owner-refused',
+    'store-damaged',
     'peers-refused',
     'requests-unusable',
     'gaps-declared',

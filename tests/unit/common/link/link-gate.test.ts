@@ -24,15 +24,17 @@ test('an address: so many at once, then so many a second; another address is not
   assert.equal(admit('::ffff:192.0.2.1'), 'address_rate', 'the same in IPv6 clothes');
 });
 
-test('all addresses together have a limit, which one address alone can not use up', async () => {
+test('the handshakes of all addresses together have a limit; one address, and who says nothing, can not use it up', async () => {
   const clock = new VirtualClock();
   const gate = new LinkGate(clock, { addressConnections: { perSecond: 0.001, burst: 2 }, allConnections: { perSecond: 1, burst: 4 } });
-  for (let i = 0; i < 50; i++) gate.admitAddress('192.0.2.1');
-  assert.equal(gate.admitAddress('192.0.2.2'), undefined);
-  assert.equal(gate.admitAddress('192.0.2.3'), undefined);
-  assert.equal(gate.admitAddress('192.0.2.4'), 'accept_rate');
+  const begin = (address: string) => gate.admitAddress(address) ?? gate.admitHandshake();
+  for (let i = 0; i < 50; i++) gate.admitAddress(`198.51.100.${i}`);
+  for (let i = 0; i < 50; i++) begin('192.0.2.1');
+  assert.equal(begin('192.0.2.2'), undefined);
+  assert.equal(begin('192.0.2.3'), undefined);
+  assert.equal(begin('192.0.2.4'), 'accept_rate');
   await clock.advance(1_000);
-  assert.equal(gate.admitAddress('192.0.2.4'), undefined);
+  assert.equal(begin('192.0.2.4'), undefined);
 });
 
 test('connections without an identity are counted until they have one or are gone', () => {

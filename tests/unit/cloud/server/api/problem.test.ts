@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ProblemReply } from '../../../../../cloud/server/api/api-types.ts';
+import { damageError } from '../../../../../cloud/server/storage/part-seals.ts';
 import { OperatingError } from '../../../../../common/errors.ts';
 import type { Logger } from '../../../../../common/logger.ts';
-import { type RunningCloud, runCloud } from '../../../../doubles/running-cloud.ts';
+import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 
 const lines: string[] = [];
@@ -51,6 +52,18 @@ test('whatever is not GET is a 405 that says so', async () => {
   }
   const head = await fetch(`${cloud.url}/api/v1/states`, { method: 'HEAD' });
   assert.equal(head.status, 200);
+});
+
+test('a damaged window is a problem of its own, which says what to ask for instead; no retry would help', async () => {
+  cloud.store.failWith = damageError({ household: 'a', device: 'meter', startMs: T0_MS, fromSeq: 1, toSeq: 5 }, WINDOW_MS);
+  const response = await fetch(`${cloud.url}/api/v1/households/a/windows`);
+  assert.equal(response.headers.get('retry-after'), null);
+  for (const path of ['/api/v1/households/a/windows', '/api/v1/export']) {
+    const problem = await problemAt(path);
+    assert.deepEqual([problem.status, problem.type], [500, 'urn:fogline:problem:damaged']);
+    assert.match(problem.detail, /checksum of seqs 1 to 5 of a, meter, window .*; what to do: ask for the time before .* or for a coarser/);
+  }
+  cloud.store.failWith = undefined;
 });
 
 test('an unknown household is a 404', async () => {
