@@ -22,7 +22,8 @@ function forReading(database: Database.Database) {
       .raw(),
     unackedRanges: database
       .prepare(
-        `SELECT id, from_seq, to_seq, window_start_ms FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
+        `SELECT id, from_seq, to_seq, window_start_ms FROM outbox
+         WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
       )
       .raw(),
     oneRow: database.prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE outbox.id = ?`).raw(),
