@@ -71,7 +71,7 @@ async function linearity(): Promise<Figure[]> {
       speeds.push((await ourSpeed({ ...(CASES[0] as Case), sources, until }, '')).ticksPerCpuSecond);
     return 1 / median(speeds) / sources;
   };
-  const ratio = (await perSimulator(1_000, 250)) / (await perSimulator(10, 20_000));
+  const ratio = (await perSimulator(1_000, 1_000)) / (await perSimulator(10, 100_000));
   return [{ what: 'cost per simulator of 1,000 simulators over that of 10', value: ratio, unit: 'x' }];
 }
 

@@ -13,8 +13,6 @@ export interface SimulatorProfile {
 }
 
 interface Account {
-  steps: number;
-  busyMs: number;
   /** Since when, and for whom. */
   waiting: { sinceMs: number; on: number } | undefined;
   readonly waitedMs: Map<number, number>;
@@ -23,25 +21,34 @@ interface Account {
 export class Profile {
   private readonly clock: Clock;
   private readonly sids: readonly string[];
+  /** By simulator. Counted in every step, so they lie side by side in memory. */
+  private readonly steps: Float64Array;
+  private readonly busyMs: Float64Array;
+  private readonly isWaiting: Uint8Array;
   private readonly accounts: Account[];
 
   constructor(clock: Clock, sids: readonly string[]) {
     this.clock = clock;
     this.sids = sids;
-    this.accounts = sids.map(() => ({ steps: 0, busyMs: 0, waiting: undefined, waitedMs: new Map() }));
+    this.steps = new Float64Array(sids.length);
+    this.busyMs = new Float64Array(sids.length);
+    this.isWaiting = new Uint8Array(sids.length);
+    this.accounts = sids.map(() => ({ waiting: undefined, waitedMs: new Map() }));
   }
 
   /** @returns when, for `ended` */
   began(simulator: number): number {
     const nowMs = this.clock.monotonicMs();
-    const account = this.accounts[simulator] as Account;
-    account.steps++;
-    if (account.waiting !== undefined) closeWait(account, nowMs);
+    this.steps[simulator] = (this.steps[simulator] as number) + 1;
+    if (this.isWaiting[simulator] === 1) {
+      this.isWaiting[simulator] = 0;
+      closeWait(this.accounts[simulator] as Account, nowMs);
+    }
     return nowMs;
   }
 
   ended(simulator: number, beganMs: number): void {
-    (this.accounts[simulator] as Account).busyMs += this.clock.monotonicMs() - beganMs;
+    this.busyMs[simulator] = (this.busyMs[simulator] as number) + this.clock.monotonicMs() - beganMs;
   }
 
   waits(simulator: number, on: number): void {
@@ -50,16 +57,17 @@ export class Profile {
     const nowMs = this.clock.monotonicMs();
     if (account.waiting !== undefined) closeWait(account, nowMs);
     account.waiting = { sinceMs: nowMs, on };
+    this.isWaiting[simulator] = 1;
   }
 
   /** In the order of starting. */
   report(): SimulatorProfile[] {
-    return this.accounts.map(({ steps, busyMs, waitedMs }, index) => {
+    return this.accounts.map(({ waitedMs }, index) => {
       const waitedFor = [...waitedMs].map(([on, ms]) => ({ sid: this.sids[on] as string, ms })).sort((a, b) => b.ms - a.ms);
       return {
         sid: this.sids[index] as string,
-        steps,
-        busyMs,
+        steps: this.steps[index] as number,
+        busyMs: this.busyMs[index] as number,
         waitingMs: waitedFor.reduce((sum, { ms }) => sum + ms, 0),
         waitedFor,
       };

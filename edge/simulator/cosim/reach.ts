@@ -11,6 +11,7 @@ export class Reach {
   private readonly triggersOf: Neighbours;
   private readonly triggered: Neighbours;
   private readonly readers: Neighbours;
+  private readonly isTriggered: Uint8Array;
   private readonly ancestors = new Map<number, Distances>();
   private readonly reached = new Map<number, Distances>();
 
@@ -19,12 +20,19 @@ export class Reach {
     this.triggersOf = none();
     this.triggered = none();
     this.readers = none();
+    this.isTriggered = new Uint8Array(count);
     for (const { source, dest, delay, triggers } of connections) {
       note(this.readers[source], dest, delay.ticks);
       if (!triggers) continue;
+      if (dest !== source) this.isTriggered[dest] = 1;
       note(this.triggersOf[dest], source, delay.ticks);
       note(this.triggered[source], dest, delay.ticks);
     }
+  }
+
+  /** False when nobody can make it step. */
+  hasAncestors(simulator: number): boolean {
+    return this.isTriggered[simulator] === 1;
   }
 
   /** Simulators whose steps can make this one step, directly or through others. Itself is left out: what it causes it knows. */

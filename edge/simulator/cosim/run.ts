@@ -371,10 +371,10 @@ export class Run {
   private maxAdvance(step: Step): number {
     const { scheduler } = this;
     const { until } = this.settings;
-    const distances = this.reach.ancestorsOf(step.simulator);
     let earliest = Math.min(until + 1, tickOf(scheduler.timeOf(step.simulator)));
-    if (this.triggeredAtEnd.has(step.simulator)) earliest = Math.min(earliest, until);
-    if (distances.size === 0) return earliest - 1;
+    if (this.triggeredAtEnd.size > 0 && this.triggeredAtEnd.has(step.simulator)) earliest = Math.min(earliest, until);
+    if (!this.reach.hasAncestors(step.simulator)) return earliest - 1;
+    const distances = this.reach.ancestorsOf(step.simulator);
     if (distances.size <= scheduler.waiting.length)
       for (const [ancestor, ticks] of distances) earliest = Math.min(earliest, tickOf(scheduler.timeOf(ancestor)) + ticks);
     else
