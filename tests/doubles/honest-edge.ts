@@ -7,13 +7,13 @@ import { type NewRecord, POWER_TOPIC } from '../../common/broker/broker.ts';
 import { EmbeddedBroker } from '../../common/broker/embedded-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import { makeFolder } from '../../common/folders.ts';
-import type { LinkClient } from '../../common/link/link.ts';
 import { EdgeCredentials } from '../../common/link/edge-credentials.ts';
 import { openLinkClient } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
 import { encodeMark, encodeReading } from '../../common/topic-codec.ts';
 import { EdgeServer } from '../../edge/server/edge-server.ts';
+import { ForwardingLink } from './forwarding-link.ts';
 import type { HonestAnswer, HonestOptions, HonestOrder } from './honest-process.ts';
 
 const WINDOW_MS = 5_000;
@@ -29,44 +29,19 @@ const logger = openLogger('edge', 'warn');
 const random = seededRandom(options.seed);
 
 /** Counts what a request took, and keeps the first payloads for those who replay them. */
-class TimedLink implements LinkClient {
+class TimedLink extends ForwardingLink {
   durationsMs: number[] = [];
   readonly payloads: string[] = [];
-  private readonly link: LinkClient;
 
-  constructor(link: LinkClient) {
-    this.link = link;
-  }
-
-  get inFlightMax(): number {
-    return this.link.inFlightMax;
-  }
-
-  get isOrdered(): boolean {
-    return this.link.isOrdered;
-  }
-
-  get transport(): string {
-    return this.link.transport;
-  }
-
-  start(): Promise<void> {
-    return this.link.start();
-  }
-
-  async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
+  override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
     if (this.payloads.length < options.payloadsKept) this.payloads.push(payload.toString('base64'));
     const fromMs = systemClock.monotonicMs();
     try {
-      return await this.link.request(payload, deadlineMs);
+      return await super.request(payload, deadlineMs);
     } finally {
       // One that got no answer took its whole deadline.
       this.durationsMs.push(systemClock.monotonicMs() - fromMs);
     }
-  }
-
-  stop(): Promise<void> {
-    return this.link.stop();
   }
 }
 

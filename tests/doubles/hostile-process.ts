@@ -1,10 +1,8 @@
 /** The hostile crowd as a child process (hostile-crowd.ts), and what parent and child say to each other. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { AskedProcess } from './asked-process.ts';
 
 const ENTRY = fileURLToPath(new URL('./hostile-crowd.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
 
 /** PEM. */
 export interface Identity {
@@ -44,40 +42,16 @@ export interface HostileAnswer {
   cpuSeconds: number;
 }
 
-export class HostileProcess {
+export class HostileProcess extends AskedProcess<HostileOrder, HostileAnswer> {
   private readonly options: HostileOptions;
-  private child: ChildProcess | undefined;
-  private exited: Promise<number | null> = Promise.resolve(null);
 
   constructor(options: HostileOptions) {
+    super('the hostile crowd', ENTRY);
     this.options = options;
   }
 
-  start(): void {
-    const child = fork(ENTRY, { execArgv: ['--import', TSX], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    this.child = child;
-    this.exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-    child.send(this.options);
-  }
-
-  async ask(order: HostileOrder): Promise<HostileAnswer> {
-    const { child } = this;
-    if (child === undefined) throw new Error('the hostile crowd is not started');
-    const asked = new AbortController();
-    const { signal } = asked;
-    const answered = once(child, 'message', { signal }).then(([message]) => message as HostileAnswer);
-    const ended = once(child, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`the hostile crowd ended with ${code}`)));
-    child.send(order);
-    try {
-      return await Promise.race([answered, ended]);
-    } finally {
-      for (const waiting of [answered, ended]) waiting.catch(() => undefined);
-      asked.abort();
-    }
-  }
-
-  async kill(): Promise<void> {
-    this.child?.kill('SIGKILL');
-    await this.exited;
+  override start(): void {
+    super.start();
+    this.send(this.options);
   }
 }

@@ -24,6 +24,7 @@ import { Metrics } from '../../common/metrics.ts';
 import { cutIntoParts } from '../../common/protocol/window.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { WatchedStore } from './watched-store.ts';
+import { QUIET_EDGE } from './edge-status.ts';
 
 export const WINDOW_MS = 5_000;
 /** 2019-12-24T06:00:00Z */
@@ -120,20 +121,7 @@ const OPEN_DOORS: Doors = {
   tokens: { idOf: () => undefined, holds: () => false },
 };
 
-const QUIET: EdgeStatus = {
-  queued: 0,
-  sent: 0,
-  acked: 0,
-  newestMs: null,
-  oldestUnackedMs: null,
-  households: 1,
-  parked: [],
-  waitingFor: [],
-  runs: [],
-  trimmedEarly: 0,
-  unreadable: 0,
-  outboxFull: false,
-};
+const QUIET: EdgeStatus = { ...QUIET_EDGE, households: 1 };
 
 function shipper(store: WatchedStore, latest: MemoryLatest): RunningCloud['ship'] {
   const owner = { edge: 'edge-1', epoch: 'epoch-1', claim: '1-test', windowMs: WINDOW_MS };

@@ -1,5 +1,5 @@
 /** A CA in a folder of its own, with certificates good and bad. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issue, type Issued, makeAuthority } from '../../certs/authority.ts';
@@ -70,11 +70,4 @@ export async function testCerts(): Promise<TestCerts> {
   };
   await certs.renewCloud();
   return certs;
-}
-
-/** A copy of a file with other rights or other text. */
-export function changedCopy(path: string, to: string, change: { mode?: number; text?: (text: string) => string }): string {
-  if (change.text === undefined) cpSync(path, to);
-  else writeFileSync(to, change.text(readFileSync(path, 'utf8')), { mode: change.mode ?? 0o600 });
-  return to;
 }

@@ -3,16 +3,8 @@
  * stored, which as declared. From that alone it sees a double count, a part taken before an earlier one, and - compared
  * with the file when the cloud comes back - an answer that was given before the data was safe.
  */
-import type {
-  AppendResult,
-  Bucket,
-  GapQuery,
-  GapRow,
-  HouseholdRow,
-  PowerTotals,
-  RangeQuery,
-  SeriesStore,
-} from '../../cloud/server/storage/series-store.ts';
+import type { AppendResult, SeriesStore } from '../../cloud/server/storage/series-store.ts';
+import { ForwardingStore } from '../doubles/forwarding-store.ts';
 import { type HeldSource, seqsOf } from './cloud-file.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
 
@@ -138,72 +130,23 @@ interface Heard {
   onAppend: (request: PartsRequest, result: AppendResult) => void;
 }
 
-class WitnessedStore implements SeriesStore {
-  private readonly store: SeriesStore;
+class WitnessedStore extends ForwardingStore {
   private readonly heard: Heard;
 
   constructor(store: SeriesStore, heard: Heard) {
-    this.store = store;
+    super(store);
     this.heard = heard;
   }
 
-  async append(request: PartsRequest): Promise<AppendResult> {
-    const result = await this.store.append(request);
+  override async append(request: PartsRequest): Promise<AppendResult> {
+    const result = await super.append(request);
     this.heard.onAppend(request, result);
     return result;
   }
 
-  async hello(request: HelloRequest): Promise<HelloHousehold[]> {
-    const answer = await this.store.hello(request);
+  override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
+    const answer = await super.hello(request);
     this.heard.onHello(request, answer);
     return answer;
-  }
-
-  start(): Promise<void> {
-    return this.store.start();
-  }
-
-  stop(): Promise<void> {
-    return this.store.stop();
-  }
-
-  households(): Promise<HouseholdRow[]> {
-    return this.store.households();
-  }
-
-  edges(): Promise<string[]> {
-    return this.store.edges();
-  }
-
-  owners(): Promise<ReadonlyMap<string, string>> {
-    return this.store.owners();
-  }
-
-  fields(): Promise<string[]> {
-    return this.store.fields();
-  }
-
-  postalCodeOf(household: string): Promise<string | undefined> {
-    return this.store.postalCodeOf(household);
-  }
-
-  powerTotals(): Promise<PowerTotals[]> {
-    return this.store.powerTotals();
-  }
-
-  newest(): Promise<Bucket[]> {
-    return this.store.newest();
-  }
-
-  range(query: RangeQuery): AsyncIterable<Bucket> {
-    return this.store.range(query);
-  }
-
-  gaps(query: GapQuery): AsyncIterable<GapRow> {
-    return this.store.gaps(query);
-  }
-
-  deleteBefore(timeMs: number): Promise<number> {
-    return this.store.deleteBefore(timeMs);
   }
 }

@@ -4,42 +4,11 @@ import { POWER_TOPIC } from '../../common/broker/broker.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import { linkTimeout } from '../../common/link/link-errors.ts';
 import type { LinkReply } from '../../common/messages.ts';
+import { ForwardingLink } from '../doubles/forwarding-link.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest } from '../../common/wire.ts';
 
-class WrongLink implements LinkClient {
-  protected readonly link: LinkClient;
-
-  constructor(link: LinkClient) {
-    this.link = link;
-  }
-
-  get inFlightMax(): number {
-    return this.link.inFlightMax;
-  }
-
-  get isOrdered(): boolean {
-    return this.link.isOrdered;
-  }
-
-  get transport(): string {
-    return this.link.transport;
-  }
-
-  start(): Promise<void> {
-    return this.link.start();
-  }
-
-  stop(): Promise<void> {
-    return this.link.stop();
-  }
-
-  request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
-    return this.link.request(payload, deadlineMs);
-  }
-}
-
 /** Tells the edge that all is stored as soon as it is sent. */
-export class AckOnSend extends WrongLink {
+export class AckOnSend extends ForwardingLink {
   override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
     const request = decodeRequest(payload);
     if (request.kind !== 'parts') return this.link.request(payload, deadlineMs);
@@ -50,7 +19,7 @@ export class AckOnSend extends WrongLink {
 }
 
 /** Says that a request went well when no answer to it came. */
-export class AckOnTimeout extends WrongLink {
+export class AckOnTimeout extends ForwardingLink {
   override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
     try {
       return await this.link.request(payload, deadlineMs);
@@ -64,7 +33,7 @@ export class AckOnTimeout extends WrongLink {
 }
 
 /** Gives a request whatever reply comes next, if it is as long: nobody looks at which request it answers. */
-export class AnyReply extends WrongLink {
+export class AnyReply extends ForwardingLink {
   private last: LinkReply | undefined;
 
   override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
@@ -84,7 +53,7 @@ export class AnyReply extends WrongLink {
 }
 
 /** Takes a refusal for a lost request, which is tried again soon, again and again. */
-export class RefusalAsLoss extends WrongLink {
+export class RefusalAsLoss extends ForwardingLink {
   override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
     const reply = await this.link.request(payload, deadlineMs);
     if (decodeReply(reply).kind === 'refused') throw linkTimeout(0);
@@ -93,7 +62,7 @@ export class RefusalAsLoss extends WrongLink {
 }
 
 /** Hides from the edge that another process answers, and from that one that it was not asked for: acks of any start id are taken. */
-export class AnyStartId extends WrongLink {
+export class AnyStartId extends ForwardingLink {
   /** Of the cloud that the edge believes to speak to, and of the one that answers. Both links of an edge know it. */
   static believed = new WeakMap<object, { first: string; now: string }>();
   private readonly key: object;

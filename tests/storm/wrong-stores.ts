@@ -1,92 +1,19 @@
 /** Stores that do as the one behind them, but for what a subclass changes. */
 import Database from 'better-sqlite3';
 import { join } from 'node:path';
-import type {
-  AppendResult,
-  Bucket,
-  GapQuery,
-  GapRow,
-  HouseholdRow,
-  PowerTotals,
-  RangeQuery,
-  SeriesStore,
-  StoredVerdict,
-} from '../../cloud/server/storage/series-store.ts';
+import type { AppendResult, Bucket, RangeQuery, SeriesStore, StoredVerdict } from '../../cloud/server/storage/series-store.ts';
 import { SERIES_FILE } from '../../cloud/server/storage/open-database.ts';
 import { sourceKey } from '../../common/ids.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
+import { ForwardingStore } from '../doubles/forwarding-store.ts';
 import type { CloudLife } from './storm-cloud.ts';
-
-class WrongStore implements SeriesStore {
-  protected readonly store: SeriesStore;
-
-  constructor(store: SeriesStore) {
-    this.store = store;
-  }
-
-  start(): Promise<void> {
-    return this.store.start();
-  }
-
-  stop(): Promise<void> {
-    return this.store.stop();
-  }
-
-  hello(request: HelloRequest): Promise<HelloHousehold[]> {
-    return this.store.hello(request);
-  }
-
-  append(request: PartsRequest): Promise<AppendResult> {
-    return this.store.append(request);
-  }
-
-  households(): Promise<HouseholdRow[]> {
-    return this.store.households();
-  }
-
-  edges(): Promise<string[]> {
-    return this.store.edges();
-  }
-
-  owners(): Promise<ReadonlyMap<string, string>> {
-    return this.store.owners();
-  }
-
-  fields(): Promise<string[]> {
-    return this.store.fields();
-  }
-
-  postalCodeOf(household: string): Promise<string | undefined> {
-    return this.store.postalCodeOf(household);
-  }
-
-  powerTotals(): Promise<PowerTotals[]> {
-    return this.store.powerTotals();
-  }
-
-  newest(): Promise<Bucket[]> {
-    return this.store.newest();
-  }
-
-  range(query: RangeQuery): AsyncIterable<Bucket> {
-    return this.store.range(query);
-  }
-
-  gaps(query: GapQuery): AsyncIterable<GapRow> {
-    return this.store.gaps(query);
-  }
-
-  deleteBefore(timeMs: number): Promise<number> {
-    return this.store.deleteBefore(timeMs);
-  }
-}
 
 /**
  * Answers before it has committed. That shows only when the cloud dies in between, so now and then it does: the answer goes
  * out, and the file is as it was before.
  */
-export class AckBeforeCommit extends WrongStore {
+export class AckBeforeCommit extends ForwardingStore {
   private readonly its: CloudLife;
   private readonly random: Random;
 
@@ -109,7 +36,7 @@ export class AckBeforeCommit extends WrongStore {
 }
 
 /** Syncs now and then only, as synchronous=NORMAL does: what came since is gone when the power is cut. */
-export class LostTail extends WrongStore {
+export class LostTail extends ForwardingStore {
   private static readonly SYNC_EVERY = 6;
   private readonly its: CloudLife;
   private commits = 0;
@@ -133,7 +60,7 @@ export class LostTail extends WrongStore {
 }
 
 /** Says that all is stored where there was no room. */
-export class FullDiskIgnored extends WrongStore {
+export class FullDiskIgnored extends ForwardingStore {
   override async append(request: PartsRequest): Promise<AppendResult> {
     try {
       return await this.store.append(request);
@@ -145,7 +72,7 @@ export class FullDiskIgnored extends WrongStore {
 }
 
 /** Remembers the greatest stored seq of a source where it should remember all of them. */
-export class SeqsAsMaximum extends WrongStore {
+export class SeqsAsMaximum extends ForwardingStore {
   private readonly greatest = new Map<string, number>();
 
   override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
@@ -181,7 +108,7 @@ function keyOf(row: ShippedRow): string {
 }
 
 /** Keeps covered, and what it takes for a repeated part, in memory: after a restart the windows are there and nothing is known of them. */
-export class CoveredInMemory extends WrongStore {
+export class CoveredInMemory extends ForwardingStore {
   private readonly stateDir: string;
 
   constructor(store: SeriesStore, life: CloudLife) {
@@ -203,7 +130,7 @@ export class CoveredInMemory extends WrongStore {
 }
 
 /** Stores a part although earlier seqs are missing, and says that those are declared. */
-export class GapAccepted extends WrongStore {
+export class GapAccepted extends ForwardingStore {
   override async append(request: PartsRequest): Promise<AppendResult> {
     const result = await this.store.append(request);
     for (const [i, row] of request.rows.entries()) {
@@ -221,7 +148,7 @@ function missingBelow(row: ShippedRow): ShippedRow {
 }
 
 /** Takes rows from whoever sends them: owners are not looked at. */
-export class OwnersIgnored extends WrongStore {
+export class OwnersIgnored extends ForwardingStore {
   private readonly claims = new Map<string, { claim: string; generation: number }>();
 
   override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
@@ -242,7 +169,7 @@ export class OwnersIgnored extends WrongStore {
 }
 
 /** Forgets who has claimed a household: each hello gets another generation, also a repeated one. */
-export class ClaimNotKept extends WrongStore {
+export class ClaimNotKept extends ForwardingStore {
   private hellos = 0;
 
   override async hello(request: HelloRequest): Promise<HelloHousehold[]> {
@@ -255,7 +182,7 @@ export class ClaimNotKept extends WrongStore {
 }
 
 /** Counts a repeated part again in what it adds up: the windows are right, the hours are not. */
-export class RollupsOfDuplicates extends WrongStore {
+export class RollupsOfDuplicates extends ForwardingStore {
   private readonly extra = new Map<string, number>();
 
   override async append(request: PartsRequest): Promise<AppendResult> {

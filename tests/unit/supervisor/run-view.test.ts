@@ -2,26 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EdgeStatus } from '../../../common/messages.ts';
 import { exitCodeWhenDone, hear, isDone, newView, parkedOf, type RunView, summaryOf } from '../../../supervisor/run-view.ts';
-
-const EDGE: EdgeStatus = {
-  queued: 0,
-  sent: 0,
-  acked: 0,
-  newestMs: null,
-  oldestUnackedMs: null,
-  households: 0,
-  parked: [],
-  waitingFor: [],
-  runs: [],
-  trimmedEarly: 0,
-  unreadable: 0,
-  outboxFull: false,
-};
+import { QUIET_EDGE } from '../../doubles/edge-status.ts';
 
 function finishedView(edge: Partial<EdgeStatus> = {}): RunView {
   const view = newView();
   hear(view, { event: 'finished', part: 'simulate', run: 'r1', published: 10, quarantined: 2, parked: [] });
-  view.edge = { ...EDGE, runs: [{ run: 'r1', ended: true, done: true }], ...edge };
+  view.edge = { ...QUIET_EDGE, runs: [{ run: 'r1', ended: true, done: true }], ...edge };
   view.edgeAnswers = true;
   return view;
 }

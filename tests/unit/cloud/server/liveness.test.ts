@@ -6,25 +6,12 @@ import type { Logger } from '../../../../common/logger.ts';
 import type { EdgeStatus } from '../../../../common/messages.ts';
 import { Metrics } from '../../../../common/metrics.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
+import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 
 const SILENT_AFTER_MS = 7_000;
 
 function status(more: Partial<EdgeStatus> = {}): EdgeStatus {
-  return {
-    queued: 0,
-    sent: 0,
-    acked: 0,
-    newestMs: null,
-    oldestUnackedMs: null,
-    households: 1,
-    parked: [],
-    waitingFor: [],
-    runs: [],
-    trimmedEarly: 0,
-    unreadable: 0,
-    outboxFull: false,
-    ...more,
-  };
+  return { ...QUIET_EDGE, households: 1, ...more };
 }
 
 function watched() {

@@ -17,24 +17,12 @@ import { Metrics } from '../../../../common/metrics.ts';
 import { decodeReply, encodeRequest } from '../../../../common/wire.ts';
 import { HOME, part, T0_MS, WINDOW_MS } from '../../../contract/series-store-probes.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
+import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 
 export const SPREAD_MS = 1_500;
 const SILENT_AFTER_MS = 7_000;
 export const PEER = { id: null, remote: '127.0.0.1:5' };
-export const STATUS: EdgeStatus = {
-  queued: 3,
-  sent: 4,
-  acked: 5,
-  newestMs: T0_MS,
-  oldestUnackedMs: null,
-  households: 2,
-  parked: [],
-  waitingFor: [],
-  runs: [],
-  trimmedEarly: 0,
-  unreadable: 0,
-  outboxFull: false,
-};
+export const STATUS: EdgeStatus = { ...QUIET_EDGE, queued: 3, sent: 4, acked: 5, newestMs: T0_MS, households: 2 };
 
 export interface Cloud {
   receiver: Receiver;

@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../../common/logger.ts';
-import type { EdgeStatus } from '../../../../common/messages.ts';
 import { seededRandom } from '../../../../common/random.ts';
 import { encodeReply } from '../../../../common/wire.ts';
 import { Heartbeat } from '../../../../edge/server/heartbeat.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../../../doubles/virtual-link.ts';
-
-const STATUS: EdgeStatus = {
-  queued: 0,
-  sent: 0,
-  acked: 0,
-  newestMs: null,
-  oldestUnackedMs: null,
-  households: 0,
-  parked: [],
-  waitingFor: [],
-  runs: [],
-  trimmedEarly: 0,
-  unreadable: 0,
-  outboxFull: false,
-};
+import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 
 test('heartbeats go on while the edge waits for its turn to ship again', async () => {
   const clock = new VirtualClock();
@@ -44,7 +29,7 @@ test('heartbeats go on while the edge waits for its turn to ship again', async (
     logger: silentLogger,
     intervalMs: 3_000,
     deadlineMs: 1_400,
-    status: () => STATUS,
+    status: () => QUIET_EDGE,
     onAnswer: () => undefined,
     onLink: (up) => ups.push(up),
   });
@@ -82,7 +67,7 @@ test('a refusal is told once per reason, and again after the cloud has answered 
     logger: { ...silentLogger, error: (fields) => void told.push(fields) },
     intervalMs: 3_000,
     deadlineMs: 1_400,
-    status: () => STATUS,
+    status: () => QUIET_EDGE,
     onAnswer: () => undefined,
     onLink: () => undefined,
   });

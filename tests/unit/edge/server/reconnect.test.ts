@@ -11,23 +11,11 @@ import { decodeRequest, encodeReply } from '../../../../common/wire.ts';
 import { Heartbeat } from '../../../../edge/server/heartbeat.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../../../doubles/virtual-link.ts';
+import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 
 const INTERVAL_MS = 3_000;
 const BACK_MS = 60_000;
-const STATUS: EdgeStatus = {
-  queued: 0,
-  sent: 0,
-  acked: 0,
-  newestMs: null,
-  oldestUnackedMs: null,
-  households: 1,
-  parked: [],
-  waitingFor: [],
-  runs: [],
-  trimmedEarly: 0,
-  unreadable: 0,
-  outboxFull: false,
-};
+const STATUS: EdgeStatus = { ...QUIET_EDGE, households: 1 };
 
 /** Lets so many edges run, takes the link away for half a minute and gives it back. @returns after how many ms each shipped again */
 async function returnsOf(

@@ -9,17 +9,16 @@ import { POWER_TOPIC } from '../../../../../common/broker/broker.ts';
 import { systemClock } from '../../../../../common/clock.ts';
 import { silentLogger } from '../../../../../common/logger.ts';
 import type { Reading } from '../../../../../common/messages.ts';
-import { seededRandom } from '../../../../../common/random.ts';
 import { decodeTopicMessage } from '../../../../../common/topic-codec.ts';
 import type { RunOptions, RunSummary, StepRecord } from '../../../../../edge/simulator/cosim/run-options.ts';
 import { World } from '../../../../../edge/simulator/cosim/world.ts';
 import { ASSET_SIMULATORS } from '../../../../../edge/simulator/models/assets/registry.ts';
 import { Collector } from '../../../../../edge/simulator/models/collector.ts';
-import { TopicWriter } from '../../../../../edge/simulator/models/topic-writer.ts';
 import { type CheckedScenario, checkScenario, loadScenario } from '../../../../../edge/simulator/scenario/scenario-check.ts';
 import type { ScenarioFile } from '../../../../../edge/simulator/scenario/scenario-file.ts';
 import { runCheckedScenario, untilTick } from '../../../../../edge/simulator/scenario/scenario-run.ts';
-import { VirtualBroker, VirtualTopics } from '../../../../doubles/virtual-broker.ts';
+import { VirtualTopics } from '../../../../doubles/virtual-broker.ts';
+import { openVirtualWriter } from '../../../../doubles/virtual-topic-writer.ts';
 
 const START = '2023-06-21T10:00:00Z';
 const STREET = fileURLToPath(new URL('../../../../../edge/simulator/scenario/street.scenario.jsonc', import.meta.url));
@@ -236,21 +235,7 @@ test('until is in seconds, whatever a tick is', () => {
 async function street(untilSeconds: number): Promise<{ summary: RunSummary; readings: Map<string, Reading[]> }> {
   const scenario = loadScenario(STREET, { hasCollectFile: false, hasUntil: true });
   const topics = new VirtualTopics();
-  const writer = new TopicWriter({
-    broker: new VirtualBroker(topics, systemClock),
-    topic: { partitions: 2, retentionMs: 3_600_000 },
-    stateFolder: mkdtempSync(join(folder, 'street-')),
-    run: 'run-1',
-    t0Ms: scenario.startMs!,
-    markTicks: 5,
-    passTicks: undefined,
-    bufferRecordsMax: 10_000,
-    clock: systemClock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    signal: new AbortController().signal,
-  });
-  await writer.open();
+  const writer = await openVirtualWriter(topics, mkdtempSync(join(folder, 'street-')), scenario.startMs!, 2);
   const summary = await runCheckedScenario({
     scenario,
     makers: { topic: () => writer },

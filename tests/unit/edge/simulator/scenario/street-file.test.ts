@@ -11,18 +11,17 @@ import { type Logger, silentLogger } from '../../../../../common/logger.ts';
 import { isoTime } from '../../../../../common/iso-time.ts';
 import type { Mark, Reading } from '../../../../../common/messages.ts';
 import { addReading, belongsTo, closePart, openPart } from '../../../../../common/protocol/window.ts';
-import { seededRandom } from '../../../../../common/random.ts';
 import { decodeTopicMessage } from '../../../../../common/topic-codec.ts';
 import { FIELD_UNITS } from '../../../../../common/units.ts';
 import type { RunSummary } from '../../../../../edge/simulator/cosim/run-options.ts';
 import type { Params } from '../../../../../edge/simulator/cosim/simulator.ts';
-import { TopicWriter } from '../../../../../edge/simulator/models/topic-writer.ts';
 import { parsePlacedJson } from '../../../../../edge/simulator/scenario/json-comments.ts';
 import { type CheckedScenario, checkScenario } from '../../../../../edge/simulator/scenario/scenario-check.ts';
 import type { ScenarioFile } from '../../../../../edge/simulator/scenario/scenario-file.ts';
 import { runCheckedScenario } from '../../../../../edge/simulator/scenario/scenario-run.ts';
-import { VirtualBroker, VirtualTopics } from '../../../../doubles/virtual-broker.ts';
+import { VirtualTopics } from '../../../../doubles/virtual-broker.ts';
 import { BASE_MS, VirtualSite } from '../../../../doubles/virtual-site.ts';
+import { openVirtualWriter } from '../../../../doubles/virtual-topic-writer.ts';
 
 const PARTITIONS = 3;
 const DAY_SECONDS = 86_400;
@@ -74,21 +73,7 @@ function householdsOf({ sets }: CheckedScenario): StreetHousehold[] {
 
 async function live({ untilSeconds = DAY_SECONDS, ...options }: DayOptions, topics = new VirtualTopics(), folder?: string): Promise<Day> {
   const warnings: string[] = [];
-  const writer = new TopicWriter({
-    broker: new VirtualBroker(topics, systemClock),
-    topic: { partitions: PARTITIONS, retentionMs: 3_600_000 },
-    stateFolder: folder ?? mkdtempSync(join(state, 'run-')),
-    run: 'run-1',
-    t0Ms: options.startMs,
-    markTicks: 5,
-    passTicks: undefined,
-    bufferRecordsMax: 10_000,
-    clock: systemClock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    signal: new AbortController().signal,
-  });
-  await writer.open();
+  const writer = await openVirtualWriter(topics, folder ?? mkdtempSync(join(state, 'run-')), options.startMs, PARTITIONS);
   const scenario = scenarioOf(options);
   const warn = (_fields: object, message: string) => void warnings.push(message);
   const summary = await runCheckedScenario({
