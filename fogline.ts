@@ -12,6 +12,7 @@ import { type ErrorEvent, printEvent } from './common/child-events.ts';
 import { EXIT } from './common/errors.ts';
 import type { LogLevel } from './common/logger.ts';
 import { type CommonFlags, DEFAULT_STATE_DIR, runCommand } from './common/run-command.ts';
+import { VERSION } from './common/version.ts';
 
 interface ReplayFlags extends CommonFlags {
   scenario?: string;
@@ -56,12 +57,25 @@ interface CertsFlags extends CommonFlags {
   days?: number;
 }
 
+interface BackupFlags extends CommonFlags {
+  part?: string;
+  keep?: number;
+  withDamage?: boolean;
+}
+
+interface RestoreFlags extends CommonFlags {
+  part?: string;
+  force?: boolean;
+  check?: boolean;
+}
+
 type ExportFlags = CommonFlags &
   Partial<Pick<ExportOptions, 'url' | 'household' | 'field' | 'from' | 'to' | 'output'>> &
-  Pick<ExportOptions, 'resolution' | 'format'>;
+  Pick<ExportOptions, 'resolution' | 'format' | 'numbers'>;
 
 const program = new Command('fogline')
   .description('Carries the power readings of many households from the meter to the cloud, and replays whole fleets of them.')
+  .version(VERSION)
   .helpCommand(false)
   .showSuggestionAfterError()
   .exitOverride();
@@ -168,17 +182,40 @@ const quarantine = program.command('quarantine').description('rows of the files 
 stateful(command('list', 'file, line, reason and text of each', {}, quarantine)).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./edge/simulator/quarantine-main.ts')).list(options)),
 );
-command('import', 'make replay files of the original Gem House download')
-  .argument('<src>', 'its folder or zip file')
+command('import', 'make replay files of the original Gem House download, or of a meter usage file (time,meterusage)')
+  .argument('<src>', 'its folder, zip file or CSV file')
   .argument('<dir>', 'folder for the replay files')
+  .option('--household <id>', 'id of the household of a single file; its name when left out')
   .option('--force', 'replace files that are there')
-  .action((source: string, target: string, flags: CommonFlags & { force?: boolean }) =>
+  .action((source: string, target: string, flags: CommonFlags & { force?: boolean; household?: string }) =>
+    perform(flags, async (options) => {
+      const { household, force = false } = flags;
+      return (await import('./edge/simulator/import-main.ts')).main({ ...options, source, target, force, household });
+    }),
+  );
+parted(stateful(command('backup', 'copy a state while its parts run: see docs/operating.md')))
+  .argument('<dir>', 'folder for the backup, which is not there yet')
+  .option('--keep <n>', 'make it in a folder of dated ones, of which the newest n stay', atLeastOne)
+  .option('--with-damage', 'also when the checksum of rows does not hold')
+  .action((dir: string, { keep, withDamage, part, ...flags }: BackupFlags) =>
     perform(flags, async (options) =>
-      (await import('./edge/simulator/import-main.ts')).main({ ...options, source, target, force: flags.force === true }),
+      (await import('./backup/main.ts')).backup({ ...options, dir, part, keep, withDamage: withDamage === true }),
+    ),
+  );
+parted(stateful(command('restore', 'a backup back into a state that nothing runs on')))
+  .argument('<dir>', 'folder of the backup')
+  .option('--force', 'set aside what is there')
+  .option('--check', 'only verify the backup')
+  .action((dir: string, { force, check, part, ...flags }: RestoreFlags) =>
+    perform(flags, async (options) =>
+      (await import('./backup/main.ts')).restore({ ...options, dir, part, force: force === true, checkOnly: check === true }),
     ),
   );
 stateful(command('doctor', 'what is missing on this machine, and how to mend it')).action((flags: CommonFlags) =>
   perform(flags, async (options) => (await import('./doctor/main.ts')).main(options)),
+);
+command('health', 'exit 0 when the parts that run on this machine answer; for health checks').action((flags: CommonFlags) =>
+  perform(flags, async (options) => (await import('./doctor/health-main.ts')).main(options)),
 );
 const certs = program.command('certs').description('keys and certificates of the link between edges and cloud').helpCommand(false);
 certified('init', "a private CA and the cloud's certificate", certs)
@@ -281,6 +318,10 @@ function stateful(its: Command): Command {
   return its.option('--state <dir>', `folder of everything that is kept (default: ${DEFAULT_STATE_DIR})`);
 }
 
+function parted(its: Command): Command {
+  return its.addOption(new Option('--part <part>', 'only this one').choices(['edge', 'cloud']));
+}
+
 function replayed(its: Command): Command {
   return its
     .option('--scenario <file>', 'run this scenario file (default: replay every household)')
@@ -300,6 +341,7 @@ function exported(its: Command): Command {
     .option('--to <time>', 'up to before this time, written likewise')
     .addOption(new Option('--resolution <step>', 'length of a row').choices(['raw', '1m', '15m', '1h', '1d']).default('raw'))
     .addOption(new Option('--format <format>', 'how rows are written').choices(['csv', 'ndjson']).default('csv'))
+    .addOption(new Option('--numbers <digits>', 'every digit, or as charts are rounded').choices(['full', 'rounded']).default('full'))
     .option('--output <file>', 'write into this file instead of stdout', notEmpty);
 }
 
@@ -311,6 +353,12 @@ function notEmpty(value: string): string {
 function seconds(value: string): number {
   if (!(Number(value) > 0)) throw new InvalidArgumentError('seconds are wanted, more than 0.');
   return Number(value);
+}
+
+function atLeastOne(value: string): number {
+  const count = Number(value);
+  if (!(Number.isSafeInteger(count) && count >= 1)) throw new InvalidArgumentError('a whole number is wanted, at least 1.');
+  return count;
 }
 
 function notNegative(value: string): number {
@@ -351,10 +399,10 @@ function serveOptions(model: string, address: string, { remote, timeout, logLeve
 }
 
 async function exportOptions(flags: ExportFlags, options: CommandOptions): Promise<ExportOptions> {
-  const { url, household, field, from, to, resolution, format, output } = flags;
+  const { url, household, field, from, to, resolution, format, numbers, output } = flags;
   const { readOriginMs } = await import('./edge/simulator/identity.ts');
   const originMs = () => readOriginMs(join(options.stateDir, 'simulator'));
-  return { ...options, url, household, field, from, to, resolution, format, output, originMs };
+  return { ...options, url, household, field, from, to, resolution, format, numbers, output, originMs };
 }
 
 async function perform(flags: ReplayFlags, body: (options: CommandOptions, loaded: LoadedConfig) => Promise<number>): Promise<void> {

@@ -14,7 +14,7 @@ import { explainReadError, refuseFindings, unreadable } from './damage.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 /** The newest schema whose tables are known here. */
-const SCHEMA_KNOWN = 2;
+const SCHEMA_KNOWN = 3;
 /** More says no more: the file is to be replaced. */
 const FINDINGS_SHOWN_MAX = 3;
 
@@ -37,6 +37,8 @@ export interface CloudHousehold {
   postalCode: string;
   /** ISO 3166-2. */
   state: string;
+  /** Its code was drawn, and stands in no file. */
+  isDrawn: boolean;
 }
 
 export interface CloudGap {
@@ -133,8 +135,9 @@ export class CloudFile {
   }
 
   households(): CloudHousehold[] {
-    const households = 'SELECT household, postal_code AS postalCode, state FROM households ORDER BY household';
-    return this.reading(() => this.database.prepare(households).all() as CloudHousehold[]);
+    const households = "SELECT household, postal_code, state, postal_code_from = 'drawn' FROM households ORDER BY household";
+    const rows = this.reading(() => this.database.prepare(households).raw().all() as [string, string, string, number][]);
+    return rows.map(([household, postalCode, state, isDrawn]) => ({ household, postalCode, state, isDrawn: isDrawn === 1 }));
   }
 
   gaps(sourceId: number): CloudGap[] {
@@ -173,12 +176,25 @@ export class CloudFile {
     return this.reading(() => this.rollupAt.get(levelMs, startMs, seriesId) as CloudRollup | undefined);
   }
 
-  /** How many buckets of the level the series has. */
+  /** What starts before was forgotten because of its age, at this length of bucket; the store says so itself. */
+  keptFromMs(levelMs: number): number {
+    const kept = this.database.prepare('SELECT value FROM meta WHERE key = ?').pluck();
+    const fromMs = this.reading(() => kept.get(`kept_from_ms_${levelMs}`) as string | undefined);
+    return fromMs === undefined ? Number.MIN_SAFE_INTEGER : Number(fromMs);
+  }
+
+  /** How many buckets of the level the series has, of those that were not forgotten. */
   rollupCount(levelMs: number, seriesId: number): number {
     if (this.rollupCounts === undefined) {
-      const counts = this.database.prepare('SELECT level_ms, series_id, count(*) FROM rollups GROUP BY level_ms, series_id').raw();
-      const rows = this.reading(() => counts.all() as [number, number, number][]);
-      this.rollupCounts = new Map(rows.map(([level, id, count]) => [`${level}/${id}`, count]));
+      const levels = this.reading(() => this.database.prepare('SELECT DISTINCT level_ms FROM rollups').pluck().all() as number[]);
+      const counts = this.database
+        .prepare('SELECT series_id, count(*) FROM rollups WHERE level_ms = ? AND start_ms >= ? GROUP BY series_id')
+        .raw();
+      this.rollupCounts = new Map();
+      for (const level of levels) {
+        const rows = this.reading(() => counts.all(level, this.keptFromMs(level)) as [number, number][]);
+        for (const [id, count] of rows) this.rollupCounts.set(`${level}/${id}`, count);
+      }
     }
     return this.rollupCounts.get(`${levelMs}/${seriesId}`) ?? 0;
   }
@@ -208,22 +224,22 @@ export class CloudFile {
  * @throws OperatingError DATA_UNREADABLE when there is no store, a damaged one, or one that this program can't read
  */
 export function openCloudFile(stateDir: string): CloudFile {
-  return openSnapshot(join(stateDir, 'cloud', 'series.db'), SCHEMA_KNOWN, 'store', (database) => new CloudFile(database));
+  return openSnapshot(join(stateDir, 'cloud', 'series.db'), [SCHEMA_KNOWN], 'store', (database) => new CloudFile(database));
 }
 
 /**
  * A read-only connection that goes on seeing the file as it is now, looked through for damage first: all of it is read once.
  * @throws OperatingError DATA_UNREADABLE
  */
-export function openSnapshot<T>(path: string, schemaKnown: number, what: string, open: (database: Database.Database) => T): T {
+export function openSnapshot<T>(path: string, schemas: readonly number[], what: string, open: (database: Database.Database) => T): T {
   if (!existsSync(path)) throw unreadable(`there is no ${what} at ${path}`, 'give --state the folder of a run: npm start makes one');
   let database: Database.Database | undefined;
   try {
     database = openReadOnly(path);
     database.exec('BEGIN');
     const version = database.pragma('user_version', { simple: true }) as number;
-    if (version !== schemaKnown)
-      throw unreadable(`${path} has schema ${version}, audit reads ${schemaKnown}`, 'use the Fogline that wrote it');
+    if (!schemas.includes(version))
+      throw unreadable(`${path} has schema ${version}, audit reads ${schemas.join(' and ')}`, 'use the Fogline that wrote it');
     // The first read takes the snapshot.
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
     quickCheck(database);

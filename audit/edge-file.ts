@@ -9,8 +9,8 @@ import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
 import { openSnapshot, type PartNumbers } from './cloud-file.ts';
 import { explainReadError } from './damage.ts';
 
-/** The newest schema whose tables are known here. */
-const SCHEMA_KNOWN = 2;
+/** Schemas whose tables are known here. The third has more checksums, which are not looked at here. */
+const SCHEMAS_KNOWN = [2, 3];
 /** States of a row in the file. */
 const STATE_NAMES: Readonly<Record<number, 'queued' | 'sent' | 'acked'>> = { 2: 'queued', 3: 'sent', 4: 'acked' };
 /** Order of a field's numbers in a part. */
@@ -185,7 +185,7 @@ export class EdgeFile {
 export function openEdgeFile(stateDir: string): EdgeFile | undefined {
   const path = join(stateDir, 'edge', 'outbox.db');
   if (!existsSync(path)) return undefined;
-  return openSnapshot(path, SCHEMA_KNOWN, 'outbox', (database) => new EdgeFile(database));
+  return openSnapshot(path, SCHEMAS_KNOWN, 'outbox', (database) => new EdgeFile(database));
 }
 
 function partOf(row: RowText & { windowStartMs: number }): EdgePart {

@@ -339,8 +339,12 @@ export class HouseholdAudit {
         Array.from({ length: Math.max(0, Math.min(to, truth.rows.count) - from + 1) }, (_, i) => energyRow(truth, from + i)),
       ),
     );
-    // A looped file begins again: each pass has its register. A model has none.
-    if (this.span.passMs !== undefined || sources.some(({ truth }) => truth.rows.kind === 'model')) return undefined;
+    // A looped file begins again: each pass has its register. A model has none, and neither has a file of power alone.
+    if (
+      this.span.passMs !== undefined ||
+      sources.some(({ truth: { rows: its } }) => its.kind === 'model' || !its.fields.includes('energy'))
+    )
+      return undefined;
     rows.sort((a, b) => a.timeMs - b.timeMs);
     const check = checkEnergy(rows, this.windowMs);
     if (!check.agrees) {

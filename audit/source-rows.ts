@@ -95,11 +95,14 @@ export function readSource(file: SourceFile): SourceRows {
     number++;
     if (header === undefined) {
       const cells = cellsOf(line) ?? [];
-      if (cells.includes('timestamp')) header = cells;
-      else if (number === 2) break;
+      if (cells.includes('timestamp')) {
+        header = cells;
+        if (isPowerAlone(header)) Object.assign(rows, { fields: ['power'], values: [[]] });
+      } else if (number === 2) break;
     } else if (line !== '') takeLine(rows, header, line, number);
   }
   const absent = ['timestamp', ...FIELDS].filter((column) => header?.includes(column) !== true);
+  if (isPowerAlone(header)) return rows;
   if (absent.length > 0) throw unreadable(`${file.path} has no column ${absent.join(', ')} in its first two lines`);
   return rows;
 }
@@ -114,19 +117,29 @@ function takeLine(rows: SourceRows, header: readonly string[], line: string, num
   if (cells.length !== header.length) return reject(`${cells.length} columns`);
   const time = cells[header.indexOf('timestamp')] as string;
   if (!/^\d{1,16}$/.test(time) || Number(time) > TIME_MS_MAX) return reject('timestamp');
-  const numbers = FIELDS.map((field) => {
+  const numbers = rows.fields.map((field) => {
     const text = cells[header.indexOf(field)] as string;
     return DECIMAL.test(text) ? Number(text) : Number.NaN;
   });
   const wrong = numbers.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) return reject(FIELDS[wrong] as string);
+  if (wrong >= 0) return reject(rows.fields[wrong] as string);
   const timeMs = Number(time);
   rows.firstLine ??= line;
   rows.lines.push(number);
   rows.timesMs.push(timeMs);
   rows.reachedMs.push(Math.max(timeMs, rows.reachedMs.at(-1) ?? 0));
-  numbers.forEach((value, field) => (rows.values[field] as number[]).push(value / (FIELD_SCALES[field]?.[1] as number)));
+  numbers.forEach((value, field) => (rows.values[field] as number[]).push(value / scaleOf(rows.fields[field])));
   rows.count++;
+}
+
+/** A file of power alone has none of the other columns. */
+function isPowerAlone(header: readonly string[] | undefined): boolean {
+  const there = FIELDS.filter((field) => header?.includes(field) === true);
+  return header?.includes('timestamp') === true && there.length === 1 && there[0] === 'power';
+}
+
+function scaleOf(field: string | undefined): number {
+  return FIELD_SCALES.find(([its]) => its === field)?.[1] as number;
 }
 
 /** @param pass counts from 0 */

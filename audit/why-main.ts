@@ -13,7 +13,7 @@ import { dataFolder, openTopic } from './main.ts';
 import { print } from './report.ts';
 import { refuseOtherBroker } from './missing-stages.ts';
 import { isOfModels, readQuarantine, readRunState, type RunState, urlOfRun } from './run-state.ts';
-import { FIELDS, METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
+import { METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
 
 /** What a window has more of is counted, not shown. */
 const LINES_PER_STAGE_MAX = 100;
@@ -147,7 +147,7 @@ function rowLines(rows: SourceRows, { fromMs, toMs }: Window, pass: number, shif
   for (let i = 0; i < rows.count; i++) {
     const timeMs = (rows.timesMs[i] as number) + shiftMs;
     if (timeMs < fromMs || timeMs >= toMs) continue;
-    const values = FIELDS.map((field, at) => `${field} ${String(rows.values[at]?.[i])}`);
+    const values = rows.fields.map((field, at) => `${field} ${String(rows.values[at]?.[i])}`);
     lines.push(`line ${rows.lines[i]}: ${METER} ${src} seq ${i + 1} at ${isoTime(timeMs)}: ${values.join(', ')}`);
   }
   return lines;

@@ -63,6 +63,8 @@ export class WindowAudit {
   private readonly device: DeviceToAudit;
   /** By level, start of the bucket, field. */
   private readonly levels = new Map(LEVELS_MS.map((levelMs) => [levelMs as number, new Map<number, Map<string, Bucket>>()]));
+  /** Windows before this one were forgotten. */
+  private readonly keptFromMs: number;
   /** Starts of the windows that the cloud has. */
   private readonly seen = new Set<number>();
   private readonly result: WindowsAudited = { windows: 0, buckets: 0, energyWs: 0, newest: undefined, recentMeansW: new Map() };
@@ -71,11 +73,12 @@ export class WindowAudit {
     this.cloud = cloud;
     this.findings = findings;
     this.device = device;
+    this.keptFromMs = cloud.keptFromMs(cloud.windowMs);
   }
 
   run(): WindowsAudited {
     let open: { startMs: number; parts: CloudPart[] } | undefined;
-    for (const part of this.cloud.parts(this.device.deviceId)) {
+    for (const part of this.cloud.parts(this.device.deviceId, this.keptFromMs)) {
       if (open?.startMs === part.windowStartMs) {
         open.parts.push(part);
         continue;
@@ -84,9 +87,22 @@ export class WindowAudit {
       open = { startMs: part.windowStartMs, parts: [part] };
     }
     if (open !== undefined) this.window(open.startMs, open.parts);
-    for (const startMs of this.device.truth.keys()) if (!this.seen.has(startMs)) this.refuse(startMs, 'the window is missing');
+    for (const [startMs, stats] of this.device.truth) {
+      if (startMs < this.keptFromMs) this.addForgotten(startMs, stats);
+      else if (!this.seen.has(startMs)) this.refuse(startMs, 'the window is missing');
+    }
     this.compareBuckets();
     return this.result;
+  }
+
+  /** A window that the cloud has forgotten because of its age: its buckets must hold what was in it. */
+  private addForgotten(startMs: number, truth: Stats): void {
+    for (const [i, field] of this.device.fields.entries()) {
+      const stats = truth[i];
+      if (stats === undefined || stats.count === 0) continue;
+      this.addToBuckets(startMs, field, stats);
+      if (field === 'power') this.addPower(startMs, [stats.sum / stats.count]);
+    }
   }
 
   private window(startMs: number, parts: readonly CloudPart[]): void {
@@ -177,13 +193,15 @@ export class WindowAudit {
     const counts = new Map<string, number>();
     const totals = new Map<string, Totals>();
     for (const [levelMs, level] of this.levels) {
+      const keptFromMs = this.cloud.keptFromMs(levelMs);
       for (const [startMs, buckets] of level) {
         for (const [field, bucket] of buckets) {
           const series = byField.get(field);
           if (series === undefined) this.refuse(startMs, `the series ${field} is missing`);
-          else this.compareBucket(levelMs, startMs, series, bucket);
-          counts.set(`${levelMs}/${field}`, (counts.get(`${levelMs}/${field}`) ?? 0) + 1);
+          else if (startMs >= keptFromMs) this.compareBucket(levelMs, startMs, series, bucket);
           if (levelMs === HOUR_MS) addTotals(totals, field, bucket);
+          if (startMs < keptFromMs) continue;
+          counts.set(`${levelMs}/${field}`, (counts.get(`${levelMs}/${field}`) ?? 0) + 1);
           this.result.buckets++;
         }
       }
@@ -205,7 +223,9 @@ export class WindowAudit {
     if (rollup.window_count !== bucket.windows)
       return this.refuse(startMs, `${name}: ${rollup.window_count} windows, not ${bucket.windows}`);
     if (!isNear(rollup.energy_ws, bucket)) return this.refuse(startMs, `${name}: ${rollup.energy_ws} Ws instead of ${bucket.energyWs}`);
-    const endsDiffer = timeDifferenceOf({ firstMs, lastMs }, bucket.stats) ?? this.orderDifference(rollup, bucket.stats);
+    // Of forgotten windows it is not known any more which parts they had.
+    const order = startMs < this.keptFromMs ? undefined : this.orderDifference(rollup, bucket.stats);
+    const endsDiffer = timeDifferenceOf({ firstMs, lastMs }, bucket.stats) ?? order;
     if (endsDiffer !== undefined) this.refuse(startMs, `${name}: ${endsDiffer}`);
   }
 

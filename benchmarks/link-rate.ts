@@ -1,7 +1,8 @@
 /**
  * How many parts a second go over the link, stored and fsynced by the cloud (a process of its own) before each ack? One client with as many
  * requests on their way as its transport carries, each lane with households of its own. The base is the seed's path, measured in
- * the same run: one tuple a request, one request at a time, and commits with an fsync of their own for each.
+ * the same run: one tuple a request, one request at a time, and commits with an fsync of their own for each. With TLS the gate lets one
+ * edge ask 1,500 times a second (link-gate.ts), which bounds the cell of one a request.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,18 +10,21 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { systemClock } from '../common/clock.ts';
 import type { LinkClient } from '../common/link/link.ts';
+import { EdgeCredentials } from '../common/link/edge-credentials.ts';
 import { openLinkClient, openLinkServer } from '../common/link/open-link.ts';
 import { silentLogger } from '../common/logger.ts';
 import type { LinkReply } from '../common/messages.ts';
 import { randomId, seededRandom } from '../common/random.ts';
 import { decodeReply, encodeRequest, type RequestToSend, type RowToShip } from '../common/wire.ts';
 import { ensureBuilt, Fleet } from '../tests/crash/fleet.ts';
+import { FleetLink, type LinkKind } from '../tests/doubles/fleet-link.ts';
 import { freePort } from '../tests/doubles/free-port.ts';
 import type { Figure, Question } from './question.ts';
 
 const TRANSPORTS = [
   { name: 'nanomsg', kind: 'nanomsg' },
   { name: 'codec', kind: 'sp' },
+  { name: 'codec with mutual TLS', kind: 'tls' },
 ] as const;
 const SIZES = [1, 50, 500] as const;
 /** A full request holds neighbouring rows of so many households, as the shipper's do. */
@@ -63,11 +67,12 @@ export const linkRate: Question = {
 };
 
 /** A cloud with an empty store for each cell: none pays for the rows of another. */
-async function partsRate(kind: 'nanomsg' | 'sp', size: number): Promise<number> {
-  const fleet = new Fleet({ dataDir: tmpdir() });
+async function partsRate(kind: LinkKind, size: number): Promise<number> {
+  using way = await FleetLink.of(kind);
+  const fleet = new Fleet({ dataDir: tmpdir(), sets: way.sets });
   const { dataPort } = await fleet.open();
   fleet.start('cloud');
-  const link = await openClient(kind, dataPort);
+  const link = await openClient(kind, dataPort, way.bundleFile);
   try {
     const ask = async (request: RequestToSend) => decodeReply(await link.request(encodeRequest(request), DEADLINE_MS));
     const claim = `1-${randomId()}`;
@@ -83,8 +88,10 @@ async function partsRate(kind: 'nanomsg' | 'sp', size: number): Promise<number> 
   }
 }
 
-async function openClient(kind: 'nanomsg' | 'sp', port: number): Promise<LinkClient> {
-  const link = await openLinkClient({ kind, host: '127.0.0.1', port, clock: systemClock, random: seededRandom(1), logger: silentLogger });
+async function openClient(kind: LinkKind, port: number, bundleFile?: string): Promise<LinkClient> {
+  const common = { host: '127.0.0.1', port, clock: systemClock, random: seededRandom(1), logger: silentLogger };
+  const tls = bundleFile === undefined ? undefined : new EdgeCredentials(bundleFile, systemClock, silentLogger);
+  const link = await openLinkClient({ ...common, kind: kind === 'tls' ? 'auto' : kind, tls });
   await link.start();
   return link;
 }

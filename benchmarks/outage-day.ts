@@ -111,18 +111,22 @@ async function drain(fleet: Fleet, lookAtAges: () => Promise<number[]>, say: (li
       say(`ages of ${most} households were looked at`);
       return [
         { what: 'the backlog is drained', value: elapsedMs / 1_000, unit: 's', promise: { is: '≤', limit: DRAIN_SECONDS_MAX } },
-        {
-          what: 'current values are shown',
-          value: (backMs ?? Number.POSITIVE_INFINITY) / 1_000,
-          unit: 's',
-          promise: { is: '≤', limit: AGE_SECONDS_MAX },
-        },
-        { what: 'oldest current value from then on', value: oldestMs / 1_000, unit: 's', promise: { is: '≤', limit: AGE_SECONDS_MAX } },
+        ...ageFigures(backMs, oldestMs),
       ];
     }
     if (elapsedMs > DEADLINE_MS) throw new Error(`not drained: ${JSON.stringify(status)}`);
     await sleep(LOOK_MS);
   }
+}
+
+/** @param backMs after which every current value was young enough; undefined when that never came, and then no later age counts */
+export function ageFigures(backMs: number | undefined, oldestMs: number): Figure[] {
+  const promise = { is: '≤', limit: AGE_SECONDS_MAX } as const;
+  const never = Number.POSITIVE_INFINITY;
+  return [
+    { what: 'current values are shown', value: (backMs ?? never) / 1_000, unit: 's', promise },
+    { what: 'oldest current value from then on', value: (backMs === undefined ? never : oldestMs) / 1_000, unit: 's', promise },
+  ];
 }
 
 function isDrained({ queued, sent }: EdgeStatus): boolean {

@@ -5,8 +5,10 @@
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { backupTimes } from './backup-times.ts';
 import { cosim } from './cosim.ts';
 import { csvParse } from './csv-parse.ts';
+import { explorer } from './explorer.ts';
 import { firstBars } from './first-bars.ts';
 import { idle } from './idle.ts';
 import { kafkaDay } from './kafka-day.ts';
@@ -16,9 +18,12 @@ import { lostLink } from './lost-link.ts';
 import { memory } from './memory.ts';
 import { outageDay } from './outage-day.ts';
 import { type Figure, isMissed, promiseText, type Question, valueText } from './question.ts';
+import { rangeQuery } from './range-query.ts';
 import { recovery } from './recovery.ts';
 import { machineClass, saveFigures } from './results.ts';
 import { sample } from './sample.ts';
+import { silentHousehold } from './silent-household.ts';
+import { sseClients } from './sse-clients.ts';
 import { storm } from './storm.ts';
 import { thousandEdges } from './thousand-edges.ts';
 import { wholeDay } from './whole-day.ts';
@@ -28,17 +33,22 @@ const QUESTIONS: readonly Question[] = [
   cosim,
   sample,
   firstBars,
+  explorer,
   lostLink,
+  silentHousehold,
   linkRate,
   recovery,
   idle,
   latency,
+  rangeQuery,
   wholeDay,
   outageDay,
   kafkaDay,
   memory,
   thousandEdges,
+  sseClients,
   storm,
+  backupTimes,
 ];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 

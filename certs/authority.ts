@@ -8,7 +8,7 @@ import * as x509 from '@peculiar/x509';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 /** An edge's clock may be behind ours. */
-const BACKDATED_MS = DAY_MS;
+export const BACKDATED_MS = DAY_MS;
 const SERIAL_BYTES = 16;
 
 export interface Issued {

@@ -8,9 +8,10 @@ import type { Config } from '../common/config.ts';
 import { ConfigError, EXIT } from '../common/errors.ts';
 import { makeFolder } from '../common/folders.ts';
 import { isId } from '../common/ids.ts';
+import { isoTime } from '../common/iso-time.ts';
 import { bundleText, type Households } from '../common/link/cert-files.ts';
 import { readPublicFile, writeNewFile } from '../common/link/private-file.ts';
-import { issue, makeAuthority } from './authority.ts';
+import { BACKDATED_MS, issue, makeAuthority } from './authority.ts';
 import { CaFolder, type RegisterEntry } from './ca-folder.ts';
 
 const DEFAULT_DIR = '.fogline/certs';
@@ -19,6 +20,7 @@ const AUTHORITY_DAYS = 20 * 365;
 const CLOUD_DAYS = 397;
 const EDGE_DAYS = 730;
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+const SECOND_MS = 1_000;
 const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 
 export interface CertsOptions extends CommandOptions {
@@ -50,7 +52,7 @@ export async function init(options: CloudCertOptions): Promise<number> {
   say(options, { folder: folder.path, hosts }, [
     `CA and the cloud's certificate for ${hosts.join(', ')} are in ${folder.path}`,
     `cloud: link.certs_dir = ${folder.path} (on another machine: copy the folder there without private/)`,
-    'next: npx fogline certs edge edge-1 --any-household --out edge-1.pem',
+    `next: fogline certs edge edge-1 --any-household --out edge-1.pem --dir ${folder.path}`,
   ]);
   return EXIT.ok;
 }
@@ -119,6 +121,7 @@ export async function rotate(options: CloudCertOptions & { edge?: string | undef
       await renewCloud(folder, hosts, options);
       say(options, { folder: folder.path, hosts }, [
         `the cloud's new certificate for ${hosts.join(', ')} is in ${folder.path}; a running cloud takes it by itself, edges need nothing`,
+        'each edge refuses the old one as soon as it has met the new',
       ]);
       return EXIT.ok;
     }
@@ -157,9 +160,21 @@ export async function list(options: CertsOptions): Promise<number> {
 
 async function renewCloud(folder: CaFolder, hosts: readonly string[], options: CertsOptions): Promise<void> {
   const days = options.days ?? CLOUD_DAYS;
-  const issued = await issue(folder.authority(), { role: { kind: 'cloud', hosts }, nowMs: nowOf(options), days });
+  // Edges take the certificate that begins last, so each begins after the one before, whatever became of this machine's clock.
+  const nowMs = Math.max(nowOf(options), cloudSinceMs(folder) + SECOND_MS + BACKDATED_MS);
+  if (nowMs - nowOf(options) > BACKDATED_MS) {
+    const remedy = 'set the clock of this machine right; if it is right, that certificate must be waited for';
+    throw new ConfigError(`the cloud's last certificate begins later than now, at ${isoTime(cloudSinceMs(folder))}`, remedy);
+  }
+  const issued = await issue(folder.authority(), { role: { kind: 'cloud', hosts }, nowMs, days });
   folder.enter('', issued, hosts);
   folder.saveCloud(issued);
+}
+
+/** First moment of the cloud's newest certificate. */
+function cloudSinceMs(folder: CaFolder): number {
+  const of = folder.register().issued.filter(({ edge: name }) => name === '');
+  return Math.max(0, ...of.map(({ from }) => Date.parse(from)));
 }
 
 async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptions): Promise<void> {
@@ -167,7 +182,7 @@ async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptio
   const authority = folder.authority();
   const issued = await issue(authority, { role: { kind: 'edge', edge: name }, nowMs: nowOf(options), days: options.days ?? EDGE_DAYS });
   folder.enter(name, issued);
-  const text = bundleText({ ...issued, ca: authority.certificate, cloud: addressOf(folder, config) });
+  const text = bundleText({ ...issued, ca: authority.certificate, cloud: addressOf(folder, config), cloudSinceMs: cloudSinceMs(folder) });
   const group = folder.edges().edges[name];
   const about = { edge: name, group, serial: issued.serial, until: new Date(issued.untilMs).toISOString() };
   if (out === undefined) {

@@ -2,7 +2,7 @@
  * What the parts print on stdout with --json, one JSON object a line; `fogline run` reads them from its children.
  */
 export type ChildEvent =
-  | { event: 'ready'; part: 'cloud'; url: string; httpPort: number; heartbeatPort: number; dataPort: number }
+  | { event: 'ready'; part: 'cloud'; url: string; httpPort: number; heartbeatPort: number; dataPort: number; grpcPort?: number }
   | { event: 'ready'; part: 'edge'; statusUrl: string; transport: string }
   | {
       event: 'ready';

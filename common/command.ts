@@ -22,6 +22,8 @@ export interface ExportOptions extends CommandOptions {
   to: string | undefined;
   resolution: 'raw' | '1m' | '15m' | '1h' | '1d';
   format: 'csv' | 'ndjson';
+  /** `rounded` as charts and range queries are; `full`: every digit. */
+  numbers: 'full' | 'rounded';
   /** A file to write; undefined is stdout. */
   output: string | undefined;
   /** Event time at which the recording's seconds begin (as with `run --start`); undefined when the state has none. */

@@ -6,10 +6,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
+import { environmentEntries } from './config-environment.ts';
 import { type ConfigEntry, readConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
 import type { LogLevel } from './logger.ts';
-import { editDistance, likelyWord, nearestWord } from './nearest-word.ts';
+import { likelyWord } from './nearest-word.ts';
+import type { ManagerWishes } from './service-manager.ts';
 import { type Section, SETTINGS, type Setting } from './settings.ts';
 
 /** What a setting's value is in the program. A number whose default is empty is null when it is empty. */
@@ -83,7 +85,7 @@ export function loadSettings(table: SettingTable, sources: ConfigSources) {
     for (const entry of entries) attempt(refusals, () => given.set(knownName(table, entry), entry));
   };
   if (sources.file !== undefined) take(readConfigFile(resolve(cwd, sources.file), notices));
-  take(environmentEntries(table, sources.env ?? {}, cwd));
+  take(environmentEntries(table, sources.env ?? {}, cwd, (read) => attempt(refusals, read)));
   take((sources.sets ?? []).map((set) => setEntry(set, cwd)));
 
   const values: Record<string, Record<string, unknown>> = {};
@@ -146,30 +148,6 @@ function setEntry(set: string, cwd: string): ConfigEntry {
   const match = /^([^.=\s]+\.[^.=\s]+)=(.*)$/s.exec(set);
   if (match === null) throw new ConfigError(`--set ${set} is not section.key=value`, 'write for example --set cloud.http_port=5007');
   return { name: match[1]!, text: match[2]!.trim(), origin: 'command line', base: cwd };
-}
-
-/** Variables of another's, and those of FOGLINE_ that are near no setting, are left alone. */
-function environmentEntries(table: SettingTable, env: Readonly<Record<string, string | undefined>>, cwd: string): ConfigEntry[] {
-  const names = new Map<string, string>();
-  for (const [section, keys] of Object.entries(table)) {
-    for (const key of Object.keys(keys)) names.set(`FOGLINE_${section}_${key}`.toUpperCase(), `${section}.${key}`);
-  }
-  const entries: ConfigEntry[] = [];
-  for (const [variable, text] of Object.entries(env)) {
-    if (text === undefined || !variable.startsWith('FOGLINE_') || OWN_VARIABLES.has(variable)) continue;
-    const name = names.get(variable);
-    if (name === undefined) refuseMistyped(variable, table, names);
-    else entries.push({ name, text: text.trim(), origin: `environment ${variable}`, base: cwd });
-  }
-  return entries;
-}
-
-function refuseMistyped(variable: string, table: SettingTable, names: ReadonlyMap<string, string>): void {
-  const nearest = nearestWord(variable, names.keys());
-  if (nearest === undefined) return;
-  const namesASection = Object.keys(table).some((section) => variable.startsWith(`FOGLINE_${section.toUpperCase()}_`));
-  if (!namesASection && editDistance(variable, nearest) > 2) return;
-  throw new ConfigError(`unknown environment variable ${variable}`, `did you mean ${nearest}? Otherwise unset it`);
 }
 
 function parseValue(setting: Setting, entry: ConfigEntry): unknown {
@@ -247,6 +225,19 @@ function checkRelations(config: Config): void {
       'a heartbeat must be lost before the next one is due: lower the deadline',
     );
   }
+  checkKept(config);
+}
+
+function checkKept({ cloud }: Config): void {
+  const keys = ['keep_raw_days', 'keep_1m_days', 'keep_15m_days'] as const;
+  for (const [i, key] of keys.entries()) {
+    const finer = keys.slice(0, i).find((its) => cloud[key] > 0 && (cloud[its] === 0 || cloud[its] > cloud[key]));
+    if (finer === undefined) continue;
+    throw new ConfigError(
+      `cloud.${key} = ${cloud[key]} is shorter than cloud.${finer} = ${cloud[finer]}${cloud[finer] === 0 ? ' (for ever)' : ''}`,
+      'keep what is finer for at most as long as what it is summed up in',
+    );
+  }
 }
 
 /** `simulation.speed` as a number: simulated seconds per second, Infinity for `max`. */
@@ -258,26 +249,19 @@ export function speedFactor(config: Config): number {
   throw new ConfigError(`simulation.speed = ${speed} is not allowed`, 'simulation.speed must be a number above 0, or max');
 }
 
-/** Variables that are not settings. Those of the tests are read by the tests. */
-const OWN_VARIABLES: ReadonlySet<string> = new Set([
-  'FOGLINE_LOG_LEVEL',
-  'FOGLINE_FAILPOINT',
-  'FOGLINE_CHILD_OF_RUN',
-  'FOGLINE_REQUIRE_ALL',
-  'FOGLINE_PYTHON',
-  'FOGLINE_CHROMIUM',
-  'FOGLINE_KAFKA_OUTAGE_SECONDS',
-]);
-
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export interface ProcessEnvironment {
   /** FOGLINE_LOG_LEVEL, `info` unless given. */
   logLevel: LogLevel;
+  /** FOGLINE_STATE_DIR, where --state is not given. */
+  stateDir: string | undefined;
   /** FOGLINE_FAILPOINT, `name` or `name:nth` (failpoints.ts); tests only. */
   failpoint: string | undefined;
   /** FOGLINE_CHILD_OF_RUN=1: this process ends when its stdin does. */
   childOfRun: boolean;
+  /** What a service manager set in this process's environment. It is meant for this one, not for its parent or its children. */
+  manager: ManagerWishes;
 }
 
 /** @throws ConfigError for an unknown log level */
@@ -287,7 +271,23 @@ export function processEnvironment(env: Readonly<Record<string, string | undefin
   if (logLevel === undefined) {
     throw new ConfigError(`FOGLINE_LOG_LEVEL = ${level} is not allowed`, `one of ${LOG_LEVELS.join(', ')}`);
   }
-  return { logLevel, failpoint: env['FOGLINE_FAILPOINT'] || undefined, childOfRun: env['FOGLINE_CHILD_OF_RUN'] === '1' };
+  const childOfRun = env['FOGLINE_CHILD_OF_RUN'] === '1';
+  const manager = childOfRun ? { wantsWord: false, watchdogMs: undefined } : managerWishes(env);
+  return {
+    logLevel,
+    stateDir: env['FOGLINE_STATE_DIR'] || undefined,
+    failpoint: env['FOGLINE_FAILPOINT'] || undefined,
+    childOfRun,
+    manager,
+  };
+}
+
+/** As systemd's sd_notify and sd_watchdog_enabled read them. */
+function managerWishes(env: Readonly<Record<string, string | undefined>>): ManagerWishes {
+  const wantsWord = (env['NOTIFY_SOCKET'] ?? '') !== '';
+  const { WATCHDOG_USEC: microseconds = '', WATCHDOG_PID: pid = '' } = env;
+  const isMine = pid === '' || pid === String(process.pid);
+  return { wantsWord, watchdogMs: wantsWord && isMine && Number(microseconds) > 0 ? Number(microseconds) / 1_000 : undefined };
 }
 
 /** The whole environment of this process, for loadConfig and for child processes. */

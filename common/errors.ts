@@ -23,12 +23,15 @@ export type OperatingErrorCode =
   | 'CLOUD_UNREACHABLE'
   | 'DATA_UNREADABLE'
   | 'DISK_FULL'
+  | 'FORGOTTEN'
   | 'LINK_CLOSED'
   | 'LINK_TIMEOUT'
   | 'OUTBOX_DAMAGED'
   | 'PART_DAMAGED'
   | 'PEER_MISBEHAVED'
   | 'PORT_TAKEN'
+  | 'READING_FAILED'
+  | 'STORE_BUSY'
   | 'STORE_DAMAGED';
 
 export class OperatingError extends Error {

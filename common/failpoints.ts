@@ -23,7 +23,26 @@ export const FAILPOINTS = [
   'cloud_after_hello_commit_before_reply',
 ] as const;
 
-export type Failpoint = (typeof FAILPOINTS)[number];
+/** Of `fogline backup` and `fogline restore`, which end by themselves. */
+export const COMMAND_FAILPOINTS = [
+  'backup_before_snapshots',
+  'backup_between_snapshots',
+  'backup_inside_copy',
+  'backup_after_copies_before_check',
+  'backup_before_manifest',
+  'backup_after_manifest_before_name',
+  'backup_after_name_before_forgetting',
+  'backup_inside_forgetting',
+  'restore_before_copy',
+  'restore_inside_copy',
+  'restore_after_copy_before_moves',
+  'restore_after_moves_are_written',
+  'restore_inside_moves',
+  'restore_after_moves_before_end',
+  'restore_after_end_before_clearing',
+] as const;
+
+export type Failpoint = (typeof FAILPOINTS | typeof COMMAND_FAILPOINTS)[number];
 
 let onReach: ((name: Failpoint) => void) | undefined;
 
@@ -44,7 +63,7 @@ export function reach(name: Failpoint): void {
 export function armKill(setting: string, onKill: (name: string) => void): void {
   const [name, nthText] = setting.split(':');
   const nth = Number(nthText ?? '1');
-  if (!FAILPOINTS.includes(name as Failpoint)) throw new Error(`no failpoint ${name}`);
+  if (![...FAILPOINTS, ...COMMAND_FAILPOINTS].includes(name as Failpoint)) throw new Error(`no failpoint ${name}`);
   let reached = 0;
   armFailpoints((at) => {
     if (at !== name || ++reached < nth) return;

@@ -37,8 +37,12 @@ function make(path: string): void {
 /** Makes names in the folder durable. */
 export function syncFolder(folder: string): void {
   // Windows has no such call on folders.
-  if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
+  if (process.platform !== 'win32') syncFile(folder);
+}
+
+/** What was written to it before is on the disk afterwards, whoever wrote it. */
+export function syncFile(path: string): void {
+  const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);
   } finally {

@@ -197,6 +197,8 @@ export interface EdgeStatus {
   /** Topic records set aside as unreadable. */
   unreadable: number;
   outboxFull: boolean;
+  /** Of the edge's program; older ones do not say it. */
+  version?: string | undefined;
 }
 
 export interface HeartbeatRequest {

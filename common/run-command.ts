@@ -41,7 +41,7 @@ export async function runCommand(
     armFailpoint(environment);
     const options: CommandOptions = {
       config: loaded.config,
-      stateDir: resolve(flags.state ?? DEFAULT_STATE_DIR),
+      stateDir: resolve(flags.state ?? environment.stateDir ?? DEFAULT_STATE_DIR),
       json: flags.json === true,
       signal: stopSignal(environment),
     };

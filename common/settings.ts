@@ -1,6 +1,7 @@
 /**
  * Every setting: section, key (unit in the name), default, kind and one line for the operator. config.ts reads them
- * from defaults < config.ini < FOGLINE_SECTION_KEY < --set section.key=value.
+ * from defaults < config.ini < FOGLINE_SECTION_KEY (or FOGLINE_SECTION_KEY_FILE, a file with the value) < --set section.key=value. No key
+ * may be called like another one with _file behind it; a test sees to that.
  */
 export type SettingKind = 'text' | 'integer' | 'number' | 'flag' | 'path' | 'secret' | readonly string[];
 
@@ -155,7 +156,26 @@ export const SETTINGS = {
       kind: 'text',
       comment: 'names by which the page may be asked for, separated by commas; empty = loopback, with a token any',
     },
-    households_file: { default: '', kind: 'path', comment: 'households.json: {household: postal code}; empty = codes are drawn' },
+    grpc_port: {
+      default: '',
+      kind: 'integer',
+      min: 0,
+      max: 65535,
+      comment: 'port of gRPC, e.g. 9090; 0 = any free one; empty = no gRPC',
+    },
+    grpc_host: { default: '127.0.0.1', kind: 'text', comment: 'where gRPC listens; beyond loopback with TLS and a token' },
+    grpc_tls_cert: { default: '', kind: 'path', comment: "PEM file of the certificate of gRPC; empty = the cloud's of link.certs_dir" },
+    grpc_tls_key: { default: '', kind: 'path', comment: 'PEM file of its key' },
+    meter_usage_household: {
+      default: '',
+      kind: 'text',
+      comment: 'household of /meter-usage and of gRPC ReadData; empty = the one named meterusage, else all together',
+    },
+    households_file: {
+      default: '',
+      kind: 'path',
+      comment: 'households.json: {household: postal code, or postalCode and intervalSeconds}; empty = codes are drawn',
+    },
     silent_after_seconds: { default: '7', kind: 'number', min: 1, comment: 'an edge without a heartbeat for so long is silent' },
     reconnect_spread_seconds: {
       default: '',
@@ -164,6 +184,21 @@ export const SETTINGS = {
       max: 600,
       comment: 'edges coming back spread over this time; empty = by how many they are and what waits in them',
     },
+    keep_raw_days: {
+      default: '0',
+      kind: 'integer',
+      min: 0,
+      max: 36500,
+      comment: 'windows are kept so many days before the newest reading, then only their minutes; 0 = for ever',
+    },
+    keep_1m_days: { default: '0', kind: 'integer', min: 0, max: 36500, comment: 'minutes are kept so many days; 0 = for ever' },
+    keep_15m_days: {
+      default: '0',
+      kind: 'integer',
+      min: 0,
+      max: 36500,
+      comment: 'quarters of an hour are kept so many days; 0 = for ever, as hours are',
+    },
   },
   redis: {
     url: {
@@ -171,6 +206,7 @@ export const SETTINGS = {
       kind: 'secret',
       comment: 'redis://:PASSWORD@HOST:PORT (rediss: TLS), newest windows for several cloud processes; only file:PATH here; empty = none',
     },
+    password: { default: '', kind: 'secret', comment: 'password of Redis where redis.url has none; only file:PATH here' },
     ca_file: { default: '', kind: 'path', comment: 'PEM file of who signed the certificate of rediss; empty = whom the system trusts' },
     key_prefix: { default: 'fogline', kind: 'text', comment: 'begins every key and channel in Redis' },
     expire_hours: {

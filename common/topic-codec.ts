@@ -21,8 +21,11 @@ export function encodeReading(reading: Reading): Buffer {
 }
 
 export function encodeMark(mark: Mark): Buffer {
+  // As encodeReading: there is one for every few readings.
+  const head = `{"v":${TOPIC_VERSION},"mark":${mark.timeMs},"run":"${mark.run}","end":${mark.end}`;
+  if (!mark.end) return Buffer.from(`${head}}`);
   const last = mark.last.map((source) => [source.household, source.device, source.src, source.seq]);
-  return Buffer.from(JSON.stringify({ v: TOPIC_VERSION, mark: mark.timeMs, run: mark.run, end: mark.end, ...(mark.end ? { last } : {}) }));
+  return Buffer.from(`${head},"last":${JSON.stringify(last)}}`);
 }
 
 export function encodeSkip(range: SeqRange): Buffer {

@@ -15,7 +15,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { isId } from './ids.ts';
+import { isId, sourceKey } from './ids.ts';
 import { shapeFault } from './json-shape.ts';
 import {
   type EdgeStatus,
@@ -31,9 +31,12 @@ import {
   type Part,
   type PartsRequest,
   ROWS_PER_REQUEST_MAX,
+  rangeOf,
+  type SeqRange,
   type ShippedRow,
   STATS_PER_FIELD,
 } from './messages.ts';
+import { isDigest } from './protocol/digest.ts';
 
 export const WIRE_VERSION = 1;
 /** Below this packing gains nothing: then gzip is a frame alone, for its CRC-32. */
@@ -63,6 +66,7 @@ const edgeStatus = z.object({
   trimmedEarly: count,
   unreadable: count,
   outboxFull: z.boolean(),
+  version: z.string().optional(),
 });
 
 const interval = z.tuple([z.int().positive(), z.int().positive()]).refine(([from, to]) => from <= to);
@@ -108,10 +112,37 @@ export type RequestToSend =
   | { kind: 'newest'; newest: RowsToSend };
 type RowsToSend = Omit<PartsRequest, 'rows'> & { rows: readonly RowToShip[] };
 
+/** The edge's side: what it asks, and what it is told. Storms give another one that leaves the bytes out. */
+export interface EdgeWire {
+  encode(request: RequestToSend): Buffer;
+  /** @throws WireError */
+  decode(reply: Buffer): LinkReply;
+}
+
+/** The cloud's side. */
+export interface CloudWire {
+  /** @throws WireError */
+  decode(request: Buffer): LinkRequest;
+  encode(reply: LinkReply): Buffer;
+}
+
+/** @param site link.site, empty for none */
+export function edgeWire(site: string): EdgeWire {
+  return { encode: (request) => encodeRequest(request, site), decode: decodeReply };
+}
+
+/** @param site link.site of this cloud */
+export function cloudWire(site: string): CloudWire {
+  return { decode: (request) => decodeRequest(request, site), encode: encodeReply };
+}
+
 /** The payload can't be used; the message says why, for the peer's log. */
 export class WireError extends Error {
   override readonly name = 'WireError';
 }
+
+/** The peer speaks another version; the message says who must be upgraded. The same for every payload of it. */
+export class VersionError extends WireError {}
 
 /** @param site link.site, empty for none */
 export function encodeRequest(request: RequestToSend, site = ''): Buffer {
@@ -129,7 +160,7 @@ export function encodeRequest(request: RequestToSend, site = ''): Buffer {
  * @throws WireError, also for a request of another site
  */
 export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
-  const body = unpack(payload, (json) => {
+  const body = unpack(payload, { peer: 'edge', self: 'cloud' }, (json) => {
     const fault = shapeFault(json, REQUEST_SHAPE);
     if (fault !== undefined) throw new WireError(`payload is ${fault}`);
   });
@@ -168,7 +199,7 @@ export function encodeReply(reply: LinkReply): Buffer {
 
 /** @throws WireError */
 export function decodeReply(payload: Buffer): LinkReply {
-  const body = unpack(payload);
+  const body = unpack(payload, { peer: 'cloud', self: 'edge' });
   const kind = body['kind'];
   if (kind === 'refused') return { kind, reason: String(body['reason']).slice(0, REASON_LENGTH_MAX) };
   requireId(body['startId'], 'startId');
@@ -178,27 +209,50 @@ export function decodeReply(payload: Buffer): LinkReply {
   return body as never;
 }
 
-/** What is wrong with a row, or undefined. A row that is wrong is refused alone; its household is parked. */
-export function rowFault(row: ShippedRow, windowMs: number): string | undefined {
+/** What was looked at last and is sound. */
+interface SoundNames {
+  of?: SeqRange;
+  fields?: readonly string[];
+}
+
+/** What is wrong with each of a request's rows. Those of one source lie side by side, and their names are looked at once. */
+export function rowFaults(rows: readonly ShippedRow[], windowMs: number): (string | undefined)[] {
+  const sound: SoundNames = {};
+  return rows.map((row) => rowFault(row, windowMs, sound));
+}
+
+/**
+ * What is wrong with a row, or undefined. A row that is wrong is refused alone; its household is parked.
+ * @param sound of the row before; those of this one go into it
+ */
+export function rowFault(row: ShippedRow, windowMs: number, sound: SoundNames = {}): string | undefined {
   const range = row.kind === 'part' ? row.part : row.gap;
-  if (!isId(range.household) || !isId(range.device) || !isId(range.src)) return 'household, device or src is not an id';
+  if (sound.of === undefined || !isSameSource(range, sound.of)) {
+    if (!isId(range.household) || !isId(range.device) || !isId(range.src)) return 'household, device or src is not an id';
+    sound.of = range;
+  }
   if (!Number.isSafeInteger(range.fromSeq) || !Number.isSafeInteger(range.toSeq) || range.fromSeq < 1 || range.toSeq < range.fromSeq) {
     return 'from and to are not a range of seqs';
   }
   if (row.kind === 'gap')
     return typeof row.gap.reason === 'string' && row.gap.reason.length <= REASON_LENGTH_MAX ? undefined : 'gap without a reason';
   const { part } = row;
-  if (!Number.isSafeInteger(part.windowStartMs) || part.windowStartMs % windowMs !== 0)
+  if (!Number.isSafeInteger(part.windowStartMs) || Math.floor(part.windowStartMs / windowMs) * windowMs !== part.windowStartMs)
     return 'window does not begin at a multiple of its length';
-  for (const timeMs of [part.firstMs, part.lastMs]) {
-    if (!Number.isSafeInteger(timeMs) || timeMs < part.windowStartMs || timeMs >= part.windowStartMs + windowMs)
-      return 'a time outside the window';
+  if (!isInWindow(part.firstMs, part, windowMs) || !isInWindow(part.lastMs, part, windowMs)) return 'a time outside the window';
+  if (sound.fields === undefined || part.fields !== sound.fields) {
+    if (!Array.isArray(part.fields) || part.fields.length === 0 || part.fields.length > FIELDS_MAX || !part.fields.every(isId))
+      return 'field names';
+    sound.fields = part.fields;
   }
-  if (!Array.isArray(part.fields) || part.fields.length === 0 || part.fields.length > FIELDS_MAX || !part.fields.every(isId))
-    return 'field names';
   if (!Array.isArray(part.stats) || part.stats.length !== part.fields.length * STATS_PER_FIELD) return 'statistics do not fit the fields';
-  if (!part.stats.every(Number.isFinite)) return 'a statistic is not a finite number';
-  return typeof part.digest === 'string' && /^[0-9a-f]{16}$/.test(part.digest) ? undefined : 'digest';
+  // By number: 500 rows a request have thousands, and a loop without an iterator makes no garbage.
+  for (let i = 0; i < part.stats.length; i++) if (!Number.isFinite(part.stats[i])) return 'a statistic is not a finite number';
+  return typeof part.digest === 'string' && isDigest(part.digest) ? undefined : 'digest';
+}
+
+function isInWindow(timeMs: number, { windowStartMs }: Part, windowMs: number): boolean {
+  return Number.isSafeInteger(timeMs) && timeMs >= windowStartMs && timeMs < windowStartMs + windowMs;
 }
 
 /** As rowFault, for a row as it was saved. */
@@ -234,21 +288,36 @@ function toColumns(rows: readonly RowToShip[]): Record<string, unknown> {
     last: [] as number[],
     digest: [] as (string | 0)[],
   };
+  let before: SeqRange | undefined;
+  let fieldsBefore: readonly string[] | undefined;
+  let [source, fieldSet] = [0, 0];
   for (const row of rows) {
-    const range = row.kind === 'part' ? row.part : row.gap;
-    columns.source.push(sources.of(`${range.household}/${range.device}/${range.src}`, [range.household, range.device, range.src]));
+    const range = rangeOf(row);
+    // Rows of one source lie side by side, and share their field names.
+    if (before === undefined || !isSameSource(before, range)) {
+      const { household, device, src } = range;
+      source = sources.of(sourceKey(household, device, src), [household, device, src]);
+      before = range;
+    }
+    columns.source.push(source);
     columns.from.push(range.fromSeq);
     columns.to.push(range.toSeq);
     const part = row.kind === 'part' ? row.part : undefined;
+    if (part !== undefined && part.fields !== fieldsBefore) {
+      fieldsBefore = part.fields;
+      fieldSet = fieldSets.of(part.fields.join(), part.fields);
+    }
     columns.window.push(part?.windowStartMs ?? 0);
-    columns.fieldSet.push(
-      row.kind === 'part' ? fieldSets.of(row.part.fields.join(), row.part.fields) : -1 - reasons.of(row.gap.reason, row.gap.reason),
-    );
+    columns.fieldSet.push(row.kind === 'part' ? fieldSet : -1 - reasons.of(row.gap.reason, row.gap.reason));
     columns.first.push(part === undefined ? 0 : part.firstMs - part.windowStartMs);
     columns.last.push(part === undefined ? 0 : part.lastMs - part.windowStartMs);
     columns.digest.push(part?.digest ?? 0);
   }
   return { sources: sources.values, fieldSets: fieldSets.values, reasons: reasons.values, ...columns };
+}
+
+function isSameSource(a: SeqRange, b: SeqRange): boolean {
+  return a.household === b.household && a.device === b.device && a.src === b.src;
 }
 
 function fromColumns(body: Record<string, unknown>): PartsRequest {
@@ -364,8 +433,13 @@ function pack(text: string): Buffer {
   return gzipSync(bytes, { level: bytes.length > GZIP_ABOVE_BYTES ? 1 : 0 });
 }
 
+interface Ends {
+  peer: 'edge' | 'cloud';
+  self: 'edge' | 'cloud';
+}
+
 /** @param check of what was inflated, before it is parsed */
-function unpack(payload: Buffer, check: (json: Buffer) => void = () => undefined): Record<string, unknown> {
+function unpack(payload: Buffer, { peer, self }: Ends, check: (json: Buffer) => void = () => undefined): Record<string, unknown> {
   if (payload.length > LINK_PAYLOAD_BYTES_MAX) throw new WireError(`payload of ${payload.length} bytes, at most ${LINK_PAYLOAD_BYTES_MAX}`);
   let json: Buffer;
   try {
@@ -382,8 +456,13 @@ function unpack(payload: Buffer, check: (json: Buffer) => void = () => undefined
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new WireError('payload is not a JSON object');
   const record = body as Record<string, unknown>;
-  if (record['v'] !== WIRE_VERSION)
-    throw new WireError(`peer speaks version ${String(record['v']).slice(0, 20)}, this one ${WIRE_VERSION}: upgrade the older one`);
+  const version = record['v'];
+  if (version !== WIRE_VERSION) {
+    const older = typeof version === 'number' && version > WIRE_VERSION ? self : peer;
+    throw new VersionError(
+      `the ${peer} speaks version ${String(version).slice(0, 20)}, this ${self} ${WIRE_VERSION}: upgrade the ${older}`,
+    );
+  }
   return record;
 }
 

@@ -1,13 +1,21 @@
-/** Certificates of the link, where the settings name any: usable, private, and valid for long enough. */
+/** Certificates of the link and of gRPC, where the settings name any: usable, private, and valid for long enough. */
 import type { Config } from '../common/config.ts';
 import { ConfigError } from '../common/errors.ts';
-import { EXPIRY_WARNING_MS, readBundle, readCloudCredentials, readEdges, readRevoked } from '../common/link/cert-files.ts';
+import { EXPIRY_WARNING_MS, readBundle, readCloudCredentials, readEdges, readPair, readRevoked } from '../common/link/cert-files.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 
 const DAY_MS = 86_400_000;
 
-export function certChecks({ link }: Config, nowMs: number): Check[] {
+export function certChecks({ link, cloud }: Config, nowMs: number): Check[] {
   const checks: Check[] = [];
+  if (cloud.grpc_port !== null && cloud.grpc_tls_cert !== '') {
+    checks.push(
+      attempt('grpc cert', () => {
+        const { expiresMs } = readPair(cloud.grpc_tls_cert, cloud.grpc_tls_key);
+        return expiryCheck('grpc cert', cloud.grpc_tls_cert, expiresMs - nowMs, 'put a new one in its place and start the cloud again');
+      }),
+    );
+  }
   if (link.certs_dir !== '') {
     checks.push(
       attempt('cloud cert', () => {

@@ -6,13 +6,10 @@ import { silentLogger } from '../common/logger.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 import { isInstalled } from './program-checks.ts';
 
-/** Per major release the least minor one, as in package.json: what all packages say they run on. */
+/** Per major release the least minor one, as in package.json: what all packages run on. */
 const MINOR_MIN = new Map([
   [20, 19],
   [22, 12],
-  [23, 0],
-  [24, 0],
-  [25, 0],
 ]);
 const NEWEST_MAJOR = Math.max(...MINOR_MIN.keys());
 const SQLITE_PAGES = 100;
@@ -21,14 +18,16 @@ export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const least = MINOR_MIN.get(major);
   if (least !== undefined && minor >= least) return ok('node', version);
+  const remedy = 'install Node 22 (22.12 or newer; 20.19 does too), then npm ci';
+  // better-sqlite3 12, compiled with the headers of Node 24.19 or newer (docs/decisions/0015-deployment.md).
   if (major > NEWEST_MAJOR)
-    return warn('node', `${version} is newer than what was tried`, `when something fails, take Node ${NEWEST_MAJOR}`);
-  return missing('node', `${version} is not one that all packages run on`, 'install Node 20.19 or newer (20, or 22.12 to 25), then npm ci');
+    return missing('node', `${version} may end a part when it collects garbage: SQLite's addon is not made for it`, remedy);
+  return missing('node', `${version} is not one that all packages run on`, remedy);
 }
 
 /** package.json's engines in the same words. */
 export function nodeRange(): string {
-  return [...MINOR_MIN].map(([major, minor]) => (minor === 0 ? `${major}.x` : `^${major}.${minor}.0`)).join(' || ');
+  return [...MINOR_MIN].map(([major, minor]) => `^${major}.${minor}.0`).join(' || ');
 }
 
 /** @param linkKind the setting `link.kind` */

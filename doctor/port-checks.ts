@@ -21,6 +21,7 @@ export function portChecks(config: Config): Promise<Check[]> {
     ['link.heartbeat_port', link.listen_host, link.heartbeat_port],
     ['link.data_port', link.listen_host, link.data_port],
   ];
+  if (cloud.grpc_port !== null) wishes.push(['cloud.grpc_port', cloud.grpc_host, cloud.grpc_port]);
   return Promise.all(wishes.map(([setting, host, port]) => portCheck(setting, host, port)));
 }
 

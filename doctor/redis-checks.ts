@@ -19,7 +19,7 @@ export interface RedisFacts {
 }
 
 export async function redisChecks(config: Config): Promise<Check[]> {
-  const { url, ca_file: caFile } = config.redis;
+  const { url, password, ca_file: caFile } = config.redis;
   if (url === '') return [];
   const remedy = 'write redis://:PASSWORD@HOST:PORT or rediss://:PASSWORD@HOST:PORT';
   if (!URL.canParse(url) || !/^rediss?:\/\/[^/]/.test(url)) return [missing('redis', 'redis.url is not the address of a server', remedy)];
@@ -29,11 +29,12 @@ export async function redisChecks(config: Config): Promise<Check[]> {
   } catch {
     return [missing('redis', `redis.ca_file: ${caFile} can't be read`, 'name a PEM file that can be read, or leave it empty')];
   }
-  return inspectRedis(url, ca);
+  return inspectRedis(url, password, ca);
 }
 
-async function inspectRedis(url: string, ca: Buffer | undefined): Promise<Check[]> {
+async function inspectRedis(url: string, password: string, ca: Buffer | undefined): Promise<Check[]> {
   const client = new Redis(url, {
+    ...(password === '' ? {} : { password }),
     protocol: 2,
     replyMapping: 'legacy',
     lazyConnect: true,
@@ -54,7 +55,7 @@ async function inspectRedis(url: string, ca: Buffer | undefined): Promise<Check[
     await client.connect();
     await client.ping();
     const info = await client.info();
-    return factChecks(factsOf(info, new URL(url).password !== ''));
+    return factChecks(factsOf(info, new URL(url).password !== '' || password !== ''));
   } catch (error) {
     return [refusal(cause ?? (error as Error))];
   } finally {
@@ -68,7 +69,7 @@ function refusal(error: Error): Check {
     return unreachable(
       'redis',
       `refuses the password: ${message}`,
-      'put the right one into redis.url; docker-compose.yml takes it from .env',
+      'put the right one into redis.url or redis.password; docker-compose.yml takes it from secrets/redis-password',
     );
   }
   return unreachable('redis', `does not answer: ${message}`, 'docker compose up -d redis, or set redis.url to where it is');

@@ -5,6 +5,7 @@ import { SETTINGS, type Setting } from '../common/settings.ts';
 
 const HEAD = `; Settings of Fogline. Every key stands here at its default; take the ; away to change one.
 ; Stronger than this file: the environment (FOGLINE_SECTION_KEY, e.g. FOGLINE_CLOUD_HTTP_PORT) and --set section.key=value.
+; A file may hold the value, as for secrets: FOGLINE_SECTION_KEY_FILE=PATH, e.g. FOGLINE_REDIS_PASSWORD_FILE.
 ; What holds and where it came from: npx fogline config show --origin
 `;
 

@@ -50,6 +50,8 @@ function copyData() {
   const scenarios = join('edge', 'simulator', 'scenario');
   for (const name of readdirSync(join(top, scenarios)).filter((its) => /\.jsonc?$/.test(its)))
     cpSync(join(top, scenarios, name), join(building, scenarios, name));
+  const protos = join('cloud', 'server', 'grpc', 'proto');
+  cpSync(join(top, protos), join(building, protos), { recursive: true });
   const data = join(top, 'data');
   if (!existsSync(data)) return;
   const needed = (path) => path !== join(data, 'sample') && !path.endsWith('.md');

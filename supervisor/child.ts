@@ -37,7 +37,18 @@ export interface ChildListener {
   onRestart(part: PartName, reason: string, waitMs: number, error: ErrorEvent | undefined): void;
 }
 
-export type ChildEnd = { kind: 'stopped' } | { kind: 'finished' } | { kind: 'gave_up'; part: PartName; exitCode: number; message: string };
+export interface GaveUp {
+  kind: 'gave_up';
+  part: string;
+  exitCode: number;
+  message: string;
+  /** What it named last; null when it named nothing. */
+  errorCode: string | null;
+  /** It, or an earlier process of the same part, had said that it is ready. */
+  everReady: boolean;
+}
+
+export type ChildEnd = { kind: 'stopped' } | { kind: 'finished' } | GaveUp;
 
 export class Child {
   readonly plan: ChildPlan;
@@ -90,7 +101,10 @@ export class Child {
       if (this.stopping.signal.aborted) return { kind: 'stopped' };
       const verdict = judgeExit(exit, failures, this.plan.mayFinish);
       if (verdict.kind === 'finished') return verdict;
-      if (verdict.kind === 'gave_up') return { ...verdict, part: this.plan.part, message: message || describeExit(exit) };
+      if (verdict.kind === 'gave_up') {
+        const { errorCode, everReady } = exit;
+        return { ...verdict, part: this.plan.part, message: message || describeExit(exit), errorCode, everReady };
+      }
       failures = verdict.failures;
       this.restarts++;
       this.listener.onRestart(this.plan.part, describeExit(exit), verdict.waitMs, this.error);

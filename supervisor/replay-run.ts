@@ -11,14 +11,14 @@ import { plainText } from '../common/plain-text.ts';
 import { randomId } from '../common/random.ts';
 import { DEFAULT_STATE_DIR } from '../common/run-command.ts';
 import { type Asked, askPlan, askSample } from './asked-child.ts';
-import { Child, type ChildEnd } from './child.ts';
-import type { PartName } from './child-rules.ts';
+import { Child, type GaveUp } from './child.ts';
+import { type PartName, PORT_TAKEN } from './child-rules.ts';
 import { fetchJson } from './fetch-json.ts';
 import { addedSettings, commandOf, type DataOfRun, mayFindForeignRecords, planOf, wishedPorts } from './parts.ts';
 import { type ChosenPort, choosePorts, takenPorts } from './ports.ts';
-import { identityOf } from './process-identity.ts';
+import { identityOf } from '../common/process-identity.ts';
 import { exitCodeWhenDone, hear, isAllKnown, isDone, newView, nounOf, type RunView, summaryOf } from './run-view.ts';
-import { finishedBeforeText, replayLine, restartText, scenarioLine, statusLine, summaryText, warningText } from './run-text.ts';
+import { finishedBeforeText, grpcLine, replayLine, restartText, scenarioLine, statusLine, summaryText, warningText } from './run-text.ts';
 import type { StateDir } from './state-dir.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,6 +30,8 @@ const LOOK_AT_THE_END_MS = 100;
 /** The cloud may still be busy with the last parts when it is asked what it holds. */
 const SUM_DEADLINE_MS = 10_000;
 const TRIM_LOGS_EVERY_LOOKS = 10;
+/** Ports are free when they are chosen. Of runs that are started at the same moment each next choice settles one at least. */
+const PORT_CHOICES_MAX = 5;
 
 /** What is read of GET /api/v1/households. */
 interface HouseholdsPage {
@@ -37,18 +39,18 @@ interface HouseholdsPage {
   nextCursor: string | null;
 }
 
-type Outcome = { kind: 'done' } | { kind: 'stopped' } | { kind: 'gave_up'; part: string; exitCode: number; message: string };
+type Outcome = { kind: 'done' } | { kind: 'stopped' } | GaveUp;
 
 export class ReplayRun {
   private readonly options: RunOptions;
   private readonly state: StateDir;
   private readonly terminal: Terminal;
   private readonly clock: Clock;
-  private readonly view: RunView = newView();
-  private readonly children: Child[] = [];
+  private view: RunView = newView();
+  private children: Child[] = [];
   /** Aborts when somebody stops us or a part gives up: ends the wait between two looks. */
-  private readonly over = new AbortController();
-  private gaveUp: Extract<ChildEnd, { kind: 'gave_up' }> | undefined;
+  private over = new AbortController();
+  private gaveUp: GaveUp | undefined;
   private ports: readonly ChosenPort[] = [];
   private startedMs = 0;
   private greeted = false;
@@ -72,10 +74,7 @@ export class ReplayRun {
     this.startedMs = this.clock.monotonicMs();
     await this.takeState();
     try {
-      this.ports = await choosePorts(wishedPorts(this.options));
-      const greeting = this.clock.timer('greet', GREET_AFTER_MS, () => this.greet());
-      const outcome = (await this.startParts()) ?? (await this.watch());
-      greeting.cancel();
+      const outcome = await this.runOnFreePorts();
       const readings = await this.readingsStored();
       await this.stopParts();
       return this.conclude(outcome, readings);
@@ -84,6 +83,31 @@ export class ReplayRun {
       this.terminal.erase();
       this.state.close();
     }
+  }
+
+  /** A port that somebody took after it was found free is nobody's fault: others are chosen. All that are chosen here are the cloud's. */
+  private async runOnFreePorts(): Promise<Outcome> {
+    for (let choice = 1; ; choice++) {
+      this.ports = await choosePorts(wishedPorts(this.options));
+      const greeting = this.clock.timer('greet', GREET_AFTER_MS, () => this.greet());
+      const outcome = (await this.startParts()) ?? (await this.watch());
+      greeting.cancel();
+      const isLost = outcome.kind === 'gave_up' && outcome.part === 'cloud' && outcome.errorCode === PORT_TAKEN && !outcome.everReady;
+      if (!isLost || choice === PORT_CHOICES_MAX) return outcome;
+      this.terminal.say('somebody took a port at this moment: all parts start again, on ports that are free now');
+      await this.stopParts();
+      this.beginAnew();
+    }
+  }
+
+  private beginAnew(): void {
+    this.children = [];
+    this.view = newView();
+    this.gaveUp = undefined;
+    this.startWaiting = undefined;
+    this.over = new AbortController();
+    if (this.options.signal.aborted) this.over.abort();
+    this.greeted = this.replayKnownAtGreeting = this.readyTold = false;
   }
 
   private async takeState(): Promise<void> {
@@ -186,12 +210,13 @@ export class ReplayRun {
 
   /** Said once, when the simulator has read the data and the page is there. */
   private tellReady(): void {
-    const { replay, url } = this.view;
+    const { replay, url, grpcPort } = this.view;
     if (this.readyTold || replay === undefined || url === undefined) return;
     this.readyTold = true;
     this.greet();
     if (!this.replayKnownAtGreeting) this.terminal.say(this.runText());
-    this.terminal.emit({ ...replay, part: 'run', url });
+    if (grpcPort !== undefined) this.terminal.say(grpcLine(this.options.config.cloud.grpc_host, grpcPort, url));
+    this.terminal.emit({ ...replay, part: 'run', url, ...(grpcPort === undefined ? {} : { grpcPort }) });
     const before = this.state.finishedRun();
     if (before?.run === replay.run) this.terminal.say(finishedBeforeText(before));
   }
@@ -297,7 +322,7 @@ export class ReplayRun {
 
 /** The run does not begin. */
 function unsaid(part: string, asked: Exclude<Asked<never>, { kind: 'said' }>): Outcome {
-  return asked.kind === 'stopped' ? asked : { ...asked, kind: 'gave_up', part };
+  return asked.kind === 'stopped' ? asked : { ...asked, kind: 'gave_up', part, errorCode: null, everReady: false };
 }
 
 /** A machine without a browser is no reason to stop. */

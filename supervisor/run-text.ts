@@ -68,6 +68,13 @@ function speedText(speed: number): string {
   return speed === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `at ${Number(speed.toPrecision(6))}× speed`;
 }
 
+/** Where gRPC clients go, and where they get the definitions. */
+export function grpcLine(host: string, port: number, pageUrl: string): string {
+  const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const address = `${shown.includes(':') ? `[${shown}]` : shown}:${port}`;
+  return `gRPC      ${address}   (definitions: ${pageUrl}/api/protos/fogline/v1/fogline.proto)`;
+}
+
 export function statusLine(view: RunView): string {
   const { progress, replay, edge } = view;
   const words: string[] = [];

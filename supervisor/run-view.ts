@@ -11,6 +11,8 @@ type ReplayFinished = Extract<ChildEvent, { event: 'finished' }>;
 export interface RunView {
   /** Undefined until the cloud listens. */
   url: string | undefined;
+  /** Of the gRPC door; undefined where the settings open none, and until the cloud listens. */
+  grpcPort: number | undefined;
   statusUrl: string | undefined;
   /** Of a scenario file; undefined without one, and until it has been checked. */
   plan: PlanEvent | undefined;
@@ -34,6 +36,7 @@ const NOTICES_MAX = 100;
 export function newView(): RunView {
   return {
     url: undefined,
+    grpcPort: undefined,
     statusUrl: undefined,
     plan: undefined,
     replay: undefined,
@@ -53,8 +56,10 @@ export function hear(view: RunView, event: ChildEvent): void {
   if (event.event === 'alerts') view.alerts = event;
   else if (event.event === 'progress') view.progress = event;
   else if (event.event === 'finished') view.finished = event;
-  else if (event.part === 'cloud') view.url = event.url;
-  else if (event.part === 'edge') view.statusUrl = event.statusUrl;
+  else if (event.part === 'cloud') {
+    view.url = event.url;
+    view.grpcPort = event.grpcPort;
+  } else if (event.part === 'edge') view.statusUrl = event.statusUrl;
   else view.replay = event;
 }
 

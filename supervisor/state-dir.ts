@@ -8,7 +8,8 @@ import type { Clock } from '../common/clock.ts';
 import { ConfigError } from '../common/errors.ts';
 import { makeFolder } from '../common/folders.ts';
 import { randomId } from '../common/random.ts';
-import { identityOf, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { refuseUnfinishedRestore } from '../common/unfinished-restore.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../common/process-identity.ts';
 
 const LOCK_FILE = 'run.lock';
 const FINISHED_FILE = 'finished.json';
@@ -53,12 +54,22 @@ export class StateDir {
   async open(fresh: boolean): Promise<string | undefined> {
     const hadState = existsSync(this.path);
     await this.lock();
+    if (!fresh) this.refuseHalfRestored();
     if (!fresh || !hadState) return undefined;
     const aside = `${this.path}.old-${compactTime(this.clock.nowMs())}`;
     renameSync(this.path, aside);
     rmSync(join(aside, LOCK_FILE), { force: true });
     await this.lock();
     return aside;
+  }
+
+  private refuseHalfRestored(): void {
+    try {
+      refuseUnfinishedRestore(this.path);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /**

@@ -2,6 +2,8 @@
  * Pure: which figure makes which alert, when it is raised and when it is cleared, and the one line that says what to do. Between
  * the two thresholds an alert stays as it is, so that a figure which wavers does not ring again and again.
  */
+import type { Detail } from './alert-details.ts';
+
 export type Severity = 'critical' | 'warning';
 
 export interface AlertRule {
@@ -155,6 +157,21 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
   },
+  /** Since the start of this cloud server, as store-damaged. */
+  'records-damaged': {
+    severity: 'critical',
+    about: 'cloud',
+    title: 'has damaged records that it can not mend',
+    ...ANY,
+    runbook: 'the log names household and row; put a backup of series.db in its place, then at the edge: fogline parked resume',
+  },
+  'records-mended': {
+    severity: 'warning',
+    about: 'cloud',
+    title: 'found damaged records and mended them',
+    ...ANY,
+    runbook: 'nothing is lost; look at the disk: what flipped these bits flips others, and not all can be mended',
+  },
   /** Share of the rows of GROWTH_OVER_MS, when there are enough of them. */
   'duplicates-many': {
     severity: 'warning',
@@ -189,8 +206,7 @@ export interface Figure {
   subject: string;
   /** Null when nobody knows now: the alert stays as it is. */
   value: number | null;
-  /** The figure in words. */
-  detail: string;
+  detail: Detail;
 }
 
 export interface Judged {

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { isoTime } from '../../common/iso-time.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
+import { type Detail, detail as detailWith, detailOf, detailText } from './alert-details.ts';
 import { ALERT_KINDS, ALERT_RULES, type AlertKind, CALM, type Figure, type Judged, judgeFigure } from './alert-rules.ts';
 import type { AlertReply, EventReply } from './api/api-types.ts';
 import type { AlertEvent, EventLog, NewEvent } from './storage/event-log.ts';
@@ -32,7 +33,8 @@ interface Watched {
   alert: AlertKind;
   subject: string;
   judged: Judged;
-  detail: string;
+  /** A text where another program has raised it. */
+  detail: Detail | string;
   /** Wall time of its raising. */
   sinceMs: number;
 }
@@ -62,7 +64,8 @@ export class Alerts {
   async start(): Promise<void> {
     for (const { alert, subject, detail, atMs } of await this.options.log.open()) {
       if (!isKind(alert)) continue;
-      this.watched.set(keyOf(alert, subject), { alert, subject, detail, sinceMs: atMs, judged: { isRaised: true, turningSinceMs: null } });
+      const judged = { isRaised: true, turningSinceMs: null };
+      this.watched.set(keyOf(alert, subject), { alert, subject, detail: detailOf(detail) ?? detail, sinceMs: atMs, judged });
     }
     this.running = true;
     this.schedule();
@@ -80,7 +83,7 @@ export class Alerts {
     const raised = [...this.watched.values()].filter(({ judged }) => judged.isRaised);
     return raised
       .sort(byUrgency)
-      .map(({ alert, subject, detail, sinceMs }) => ({ ...wordsOf(alert, subject), detail, since: isoTime(sinceMs) }));
+      .map(({ alert, subject, detail, sinceMs }) => ({ ...wordsOf(alert, subject), ...figureOf(detail), since: isoTime(sinceMs) }));
   }
 
   onChange(listener: EventListener): () => void {
@@ -121,7 +124,7 @@ export class Alerts {
       const isNews = judged.isRaised !== before.isRaised;
       if (isNews && judged.isRaised && this.countOf(alert) >= OPEN_PER_KIND_MAX) continue;
       const atMs = this.options.clock.nowMs();
-      if (isNews) events.push({ atMs, change: judged.isRaised ? 'raised' : 'cleared', alert, subject, detail });
+      if (isNews) events.push({ atMs, change: judged.isRaised ? 'raised' : 'cleared', alert, subject, detail: detailText(detail) });
       if (!judged.isRaised && judged.turningSinceMs === null) this.watched.delete(key);
       else
         this.watched.set(key, {
@@ -143,7 +146,7 @@ export class Alerts {
       if (given.has(key)) continue;
       this.watched.delete(key);
       const atMs = this.options.clock.nowMs();
-      if (judged.isRaised) events.push({ atMs, change: 'cleared', alert, subject, detail: 'nothing is expected of it any more' });
+      if (judged.isRaised) events.push({ atMs, change: 'cleared', alert, subject, detail: detailText(detailWith('nothing-expected')) });
     }
     return events;
   }
@@ -183,7 +186,7 @@ export class Alerts {
 
 /** A log of a newer or an older program may know other alerts: they are shown as they are. */
 export function eventReply({ id, atMs, change, alert, subject, detail }: AlertEvent): EventReply {
-  return { id, at: isoTime(atMs), change, detail, ...wordsOf(alert, subject) };
+  return { id, at: isoTime(atMs), change, ...figureOf(detailOf(detail) ?? detail), ...wordsOf(alert, subject) };
 }
 
 function wordsOf(
@@ -194,6 +197,11 @@ function wordsOf(
   if (!isKind(alert)) return { alert, subject, about: 'cloud', severity: 'warning', title: alert, runbook: '', doc };
   const { about, severity, title, runbook } = ALERT_RULES[alert];
   return { alert, about, subject, severity, title, runbook, doc };
+}
+
+/** In English, and for who words it anew. */
+function figureOf(detail: Detail | string): Pick<EventReply, 'detail' | 'figure'> {
+  return typeof detail === 'string' ? { detail, figure: null } : { detail: detailText(detail), figure: detail };
 }
 
 function isKind(alert: string): alert is AlertKind {

@@ -8,6 +8,7 @@ import type { EdgeStatus } from '../../common/messages.ts';
 export const HOUSEHOLDS_NAMED_MAX = 20;
 /** Characters of a household or a reason. */
 const TEXT_CHARACTERS_MAX = 200;
+const VERSION_CHARACTERS_MAX = 40;
 
 export interface EdgeReport {
   /** Event time of the newest reading taken in. */
@@ -27,6 +28,8 @@ export interface EdgeReport {
   trimmedEarly: number;
   /** Every run the edge knows is done, and it knows one. */
   replayFinished: boolean;
+  /** Of its program; null when it says none. */
+  version: string | null;
 }
 
 /** Of an edge that has said nothing yet. */
@@ -43,6 +46,7 @@ export const NO_REPORT: EdgeReport = {
   unreadable: 0,
   trimmedEarly: 0,
   replayFinished: false,
+  version: null,
 };
 
 export function edgeReport(status: EdgeStatus): EdgeReport {
@@ -62,7 +66,13 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
     unreadable: count(status.unreadable),
     trimmedEarly: count(status.trimmedEarly),
     replayFinished: runs.length > 0 && runs.every((run) => run?.done === true),
+    version: typeof status.version === 'string' ? status.version.slice(0, VERSION_CHARACTERS_MAX) : null,
   };
+}
+
+/** Event time between the newest reading and the oldest window not acknowledged; null when none waits. */
+export function outboxAgeSeconds({ newestMs, oldestUnackedMs }: EdgeReport): number | null {
+  return newestMs === null || oldestUnackedMs === null ? null : Math.max(0, newestMs - oldestUnackedMs) / 1_000;
 }
 
 function list<T>(value: readonly T[]): readonly T[] {

@@ -1,23 +1,19 @@
 /**
  * What windows the cloud expects, from what it has seen itself: nobody has to report that nothing came. Judged in event time, so
- * that a replay at sixty times the speed is judged by the same rule: a household owes the windows between its newest one and the
- * front, which as many as not have reached, so that no wrong clock moves it; and where all stopped, where the front would be at the
- * pace that it had.
+ * that a replay at sixty times the speed is judged by the same rule: a household owes the windows between its newest one and its edge's
+ * front, which half of the edge's households have reached; and where all of them stopped, where the front would be at the pace that it
+ * had. No edge is judged by another's clock. A household whose readings come more rarely than windows end owes one for each of its own
+ * intervals.
  */
 import type { Clock } from '../../common/clock.ts';
+import { EdgeFront, reachedByHalf } from './edge-front.ts';
 import type { Bucket } from './storage/series-store.ts';
 
 /** Requests, batches and partitions make one household a little later than another; below it nobody is late. */
 export const UNEVEN_MS = 2_000;
-/** A front that stood for so long is taken on by its pace: longer than a link needs to come back, or an edge to say that it is done. */
-export const STALLED_AFTER_MS = 10_000;
-/** The pace is that of so long. */
-const PACE_OVER_MS = 60_000;
-/** A pace of less is chance. */
-const PACE_SPAN_MIN_MS = 2_000;
 /** A household without a window for so long, event time, has moved out: nothing is expected of it. */
 export const EXPECTED_FOR_MS = 7 * 86_400_000;
-/** Looking through ten thousand households takes a millisecond. */
+/** Looking through ten thousand households takes a millisecond or two. */
 const FRONT_EVERY_MS = 20;
 /** A newest window that is no older than this by the clock on the wall is live, so its pace is known before it is seen. */
 const LIVE_WITHIN_MS = 3_600_000;
@@ -26,8 +22,10 @@ export interface Owing {
   household: string;
   /** End of its newest window, event time. */
   newestEndMs: number;
-  /** Windows between that and the front. */
+  /** Windows between that and the front; where they come more rarely, those of its interval. */
   missing: number;
+  /** What usually lies between two of its windows. */
+  intervalMs: number;
   /** False while windows may be under way. */
   isLate: boolean;
 }
@@ -36,107 +34,155 @@ interface Seen {
   newestEndMs: number;
   /** Monotonic. */
   advancedAtMs: number;
+  /** Only told by the store at the start. */
+  isFromBefore: boolean;
 }
 
-/** Event time per time, over these observations of the front in order; null when they tell nothing. */
-export function paceOf(fronts: readonly { frontMs: number; atMs: number }[]): number | null {
-  const [first] = fronts;
-  const last = fronts.at(-1);
-  if (first === undefined || last === undefined || last.atMs - first.atMs < PACE_SPAN_MIN_MS) return null;
-  return (last.frontMs - first.frontMs) / (last.atMs - first.atMs);
-}
-
-export function windowsMissing(newestEndMs: number, frontMs: number, windowMs: number): number {
-  return Math.max(0, Math.floor((frontMs - newestEndMs) / windowMs));
-}
-
-/** The newest end that half of them have reached; of two the newer one. */
-function frontOf(newestEndsMs: readonly number[]): number {
-  const newestFirst = Float64Array.from(newestEndsMs).sort().reverse();
-  return newestFirst[(newestFirst.length - 1) >> 1] as number;
+export function windowsMissing(newestEndMs: number, frontMs: number, intervalMs: number): number {
+  return Math.max(0, Math.floor((frontMs - newestEndMs) / intervalMs));
 }
 
 export class Expectation {
   private readonly windowMs: number;
   private readonly clock: Clock;
+  private readonly edgeOf: (household: string) => string | undefined;
+  private readonly intervalMsOf: (household: string) => number;
   private readonly seen = new Map<string, Seen>();
-  /** Observations of the front as it went on, the newest last, of PACE_OVER_MS. */
-  private fronts: { frontMs: number; atMs: number }[] = [];
-  private isFrontPassed = false;
-  private startedLive = false;
+  /** By edge. */
+  private readonly fronts = new Map<string, EdgeFront>();
+  /** Edges with a household that passed their front, or with other households than before. */
+  private readonly passed = new Set<string>();
+  private movedAtMs = Number.NEGATIVE_INFINITY;
+  /** Edges whose data were live when this process started. */
+  private readonly startedLive = new Set<string>();
 
-  constructor(windowMs: number, clock: Clock) {
+  /**
+   * @param edgeOf the edge that owns a household; of one that nobody is known to own nothing is expected
+   * @param intervalMsOf what usually lies between two of its windows, the length of one or more
+   */
+  constructor(
+    windowMs: number,
+    clock: Clock,
+    edgeOf: (household: string) => string | undefined,
+    intervalMsOf: (household: string) => number = () => windowMs,
+  ) {
     this.windowMs = windowMs;
     this.clock = clock;
+    this.edgeOf = edgeOf;
+    this.intervalMsOf = intervalMsOf;
   }
 
   /** What the store held at the start; tells nothing of the pace. */
   begin(windows: readonly Bucket[]): void {
-    this.put(windows);
-    const front = this.fronts.at(-1);
-    this.startedLive = front !== undefined && Math.abs(this.clock.nowMs() - front.frontMs) < LIVE_WITHIN_MS;
+    this.keep(windows, true);
+    this.moveFronts();
+    for (const [edge, { newestMs }] of this.fronts)
+      if (newestMs !== undefined && Math.abs(this.clock.nowMs() - newestMs) < LIVE_WITHIN_MS) this.startedLive.add(edge);
   }
 
   put(windows: readonly Bucket[]): void {
-    const atMs = this.clock.monotonicMs();
-    let isFrontPassed = false;
-    for (const { household, startMs } of windows) {
-      const endMs = startMs + this.windowMs;
-      const held = this.seen.get(household);
-      if (held !== undefined && held.newestEndMs >= endMs) continue;
-      this.seen.set(household, { newestEndMs: endMs, advancedAtMs: atMs });
-      isFrontPassed ||= endMs > (this.fronts.at(-1)?.frontMs ?? Number.NEGATIVE_INFINITY);
-    }
-    this.isFrontPassed ||= isFrontPassed;
-    if (atMs - (this.fronts.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= FRONT_EVERY_MS) this.moveFront();
+    this.keep(windows, false);
+    if (this.clock.monotonicMs() - this.movedAtMs >= FRONT_EVERY_MS) this.moveFronts();
   }
 
-  private moveFront(): void {
-    if (!this.isFrontPassed) return;
-    this.isFrontPassed = false;
-    const frontMs = frontOf([...this.seen.values()].map(({ newestEndMs }) => newestEndMs));
-    const front = this.fronts.at(-1);
-    if (front === undefined || front.frontMs < frontMs) this.advance({ frontMs, atMs: this.clock.monotonicMs() });
-  }
-
-  /** Null before the first window. */
-  frontMs(): number | null {
-    this.moveFront();
-    const front = this.fronts.at(-1);
-    if (front === undefined) return null;
-    const standsForMs = this.clock.monotonicMs() - front.atMs;
-    if (standsForMs < STALLED_AFTER_MS) return front.frontMs;
-    const pace = paceOf(this.fronts) ?? (this.startedLive ? 1 : 0);
-    return front.frontMs + pace * standsForMs;
+  /** Households have another edge than before, or have one now. */
+  ownersChanged(): void {
+    for (const household of this.seen.keys()) this.passed.add(this.edgeOf(household) ?? '');
+    this.moveFronts();
   }
 
   /** Of every household that windows are expected of. */
   owing(): Owing[] {
-    const frontMs = this.frontMs();
-    if (frontMs === null) return [];
+    this.moveFronts();
     const nowMs = this.clock.monotonicMs();
+    const expected = this.expectedNow(nowMs);
     const owing: Owing[] = [];
-    for (const [household, { newestEndMs, advancedAtMs }] of this.seen) {
-      if (frontMs - newestEndMs >= EXPECTED_FOR_MS) continue;
-      const missing = windowsMissing(newestEndMs, frontMs, this.windowMs);
-      owing.push({ household, newestEndMs, missing, isLate: nowMs - advancedAtMs >= UNEVEN_MS });
+    for (const [household, held] of this.seen) {
+      const missing = expected(household, held);
+      if (missing === null) continue;
+      const intervalMs = this.intervalMsOf(household);
+      owing.push({ household, newestEndMs: held.newestEndMs, missing, intervalMs, isLate: nowMs - held.advancedAtMs >= UNEVEN_MS });
     }
     return owing;
   }
 
   /** Null for a household that nothing is expected of. */
   missingOf(household: string): number | null {
+    this.moveFronts();
     const held = this.seen.get(household);
-    const frontMs = this.frontMs();
-    if (held === undefined || frontMs === null || frontMs - held.newestEndMs >= EXPECTED_FOR_MS) return null;
-    return windowsMissing(held.newestEndMs, frontMs, this.windowMs);
+    return held === undefined ? null : this.expectedNow(this.clock.monotonicMs())(household, held);
   }
 
-  /** The last one before PACE_OVER_MS stays: the pace is that of the whole time. */
-  private advance(front: { frontMs: number; atMs: number }): void {
-    const last = this.fronts.at(-1);
-    if (last?.atMs === front.atMs) this.fronts.pop();
-    this.fronts.push(front);
-    while (this.fronts.length > 2 && front.atMs - (this.fronts[1]?.atMs ?? front.atMs) >= PACE_OVER_MS) this.fronts.shift();
+  /** What each household owes at one moment. */
+  private expectedNow(nowMs: number): (household: string, held: Seen) => number | null {
+    const frontsMs = new Map<string, number | null>();
+    const site = this.siteNow(nowMs);
+    return (household, { newestEndMs, isFromBefore }) => {
+      const edge = this.edgeOf(household);
+      if (edge === undefined) return null;
+      let frontMs = frontsMs.get(edge);
+      if (frontMs === undefined) {
+        frontMs = this.fronts.get(edge)?.at(nowMs, () => site.pace() ?? (this.startedLive.has(edge) ? 1 : 0)) ?? null;
+        frontsMs.set(edge, frontMs);
+      }
+      if (frontMs === null || frontMs - newestEndMs >= EXPECTED_FOR_MS) return null;
+      if (isFromBefore && site.frontMs() - newestEndMs >= EXPECTED_FOR_MS) return null;
+      return windowsMissing(newestEndMs, frontMs, this.intervalMsOf(household));
+    };
+  }
+
+  /** For edges that were not seen to move: what half of all have reached, and how fast they go. Reckoned when it is asked for. */
+  private siteNow(nowMs: number): { pace: () => number | null; frontMs: () => number } {
+    const fronts = () => [...this.fronts.values()];
+    let frontMs: number | undefined;
+    let paces: number[] | undefined;
+    return {
+      pace: () => {
+        paces ??= fronts().flatMap(({ paceSeen }) => paceSeen ?? []);
+        return paces.length === 0 ? null : reachedByHalf(paces);
+      },
+      frontMs: () => (frontMs ??= reachedByHalf(fronts().flatMap((front) => front.at(nowMs, () => 0) ?? []))),
+    };
+  }
+
+  private keep(windows: readonly Bucket[], isFromBefore: boolean): void {
+    const atMs = this.clock.monotonicMs();
+    for (const { household, startMs } of windows) {
+      const endMs = startMs + this.windowMs;
+      const held = this.seen.get(household);
+      if (held !== undefined && held.newestEndMs >= endMs) continue;
+      this.seen.set(household, { newestEndMs: endMs, advancedAtMs: atMs, isFromBefore });
+      const edge = this.edgeOf(household) ?? '';
+      if (endMs > (this.fronts.get(edge)?.newestMs ?? Number.NEGATIVE_INFINITY)) this.passed.add(edge);
+    }
+  }
+
+  private moveFronts(): void {
+    if (this.passed.size === 0) return;
+    const atMs = this.clock.monotonicMs();
+    this.movedAtMs = atMs;
+    const newestEndsMs = this.leadersOf(this.passed);
+    this.passed.clear();
+    newestEndsMs.delete('');
+    for (const [edge, ends] of newestEndsMs) {
+      if (ends.length === 0) continue;
+      const front = this.fronts.get(edge) ?? new EdgeFront();
+      this.fronts.set(edge, front);
+      front.move(ends, atMs);
+    }
+  }
+
+  /** Newest ends of the households that tell most often: one that is due in ten minutes says nothing of how far its edge is. */
+  private leadersOf(edges: ReadonlySet<string>): Map<string, number[]> {
+    const leaders = new Map<string, { intervalMs: number; ends: number[] }>();
+    for (const edge of edges) leaders.set(edge, { intervalMs: Number.POSITIVE_INFINITY, ends: [] });
+    for (const [household, { newestEndMs }] of this.seen) {
+      const its = leaders.get(this.edgeOf(household) ?? '');
+      if (its === undefined) continue;
+      const intervalMs = this.intervalMsOf(household);
+      if (intervalMs < its.intervalMs) Object.assign(its, { intervalMs, ends: [] });
+      if (intervalMs === its.intervalMs) its.ends.push(newestEndMs);
+    }
+    return new Map([...leaders].map(([edge, { ends }]) => [edge, ends]));
   }
 }

@@ -102,7 +102,7 @@ async function* localPieces(options: ExportOptions, query: RangeQuery): AsyncGen
   const store = openReadOnlyStore(join(options.stateDir, SERIES_FILE));
   try {
     const rows = { count: 0 };
-    yield* formatRows(counted(store.range(query), rows), options.format);
+    yield* formatRows(counted(store.range(query), rows), options.format, options.numbers);
     if (rows.count === 0) tellNothing(store.span(query.household));
   } finally {
     store.close();
@@ -122,7 +122,7 @@ function tellNothing(span: { firstMs: number; lastMs: number } | undefined): voi
 }
 
 async function* remotePieces(url: string, options: ExportOptions, query: RangeQuery): AsyncGenerator<Uint8Array> {
-  const address = exportAddress(url, query, options.format);
+  const address = exportAddress(url, query, options);
   const unreachable = (cause: unknown) => {
     const hint = 'is the cloud server running there? Give its address: --url http://127.0.0.1:5006';
     return new OperatingError('CLOUD_UNREACHABLE', `no whole answer from ${address.origin}`, { retryable: true, hint, cause });
@@ -138,7 +138,7 @@ async function* remotePieces(url: string, options: ExportOptions, query: RangeQu
   }
 }
 
-function exportAddress(url: string, query: RangeQuery, format: string): URL {
+function exportAddress(url: string, query: RangeQuery, { format, numbers }: Pick<ExportOptions, 'format' | 'numbers'>): URL {
   let address: URL;
   try {
     address = new URL(EXPORT_PATH, url);
@@ -146,7 +146,7 @@ function exportAddress(url: string, query: RangeQuery, format: string): URL {
     throw new ConfigError(`--url ${url} is not an address`, 'write for example --url http://127.0.0.1:5006', { cause });
   }
   const { fromMs, toMs, resolution, household, field } = query;
-  const given = { household, field, from: fromMs, to: toMs, resolution, format };
+  const given = { household, field, from: fromMs, to: toMs, resolution, format, numbers: numbers === 'full' ? undefined : numbers };
   for (const [name, value] of Object.entries(given)) if (value !== undefined) address.searchParams.set(name, String(value));
   return address;
 }

@@ -1,8 +1,6 @@
-/**
- * The rows of an export, for the command and for the API alike. Numbers are written with as many digits as give the
- * same float64 back; times are ISO-8601 with Z.
- */
+/** The rows of an export, for the command and for the API alike; times are ISO-8601 with Z. */
 import { isoTime } from '../../common/iso-time.ts';
+import { type Numbers, shownBucket } from './analytics/shown-number.ts';
 import type { Bucket } from './storage/series-store.ts';
 
 export type ExportFormat = 'csv' | 'ndjson';
@@ -19,10 +17,10 @@ export function formatRow(bucket: Bucket, format: ExportFormat): string {
 }
 
 /** Text of an export in pieces, for CSV with the title line first. Ending it early ends the reading of the buckets. */
-export async function* formatRows(buckets: AsyncIterable<Bucket>, format: ExportFormat): AsyncGenerator<string> {
+export async function* formatRows(buckets: AsyncIterable<Bucket>, format: ExportFormat, numbers: Numbers = 'full'): AsyncGenerator<string> {
   let piece = format === 'csv' ? CSV_TITLE : '';
   for await (const bucket of buckets) {
-    piece += formatRow(bucket, format);
+    piece += formatRow(shownBucket(bucket, numbers), format);
     if (piece.length < PIECE_LENGTH) continue;
     yield piece;
     piece = '';

@@ -3,13 +3,15 @@
  * are each told once: one log line, one event, one count. Nothing here asks the edge or decides for it.
  */
 import type { Clock, Timer } from '../../common/clock.ts';
-import { isoTime } from '../../common/iso-time.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { EdgeReply } from './api/api-types.ts';
 import type { ReturningEdge } from './reconnect-spread.ts';
-import { type EdgeReport, edgeReport, NO_REPORT } from './edge-report.ts';
+import { EdgeFacts } from './edge-facts.ts';
+import { edgeReply, timeOrNull } from './edge-reply.ts';
+import { type EdgeReport, edgeReport, NO_REPORT, outboxAgeSeconds } from './edge-report.ts';
+import { type EdgeTimes, type HealthLimits, healthOf, type JudgedEdge } from './outage-rules.ts';
 
 /** Edges held in memory; beyond it the one heard of longest ago is forgotten, so that invented names can't fill it. */
 export const EDGES_MAX = 10_000;
@@ -22,6 +24,8 @@ export interface KnownEdge {
   lastHeartbeatMs: number | null;
   /** Monotonic time of the last heartbeat or of `expect`, for the rule: a clock that is set back silences nobody. */
   heardMs: number;
+  /** Monotonic time at which it was heard first in this process, or again after silence; null when it was not heard. */
+  backMs: number | null;
   report: EdgeReport;
 }
 
@@ -31,7 +35,12 @@ export interface LivenessOptions {
   metrics: Metrics;
   /** cloud.silent_after_seconds × 1000. */
   silentAfterMs: number;
+  /** Of what waits at an edge something must be stored in this time. UNSTORED_AFTER_MS unless given. */
+  unstoredAfterMs?: number;
 }
+
+/** UNSTORED_WINDOWS of the usual 5 s. */
+const UNSTORED_AFTER_MS = 30_000;
 
 export type EdgeListener = (edge: EdgeReply) => void;
 
@@ -54,6 +63,8 @@ export function judge(
 
 export class Liveness {
   private readonly options: LivenessOptions;
+  readonly facts: EdgeFacts;
+  readonly limits: HealthLimits;
   /** By edge id, in order of last heartbeat. */
   private readonly known = new Map<string, KnownEdge>();
   private readonly listeners = new Set<EdgeListener>();
@@ -63,6 +74,8 @@ export class Liveness {
 
   constructor(options: LivenessOptions) {
     this.options = options;
+    this.facts = new EdgeFacts(options.clock, EDGES_MAX);
+    this.limits = { silentAfterMs: options.silentAfterMs, unstoredAfterMs: options.unstoredAfterMs ?? UNSTORED_AFTER_MS };
     this.changes = options.metrics.counter('fogline_edge_changes_total', 'Edges that fell silent or came back.', ['to']);
     options.metrics.gauge('fogline_edge_live', '1 while heartbeats of the edge come, 0 when it is silent.', ['edge'], (gauge) => {
       gauge.reset();
@@ -73,7 +86,11 @@ export class Liveness {
         held.reset();
         for (const { edge, report } of this.known.values()) held.set(read(report), { edge });
       });
-    gauge('fogline_edge_outbox_age_seconds', 'Event time between newest reading and oldest window not acknowledged.', outboxAgeSeconds);
+    gauge(
+      'fogline_edge_outbox_age_seconds',
+      'Event time between newest reading and oldest window not acknowledged.',
+      (report) => outboxAgeSeconds(report) ?? 0,
+    );
     gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', ({ outboxFull }) => (outboxFull ? 1 : 0));
     gauge('fogline_edge_parked_households', 'Households held back.', ({ parkedCount }) => parkedCount);
     gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', ({ waitingCount }) => waitingCount);
@@ -100,18 +117,24 @@ export class Liveness {
   /**
    * A heartbeat came in. Cheap: the thread that answers heartbeats calls it.
    * @param atMs wall time of its arrival
+   * @param sentMs wall time of the edge when it was sent
    */
-  seen(edge: string, status: EdgeStatus, atMs: number): void {
+  seen(edge: string, status: EdgeStatus, atMs: number, sentMs?: number): void {
     const before = this.known.get(edge);
+    const heardMs = this.options.clock.monotonicMs();
     const now: KnownEdge = {
       edge,
       state: 'live',
       lastHeartbeatMs: atMs,
-      heardMs: this.options.clock.monotonicMs(),
+      heardMs,
+      backMs: before?.state === 'live' ? (before.backMs ?? heardMs) : heardMs,
       report: edgeReport(status),
     };
     this.known.delete(edge);
     this.known.set(edge, now);
+    const isConnect = before === undefined || before.state === 'silent' || before.lastHeartbeatMs === null;
+    const { outboxParts, version } = now.report;
+    this.facts.heard(edge, { atMs, sentMs, version, outboxParts, isConnect });
     if (before === undefined) this.forgetBeyondLimit();
     if (before?.state === 'silent') this.tellReturn(now, now.heardMs - before.heardMs);
     if (before === undefined) this.options.logger.info({ edge }, 'edge heard for the first time');
@@ -125,27 +148,56 @@ export class Liveness {
   expect(edges: readonly string[]): void {
     const heardMs = this.options.clock.monotonicMs();
     for (const edge of edges.slice(0, EDGES_MAX)) {
-      if (!this.known.has(edge)) this.known.set(edge, { edge, state: 'live', lastHeartbeatMs: null, heardMs, report: NO_REPORT });
+      if (!this.known.has(edge))
+        this.known.set(edge, { edge, state: 'live', lastHeartbeatMs: null, heardMs, backMs: null, report: NO_REPORT });
     }
     this.check();
   }
 
   /** All edges known, by id. */
   edges(): EdgeReply[] {
-    return [...this.known.values()].map(edgeReply).sort((a, b) => (a.edge < b.edge ? -1 : 1));
+    return [...this.known.values()].map((edge) => this.reply(edge)).sort((a, b) => (a.edge < b.edge ? -1 : 1));
   }
 
-  /** For the spread of those that come back: one that is silent or was not heard since the start has said nothing of its backlog. */
+  /** For the spread of those that come back. */
   returning(): ReturningEdge[] {
-    return [...this.known.values()].map(({ edge, state, lastHeartbeatMs, report }) => ({
-      edge,
-      waitingRows: state === 'silent' || lastHeartbeatMs === null ? null : report.outboxParts,
-    }));
+    return [...this.known.values()].map(returningEdge);
+  }
+
+  returningOf(edge: string): ReturningEdge | undefined {
+    const known = this.known.get(edge);
+    return known === undefined ? undefined : returningEdge(known);
   }
 
   /** As edges(), with what the edges said of themselves. */
   reports(): readonly KnownEdge[] {
     return [...this.known.values()];
+  }
+
+  /** For the rules of outages. @param startedMs wall time at which this cloud began to listen */
+  judged(startedMs: number): JudgedEdge[] {
+    return [...this.known.values()].map((known) => {
+      const { edge, lastHeartbeatMs, report } = known;
+      const [parked] = report.parked;
+      return {
+        edge,
+        ...this.times(known),
+        lastHeardMs: lastHeartbeatMs ?? startedMs,
+        connectedMs: this.facts.read(edge).lastConnectMs,
+        parkedCount: report.parkedCount,
+        parkedWords: parked === undefined ? '' : `${parked.household}: ${parked.reason}`,
+      };
+    });
+  }
+
+  private times({ edge, state, lastHeartbeatMs, heardMs }: KnownEdge): EdgeTimes {
+    const { lastHeartbeatMs: everMs, unstoredMs } = this.facts.read(edge);
+    const quietMs = this.options.clock.monotonicMs() - heardMs;
+    return { state, isHeard: lastHeartbeatMs !== null, isKnown: everMs !== null, quietMs, unstoredMs };
+  }
+
+  private reply(known: KnownEdge): EdgeReply {
+    return edgeReply(known, healthOf(this.times(known), this.limits), this.facts.read(known.edge));
   }
 
   /** Calls back on silence and return of an edge, never for an ordinary heartbeat. Returns the function that ends it. */
@@ -166,8 +218,9 @@ export class Liveness {
 
   private tellSilence(edge: KnownEdge): void {
     edge.state = 'silent';
+    this.facts.lost(edge.edge, this.options.clock.nowMs());
     const { silentAfterMs } = this.options;
-    this.options.logger.warn({ edge: edge.edge, lastHeartbeatAt: lastHeartbeatAt(edge), silentAfterMs }, 'edge is silent');
+    this.options.logger.warn({ edge: edge.edge, lastHeartbeatAt: timeOrNull(edge.lastHeartbeatMs), silentAfterMs }, 'edge is silent');
     this.tell(edge);
   }
 
@@ -178,7 +231,7 @@ export class Liveness {
 
   private tell(edge: KnownEdge): void {
     this.changes.add(1, { to: edge.state });
-    const reply = edgeReply(edge);
+    const reply = this.reply(edge);
     for (const listener of this.listeners) listener(reply);
   }
 
@@ -189,28 +242,8 @@ export class Liveness {
   }
 }
 
-function outboxAgeSeconds({ newestMs, oldestUnackedMs }: EdgeReport): number {
-  return newestMs === null || oldestUnackedMs === null ? 0 : Math.max(0, newestMs - oldestUnackedMs) / 1_000;
-}
-
-function lastHeartbeatAt({ lastHeartbeatMs }: Pick<KnownEdge, 'lastHeartbeatMs'>): string | null {
-  return lastHeartbeatMs === null ? null : isoTime(lastHeartbeatMs);
-}
-
-function edgeReply({ edge, state, lastHeartbeatMs, report }: KnownEdge): EdgeReply {
-  return {
-    edge,
-    state,
-    lastHeartbeatAt: lastHeartbeatAt({ lastHeartbeatMs }),
-    queued: report.outboxParts,
-    oldestUnackedAt: report.oldestUnackedMs === null ? null : isoTime(report.oldestUnackedMs),
-    households: report.households,
-    parked: report.parked,
-    parkedCount: report.parkedCount,
-    waitingFor: report.waitingFor,
-    waitingCount: report.waitingCount,
-    outboxFull: report.outboxFull,
-    unreadable: report.unreadable,
-    replayFinished: report.replayFinished,
-  };
+/** One that is silent or was not heard since the start has said nothing of its backlog. */
+function returningEdge({ edge, state, lastHeartbeatMs, backMs, report }: KnownEdge): ReturningEdge {
+  const isHeard = state === 'live' && lastHeartbeatMs !== null;
+  return { edge, waitingRows: isHeard ? report.outboxParts : null, backMs: isHeard ? backMs : null };
 }

@@ -3,6 +3,7 @@
  * then acknowledged, then shown (`latest`); nothing after the store can delay or undo an ack.
  */
 import { reach } from '../../common/failpoints.ts';
+import { addressGroup } from '../../common/link/link-gate.ts';
 import type { LinkHandler, LinkPeer } from '../../common/link/link.ts';
 import {
   type EdgeStatus,
@@ -11,14 +12,16 @@ import {
   type NewestRequest,
   type PartsRequest,
   rangeOf,
+  type Verdict,
 } from '../../common/messages.ts';
-import { decodeRequest, encodeReply, rowFault, WireError } from '../../common/wire.ts';
+import { type CloudWire, cloudWire, rowFaults, WireError } from '../../common/wire.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
+import { AheadWindows } from './ahead-windows.ts';
+import type { TakenRows } from './edge-facts.ts';
 import { Senders, type SendersOptions } from './senders.ts';
 import type { Latest } from './storage/latest.ts';
-import { bucketsOfParts } from './storage/newest-buckets.ts';
 import type { SeriesStore, StoredVerdict } from './storage/series-store.ts';
-import { WORK_LIMITS, type WorkLimits, WorkQueue } from './work-queue.ts';
+import { type Owner, type WorkLimits, WorkQueue } from './work-queue.ts';
 
 export interface ReceiverOptions extends SendersOptions {
   store: SeriesStore;
@@ -27,16 +30,20 @@ export interface ReceiverOptions extends SendersOptions {
   startId: string;
   /** link.site: requests with another one are refused. */
   site: string;
+  /** Another layout of what travels; else that of production with `site`. */
+  wire?: CloudWire;
   /** R11: for the edge that asks. */
   spreadMs: (edge: string) => number;
   /** Answer plain-text heartbeats and tuples. */
   legacy: boolean;
-  /** An edge was heard. */
-  onHeartbeat: (edge: string, status: EdgeStatus, atMs: number) => void;
+  /** An edge was heard. @param sentMs the edge's own time */
+  onHeartbeat: (edge: string, status: EdgeStatus, atMs: number, sentMs: number) => void;
+  /** Parts of an edge are stored, or were there. */
+  onTaken?: (edge: string, taken: TakenRows) => void;
   /** For a household that the store does not know yet. */
   postalCodeOf: (household: string) => string;
   /** What may wait for the store. */
-  workLimits?: WorkLimits;
+  workLimits?: Partial<WorkLimits>;
 }
 
 /** Of the queue: from here on an edge may have two requests waiting … */
@@ -44,6 +51,8 @@ const CREDIT_TWO_FROM = 0.25;
 /** … and from here on one. */
 const CREDIT_ONE_FROM = 0.5;
 
+/** Verdicts that are counted as refusals. */
+const REFUSALS: readonly Verdict[] = ['gap', 'overlap', 'conflict', 'not_owner', 'rejected'];
 const LEGACY_HEARTBEAT = 'heartbeat';
 const LEGACY_PREFIX = 'household_';
 /** A tuple of an older peer is a few hundred bytes. */
@@ -52,48 +61,52 @@ const LEGACY_BYTES_MAX = 4_096;
 export class Receiver {
   private readonly options: ReceiverOptions;
   readonly counters = { parts: 0, stored: 0, duplicates: 0, refused: 0, legacy: 0, unusable: 0, busy: 0, shown: 0 };
-  private readonly limits: WorkLimits;
   private readonly work: WorkQueue;
-
+  private readonly wire: CloudWire;
   private readonly senders: Senders;
+  private readonly ahead: AheadWindows;
   private refusedRows: Counter | undefined;
   private declaredReadings: Counter | undefined;
   private readonly answering = new Set<Promise<LinkReply>>();
 
   constructor(options: ReceiverOptions) {
     this.options = options;
+    this.wire = options.wire ?? cloudWire(options.site);
     this.senders = new Senders(options);
-    this.limits = options.workLimits ?? WORK_LIMITS;
-    this.work = new WorkQueue(options.clock, this.limits);
+    this.ahead = new AheadWindows(options.latest, options.clock);
+    this.work = new WorkQueue(options.clock, options.workLimits);
   }
 
-  /** Requests in the order in which they came, turned away as `busy` when too many wait. */
+  /** Requests of a peer in the order in which they came, peers in turn; turned away as `busy` when too many wait. */
   readonly handle: LinkHandler = (payload, peer) => this.handleBy(payload, peer, () => this.inTurn(payload, peer));
 
   /** Heartbeats at once: their port. Whatever else comes there waits its turn. */
   readonly handleHeartbeat: LinkHandler = (payload, peer) =>
-    this.handleBy(payload, peer, () => this.answer(payload, peer, (request) => this.queued(payload, () => this.serve(request, peer))));
+    this.handleBy(payload, peer, () =>
+      this.answer(payload, peer, (request) => this.queued(payload, peer, () => this.serve(request, peer))),
+    );
 
   private async handleBy(payload: Buffer, peer: LinkPeer, answer: () => Promise<LinkReply>): Promise<Buffer> {
-    if (peer.refusal !== undefined) return encodeReply({ kind: 'refused', reason: peer.refusal });
+    if (peer.refusal !== undefined) return this.wire.encode({ kind: 'refused', reason: peer.refusal });
     // Bare text names no edge that a certificate could prove, and postal codes are not for everybody.
     const legacy = this.options.legacy && peer.id === null ? this.answerLegacy(payload) : undefined;
     if (legacy !== undefined) return legacy;
     const answering = answer();
     this.answering.add(answering);
     try {
-      return encodeReply(await answering);
+      return this.wire.encode(await answering);
     } finally {
       this.answering.delete(answering);
     }
   }
 
   private inTurn(payload: Buffer, peer: LinkPeer): Promise<LinkReply> {
-    return this.queued(payload, () => this.answer(payload, peer, (request) => this.serve(request, peer)));
+    return this.queued(payload, peer, () => this.answer(payload, peer, (request) => this.serve(request, peer)));
   }
 
-  private queued({ length }: Buffer, work: () => Promise<LinkReply>): Promise<LinkReply> {
-    if (!this.work.isFull(length)) return this.work.run(length, work);
+  private queued({ length }: Buffer, peer: LinkPeer, work: () => Promise<LinkReply>): Promise<LinkReply> {
+    const owner = ownerOf(peer);
+    if (!this.work.isFull(owner, length)) return this.work.run(owner, length, work);
     this.counters.busy++;
     return Promise.resolve({ kind: 'busy', startId: this.options.startId, retryAfterMs: this.work.retryAfterMs() });
   }
@@ -109,19 +122,23 @@ export class Receiver {
     });
     rows.reset();
     this.senders.register(metrics);
+    this.ahead.register(metrics);
     metrics.gauge('fogline_cloud_queue_requests', 'Requests waiting for the store.', [], (gauge) => gauge.set(this.work.requests));
     this.refusedRows = metrics.counter('fogline_rows_refused_total', 'Rows not taken, by verdict.', ['verdict']);
+    // At 0 from the start: what Prometheus first sees at 1 has not increased for it, and the first refused row would ring nowhere.
+    for (const verdict of REFUSALS) this.refusedRows.add(0, { verdict });
     this.declaredReadings = metrics.counter('fogline_readings_declared_total', 'Readings declared missing by edges.');
   }
 
   private async answer(payload: Buffer, peer: LinkPeer, serve: (request: LinkRequest) => Promise<LinkReply>): Promise<LinkReply> {
     const { startId, clock, spreadMs, onHeartbeat, logger } = this.options;
     try {
-      const request = decodeRequest(payload, this.options.site);
+      const request = this.wire.decode(payload);
       this.senders.check(edgeOf(request), peer);
       if (request.kind !== 'heartbeat') return await serve(request);
-      const { edge, status } = request.heartbeat;
-      onHeartbeat(edge, status, clock.nowMs());
+      const { edge, status, sentMs } = request.heartbeat;
+      onHeartbeat(edge, status, clock.nowMs(), sentMs);
+      this.ahead.heard(edge, status.newestMs);
       return { kind: 'heartbeat', startId, spreadMs: spreadMs(edge) };
     } catch (error) {
       this.counters.unusable++;
@@ -137,9 +154,12 @@ export class Receiver {
     switch (request.kind) {
       case 'hello': {
         const { allowed, refused } = this.senders.hello(request.hello, peer);
-        const households = await store.hello(allowed);
+        const answers = await store.hello(allowed);
         reach('cloud_after_hello_commit_before_reply');
-        return { kind: 'hello', startId, claim: request.hello.claim, households, ...refused };
+        const damaged = answers.flatMap(({ household, refusal: reason }) => (reason === undefined ? [] : [{ household, reason }]));
+        if (damaged.length === 0) return { kind: 'hello', startId, claim: request.hello.claim, households: answers, ...refused };
+        const households = answers.filter(({ refusal }) => refusal === undefined);
+        return { kind: 'hello', startId, claim: request.hello.claim, households, refused: [...(refused.refused ?? []), ...damaged] };
       }
       case 'parts':
         if (request.parts.startId !== startId) return { kind: 'hello_first', startId };
@@ -155,56 +175,61 @@ export class Receiver {
 
   private async takeParts(request: PartsRequest, peer: LinkPeer): Promise<LinkReply> {
     const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
-    const faults = request.rows.map((row) => rowFault(row, request.windowMs) ?? foreign.get(rangeOf(row).household));
-    const sound = request.rows.filter((_, i) => faults[i] === undefined);
+    const faults = rowFaults(request.rows, request.windowMs);
+    if (foreign.size > 0) for (const [i, row] of request.rows.entries()) faults[i] ??= foreign.get(rangeOf(row).household);
+    const isSound = faults.every((fault) => fault === undefined);
+    const sound = isSound ? request : { ...request, rows: request.rows.filter((_, i) => faults[i] === undefined) };
     reach('cloud_after_receive_before_commit');
-    const result = await this.options.store.append({ ...request, rows: sound });
+    const result = await this.options.store.append(sound);
     reach('cloud_after_commit_before_ack');
     let next = 0;
     const verdicts = faults.map((fault): StoredVerdict => {
       if (fault !== undefined) return { verdict: 'rejected', reason: fault };
       return result.verdicts[next++] as StoredVerdict;
     });
-    this.count(verdicts, request.rows);
+    this.count(request.edge, verdicts, request.rows);
     this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
     return { kind: 'parts', startId: this.options.startId, verdicts, postalCodes, generations, ...this.credit() };
   }
 
-  /** The live lane: to `latest` and nowhere else. What is damaged or of a household that the claim does not own is left out. */
+  /** The live lane: to `latest` and nowhere else. */
   private async showNewest(request: NewestRequest, peer: LinkPeer): Promise<LinkReply> {
-    const { store, latest, startId } = this.options;
+    const { store, startId } = this.options;
     const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
     const { generations: notOwned } = await store.append({ ...request, rows: [] });
-    const parts = request.rows
-      .filter((row) => rowFault(row, request.windowMs) === undefined && notOwned[row.part.household] === undefined)
-      .filter(({ part }) => request.generations[part.household] !== undefined && !foreign.has(part.household))
-      .map(({ part }) => part);
-    latest.putNewer(bucketsOfParts(parts, request.windowMs));
-    this.counters.shown += parts.length;
+    const isNotOwned = (household: string) => notOwned[household] !== undefined || request.generations[household] === undefined;
+    this.counters.shown += this.ahead.show(request, isNotOwned, (household) => foreign.has(household));
     return { kind: 'newest', startId, notOwned: Object.keys(notOwned).length };
   }
 
   /** How many requests an edge may have waiting, by how full the queue is; nothing said while there is room. */
   private credit(): { inFlightMax?: number } {
-    const share = this.work.requests / this.limits.requestsMax;
+    const { share } = this.work;
     if (share >= CREDIT_ONE_FROM) return { inFlightMax: 1 };
     return share >= CREDIT_TWO_FROM ? { inFlightMax: 2 } : {};
   }
 
-  private count(verdicts: readonly StoredVerdict[], rows: PartsRequest['rows']): void {
-    for (const [i, { verdict }] of verdicts.entries()) {
-      this.counters.parts++;
+  private count(edge: string, verdicts: readonly StoredVerdict[], rows: PartsRequest['rows']): void {
+    const taken = { stored: 0, duplicates: 0, refused: 0, declaredReadings: 0 };
+    for (let i = 0; i < verdicts.length; i++) {
+      const { verdict } = verdicts[i] as StoredVerdict;
       const row = rows[i];
-      if (verdict === 'stored') this.counters.stored++;
-      if (verdict === 'stored' && row?.kind === 'gap') this.declaredReadings?.add(row.gap.toSeq - row.gap.fromSeq + 1);
-      if (verdict === 'stored') continue;
-      if (verdict === 'duplicate') this.counters.duplicates++;
+      if (verdict === 'stored') {
+        taken.stored++;
+        if (row?.kind === 'gap') taken.declaredReadings += row.gap.toSeq - row.gap.fromSeq + 1;
+      } else if (verdict === 'duplicate') taken.duplicates++;
       else {
-        this.counters.refused++;
+        taken.refused++;
         this.refusedRows?.add(1, { verdict });
       }
     }
+    this.counters.parts += verdicts.length;
+    this.counters.stored += taken.stored;
+    this.counters.duplicates += taken.duplicates;
+    this.counters.refused += taken.refused;
+    if (taken.declaredReadings > 0) this.declaredReadings?.add(taken.declaredReadings);
+    this.options.onTaken?.(edge, taken);
   }
 
   /**
@@ -236,6 +261,12 @@ export class Receiver {
     const postalCode = (await this.options.store.postalCodeOf(household)) ?? this.options.postalCodeOf(household);
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${postalCode}`);
   }
+}
+
+/** Who has to share: a certificate, or on plaintext an address. A connection more gains nothing. */
+function ownerOf({ id, remote }: LinkPeer): Owner {
+  if (id !== null) return { name: `edge ${id}`, isProved: true };
+  return { name: `address ${addressGroup(remote.replace(/:\d+$/, ''))}`, isProved: false };
 }
 
 function edgeOf(request: LinkRequest): string {

@@ -1,4 +1,6 @@
 /**
+ * What households.json says of a household: its postal code, and what usually lies between two readings where that is longer than a window.
+ *
  * Where a household gets its postal code when it is first seen: from households.json, else drawn from all German codes by a
  * hash of its id. The store keeps what was given; a household never changes its code afterwards, also when the file does.
  */
@@ -20,17 +22,28 @@ export interface AssignedPostalCode {
   from: 'file' | 'drawn';
 }
 
+/** A meter that tells less than one reading a day is no load profile. */
+const INTERVAL_SECONDS_MAX = 86_400;
+
+interface GivenHousehold {
+  postalCode?: string;
+  intervalSeconds?: number;
+}
+
 export class Registry {
   private readonly householdsFile: string;
   private states: PostalCodeStates | undefined;
-  private given: ReadonlyMap<string, string> = new Map();
+  private given: ReadonlyMap<string, GivenHousehold> = new Map();
 
-  /** @param householdsFile path of a households.json {household: postal code}; empty = codes are drawn */
+  /**
+   * @param householdsFile path of a households.json {household: postal code, or {postalCode, intervalSeconds} of which one may be missing};
+   *   empty = codes are drawn
+   */
   constructor(householdsFile: string) {
     this.householdsFile = householdsFile;
   }
 
-  /** @throws ConfigError naming file and household for anything that is not {household: postal code} */
+  /** @throws ConfigError naming file and household for anything else */
   start(): void {
     this.states = loadPostalCodeStates();
     if (this.householdsFile !== '') this.given = readHouseholds(this.householdsFile, this.states);
@@ -38,10 +51,16 @@ export class Registry {
 
   /** The same household gets the same answer, as long as the file is the same. Remembers nothing. */
   assign(household: string): AssignedPostalCode {
-    const given = this.given.get(household);
+    const given = this.given.get(household)?.postalCode;
     if (given !== undefined) return { postalCode: given, state: this.stateOf(given), from: 'file' };
     const drawn = drawPostalCode(household);
     return { postalCode: drawn, state: this.stateOf(drawn), from: 'drawn' };
+  }
+
+  /** What usually lies between two readings of the household; undefined where the file does not say it. */
+  intervalMs(household: string): number | undefined {
+    const seconds = this.given.get(household)?.intervalSeconds;
+    return seconds === undefined ? undefined : seconds * 1_000;
   }
 
   private stateOf(postalCode: string): string {
@@ -55,25 +74,48 @@ export function drawPostalCode(household: string): string {
   return POSTAL_CODES[(seedOf(`${DRAW_SEED}/${household}`) >>> 0) % POSTAL_CODES.length] as string;
 }
 
-function readHouseholds(path: string, states: PostalCodeStates): Map<string, string> {
+function readHouseholds(path: string, states: PostalCodeStates): Map<string, GivenHousehold> {
   const remedy = 'write {"household": "12345", …} or leave cloud.households_file empty';
   const content = parseFile(path, remedy);
   if (typeof content !== 'object' || content === null || Array.isArray(content))
     throw new ConfigError(`${path} is not a JSON object`, remedy);
-  const given = new Map<string, string>();
-  for (const [household, code] of Object.entries(content)) {
+  const given = new Map<string, GivenHousehold>();
+  for (const [household, words] of Object.entries(content)) {
     refuseOtherThanId(path, household);
-    if (typeof code !== 'string')
-      throw new ConfigError(`${path}: the postal code of ${household} is not a text`, 'write it in quotes: "07919"');
-    if (states.stateOf(code) === undefined) {
-      throw new ConfigError(
-        `${path}: "${code}" of ${household} is not a postal code of a German state`,
-        'write five digits, for example "12529"',
-      );
-    }
-    given.set(household, code);
+    given.set(household, givenHousehold(path, household, words, states));
   }
   return given;
+}
+
+/** @param words a postal code, or an object with it */
+function givenHousehold(path: string, household: string, words: unknown, states: PostalCodeStates): GivenHousehold {
+  const isObject = typeof words === 'object' && words !== null && !Array.isArray(words);
+  const { postalCode, intervalSeconds, ...rest } = (isObject ? words : { postalCode: words }) as Record<string, unknown>;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined)
+    throw new ConfigError(`${path}: ${JSON.stringify(unknown)} of ${household} is not known`, 'write postalCode, intervalSeconds or both');
+  return {
+    ...(isObject && postalCode === undefined ? {} : { postalCode: checkedCode(path, household, postalCode, states) }),
+    ...(intervalSeconds === undefined ? {} : { intervalSeconds: checkedInterval(path, household, intervalSeconds) }),
+  };
+}
+
+function checkedCode(path: string, household: string, code: unknown, states: PostalCodeStates): string {
+  if (typeof code !== 'string')
+    throw new ConfigError(`${path}: the postal code of ${household} is not a text`, 'write it in quotes: "07919"');
+  if (states.stateOf(code) !== undefined) return code;
+  throw new ConfigError(
+    `${path}: "${code}" of ${household} is not a postal code of a German state`,
+    'write five digits, for example "12529"',
+  );
+}
+
+function checkedInterval(path: string, household: string, seconds: unknown): number {
+  if (typeof seconds === 'number' && seconds > 0 && seconds <= INTERVAL_SECONDS_MAX) return seconds;
+  throw new ConfigError(
+    `${path}: intervalSeconds of ${household} is not a number of seconds`,
+    `write more than 0 and at most ${INTERVAL_SECONDS_MAX}, for example 900`,
+  );
 }
 
 function refuseOtherThanId(path: string, household: string): void {

@@ -4,11 +4,12 @@
  * protect nothing more. A running cloud sees a new or a revoked token within CHECK_EVERY_MS.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/errors.ts';
 import { makeFolder } from '../../common/folders.ts';
+import { writeDurably } from '../../common/link/private-file.ts';
 import { randomId, randomSecret } from '../../common/random.ts';
 import type { Tokens } from './api/sessions.ts';
 
@@ -101,12 +102,11 @@ export class TokenFile implements Tokens {
 
   /** Undefined where there is no file. */
   private read(): string | undefined {
-    let mode: number | undefined;
     try {
-      mode = statSync(this.path, { throwIfNoEntry: false })?.mode;
-      if (mode === undefined) return undefined;
-      if ((mode & OTHERS) === 0) return readFileSync(this.path, 'utf8');
+      if ((statSync(this.path).mode & OTHERS) === 0) return readFileSync(this.path, 'utf8');
     } catch (cause) {
+      // Not by throwIfNoEntry: from Node 22 on that takes a file on the way there for no entry too.
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       const message = `${this.path} can't be read: ${(cause as Error).message}`;
       throw new ConfigError(message, 'give --state a folder that this user may read and write', { cause });
     }
@@ -117,13 +117,7 @@ export class TokenFile implements Tokens {
   private write(tokens: readonly KeptToken[]): void {
     makeFolder(dirname(this.path));
     const partial = `${this.path}.${randomId()}`;
-    const file = openSync(partial, 'wx', OWNER_ONLY);
-    try {
-      writeSync(file, `${JSON.stringify({ tokens }, null, 2)}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    writeDurably(partial, `${JSON.stringify({ tokens }, null, 2)}\n`, OWNER_ONLY);
     renameSync(partial, this.path);
   }
 }

@@ -25,6 +25,8 @@ export interface WatchOptions {
   clock: Clock;
   logger: Logger;
   windowMs: number;
+  /** What usually lies between two readings of a household. */
+  intervalMsOf: (household: string) => number;
   onOpen?: (open: readonly AlertReply[]) => void;
 }
 
@@ -39,21 +41,22 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.options = options;
-    const { metrics, clock, windowMs } = options;
-    this.expectation = new Expectation(windowMs, clock);
+    const { metrics, clock, windowMs, intervalMsOf } = options;
+    this.expectation = new Expectation(windowMs, clock, (household) => this.owners.get(household), intervalMsOf);
     this.figures = new AlertFigures(metrics);
     this.alerts = new Alerts({ ...options, figures: (nowMs) => this.gather(nowMs) });
     metrics.gauge('fogline_windows_missing', 'Windows expected and not there, all households.', [], (gauge) =>
       gauge.set(this.expected().reduce((sum, { missing }) => sum + missing, 0)),
     );
-    metrics.gauge('fogline_households_silent', 'Households that owe three windows or more.', [], (gauge) =>
+    metrics.gauge('fogline_households_silent', 'Households that owe three windows or more, of their own interval.', [], (gauge) =>
       gauge.set(this.expected().filter(({ missing, isLate }) => isLate && missing >= WINDOWS_MISSING_MAX).length),
     );
   }
 
   /** Store and `latest` must be started, and liveness told of the edges that the store knows. */
   async start(): Promise<void> {
-    const { latest } = this.options;
+    const { latest, store } = this.options;
+    this.owners = await store.owners();
     this.expectation.begin(await latest.all());
     this.unsubscribe = latest.subscribe(WINDOWS_EVERY_MS, (windows) => this.expectation.put(windows));
     await this.alerts.start();
@@ -73,9 +76,10 @@ export class Watch {
     return this.alerts.onChange(listener);
   }
 
-  /** Windows that the household owes; null when nothing is expected of it. */
-  missingOf(household: string): number | null {
-    return this.isDone(household) ? null : this.expectation.missingOf(household);
+  /** @returns windows that a household owes as of now; null when nothing is expected of it */
+  missing(): (household: string) => number | null {
+    const isDone = this.doneHouseholds();
+    return (household) => (isDone(household) ? null : this.expectation.missingOf(household));
   }
 
   private async gather(nowMs: number): Promise<Figure[]> {
@@ -83,17 +87,19 @@ export class Watch {
     if (nowMs - this.ownersAtMs >= OWNERS_MAX_AGE_MS) {
       this.owners = await store.owners();
       this.ownersAtMs = nowMs;
+      this.expectation.ownersChanged();
     }
     return this.figures.gather({ edges: liveness.reports(), owing: this.expectation.owing(), owners: this.owners, windowMs }, nowMs);
   }
 
   private expected(): Owing[] {
-    const done = new Set(this.options.liveness.reports().flatMap(({ edge, report }) => (report.replayFinished ? [edge] : [])));
-    return this.expectation.owing().filter(({ household }) => !done.has(this.owners.get(household) ?? ''));
+    const isDone = this.doneHouseholds();
+    return this.expectation.owing().filter(({ household }) => !isDone(household));
   }
 
-  private isDone(household: string): boolean {
-    const owner = this.owners.get(household);
-    return this.options.liveness.reports().some(({ edge, report }) => edge === owner && report.replayFinished);
+  /** Of an edge whose replay is done. */
+  private doneHouseholds(): (household: string) => boolean {
+    const done = new Set(this.options.liveness.reports().flatMap(({ edge, report }) => (report.replayFinished ? [edge] : [])));
+    return (household) => done.has(this.owners.get(household) ?? '');
   }
 }

@@ -69,7 +69,8 @@ export class EmbeddedBroker implements Broker {
 
   private async open(): Promise<void> {
     assert(this.quotaBytes >= QUOTA_BYTES_MIN, `the broker needs a quota of at least ${QUOTA_BYTES_MIN} bytes`);
-    await this.connection.open();
+    const mended = await this.connection.open();
+    if (mended.length > 0) this.logger.warn({ tables: mended }, "the broker's file was damaged: indexes were made anew from their tables");
     try {
       this.doorbell.open();
     } catch (error) {

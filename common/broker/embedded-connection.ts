@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
 import { errorOf, fileIdentity, freeBytes, full, isBusy, openDatabase, prepareFolder, type SqliteDatabase } from './embedded-database.ts';
 import { EmbeddedStore, type LogHandle, type TopicHandle } from './embedded-store.ts';
+import { EmbeddedTables } from './embedded-tables.ts';
 import { EmbeddedTrimming, pagesOfQuota } from './embedded-trimming.ts';
 
 /** Name of the file in the folder. */
@@ -41,16 +42,25 @@ export class EmbeddedConnection {
     this.clock = clock;
   }
 
-  /** @throws ConfigError, OperatingError */
-  async open(): Promise<void> {
+  /**
+   * @returns the tables whose indexes were damaged and made anew
+   * @throws ConfigError, OperatingError
+   */
+  async open(): Promise<string[]> {
     prepareFolder(this.folder);
     const database = await this.patiently(() => openDatabase(this.file, pagesOfQuota(this.quotaBytes)));
     try {
+      let mended: string[] = [];
       this.opened = await this.patiently(() => {
+        const tables = new EmbeddedTables(database, this.folder);
         const store = new EmbeddedStore(database, this.folder);
+        // Before an index is made anew: the tables must be right.
+        tables.check();
         store.checkEnds();
+        mended = tables.mendIndexes();
         return { database, store, trimming: new EmbeddedTrimming(database, this.quotaBytes), identity: fileIdentity(this.file) };
       });
+      return mended;
     } catch (error) {
       database.close();
       throw error;

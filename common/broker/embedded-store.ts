@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import type { Statement, Transaction } from 'better-sqlite3';
 import { BATCH_RECORDS_MAX, type LogState, type StartOffset, type StoredRecord, type TopicSettings } from './broker.ts';
 import { damaged, type SqliteDatabase } from './embedded-database.ts';
+import { EmbeddedTables } from './embedded-tables.ts';
 import { BATCH_BYTES_MAX, DamagedBatch, decodeBatch, type EncodedBatch, sealOf } from './record-batch.ts';
 
 /** One partition's log. */
@@ -107,6 +108,8 @@ export class EmbeddedStore {
         this.database.prepare('UPDATE topic SET retention_ms = ? WHERE id = ?').run(settings.retentionMs, existing.id);
         return;
       }
+      // Not known is not yet missing: the index may not lead to it.
+      new EmbeddedTables(this.database, this.folder).check();
       const { lastInsertRowid } = this.database
         .prepare('INSERT INTO topic (name, partitions, retention_ms) VALUES (?, ?, ?)')
         .run(name, settings.partitions, settings.retentionMs);
@@ -240,7 +243,7 @@ export class EmbeddedStore {
       `SELECT log.id, name, partition, log_id, earliest_offset, end_offset,
          (SELECT min(base_offset) FROM batch WHERE log = log.id) AS first,
          (SELECT base_offset + count FROM batch WHERE log = log.id ORDER BY base_offset DESC LIMIT 1) AS next
-       FROM log JOIN topic ON topic.id = topic_id`,
+       FROM log NOT INDEXED JOIN topic ON topic.id = topic_id`,
     );
     for (const row of ends.all()) {
       const log = { id: row.id, logId: row.log_id, topic: row.name, partition: row.partition };
@@ -263,12 +266,12 @@ export class EmbeddedStore {
     commitAll.immediate();
   }
 
-  /** Never below the earliest offset: what is deleted is done. */
+  /** Never below the earliest offset: what is deleted is done. A commit above the end is none (damage): it is left out. */
   committed(topic: TopicHandle, group: string): StartOffset[] {
     const rows = this.database.prepare<[number, string], StartOffset>(
       `SELECT log.partition, max(next_offset, earliest_offset) AS offset
        FROM committed JOIN log ON log.topic_id = committed.topic_id AND log.partition = committed.partition
-       WHERE committed.topic_id = ? AND consumer_group = ? ORDER BY log.partition`,
+       WHERE committed.topic_id = ? AND consumer_group = ? AND next_offset BETWEEN 0 AND end_offset ORDER BY log.partition`,
     );
     return rows.all(topic.id, group);
   }

@@ -58,9 +58,10 @@ export class EmbeddedTrimming {
     this.usedPagesMax = pagesOfQuota(quotaBytes) - RESERVE_PAGES;
     this.pageCount = database.prepare<[], number>('PRAGMA page_count').pluck();
     this.freePages = database.prepare<[], number>('PRAGMA freelist_count').pluck();
-    // The floor of a log: a group that has committed in its topic, but not in its partition, still needs everything.
+    // The floor of a log: a group that has committed in its topic, but not in its partition, still needs everything. So does one
+    // whose commit is above the end, which only damage brings about.
     this.due = database.prepare(
-      `SELECT log.id, retention_ms, min(coalesce(next_offset, 0)) AS floor
+      `SELECT log.id, retention_ms, min(iif(next_offset BETWEEN 0 AND end_offset, next_offset, 0)) AS floor
        FROM log JOIN topic ON topic.id = log.topic_id
          JOIN (SELECT DISTINCT topic_id, consumer_group FROM committed) AS known ON known.topic_id = topic.id
          LEFT JOIN committed ON committed.topic_id = topic.id AND committed.consumer_group = known.consumer_group

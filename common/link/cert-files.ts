@@ -7,12 +7,14 @@
  *   FOLDER/revoked.json  {"v":1,"revoked":[{"edge":"edge-1","serial":"0A…","at":"2026-…Z"}]}
  *   FOLDER/private/      the CA's key and its register: the cloud does not need them
  *
- * A bundle is one PEM file: `name: value` lines with the cloud's address, the edge's certificate, the CA's, the edge's key. Private.
+ * A bundle is one PEM file: `name: value` lines with the cloud's address and age, the edge's certificate, the CA's, the edge's key.
+ * Private.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import { isId } from '../ids.ts';
+import { isoTime } from '../iso-time.ts';
 import { readPrivateFile, readPublicFile } from './private-file.ts';
 
 export const CA_FILE = 'ca.pem';
@@ -32,6 +34,8 @@ export interface Credentials {
 
 export interface Bundle extends Credentials {
   edge: string;
+  /** First moment of the cloud's newest certificate when the bundle was made: an older one is not the cloud. 0 = not said. */
+  cloudSinceMs: number;
   cloud: { host: string; heartbeatPort: number; dataPort: number };
 }
 
@@ -58,6 +62,11 @@ export function edgeOf(certificate: X509Certificate): string | undefined {
   return isId(match?.[1]) ? match[1] : undefined;
 }
 
+/** First moment at which it counts, by the CA's clock, a day early. */
+export function fromMs(certificate: Pick<X509Certificate, 'validFrom'>): number {
+  return Date.parse(certificate.validFrom);
+}
+
 export function expiryMs(certificate: X509Certificate): number {
   return Date.parse(certificate.validTo);
 }
@@ -70,6 +79,14 @@ export function readCloudCredentials(folder: string): Credentials {
   return { ca: caOf(pemBlocks(ca), join(folder, CA_FILE)), ...pairOf(text, path) };
 }
 
+/** A certificate and its key in files of their own, as other programs have them. @throws ConfigError */
+export function readPair(certFile: string, keyFile: string): { certificate: string; key: string; expiresMs: number } {
+  const certificate = readPublicFile(certFile, 'the certificate');
+  const { key, expiresMs } = pairOf(`${certificate}\n${readPrivateFile(keyFile, 'the key')}`, certFile);
+  // With what follows the first one: a chain is shown whole.
+  return { certificate, key, expiresMs };
+}
+
 /** @throws ConfigError */
 export function readBundle(path: string): Bundle {
   const text = readPrivateFile(path, "the edge's bundle");
@@ -80,11 +97,15 @@ export function readBundle(path: string): Bundle {
   const head = new Map([...text.slice(0, text.indexOf('-----BEGIN')).matchAll(/^([a-z_]+): (.*)$/gm)].map((m) => [m[1], m[2]]));
   const [host, heartbeatPort, dataPort] = [head.get('host') ?? '', Number(head.get('heartbeat_port')), Number(head.get('data_port'))];
   if (host === '' || !isPort(heartbeatPort) || !isPort(dataPort)) throw notUsable(path, "the cloud's address is missing in it");
-  return { edge, ca, ...pair, cloud: { host, heartbeatPort, dataPort } };
+  const since = head.get('cloud_since');
+  const cloudSinceMs = since === undefined ? 0 : Date.parse(since);
+  if (Number.isNaN(cloudSinceMs)) throw notUsable(path, 'cloud_since in it is no time');
+  return { edge, ca, ...pair, cloudSinceMs, cloud: { host, heartbeatPort, dataPort } };
 }
 
-export function bundleText({ ca, certificate, key, cloud }: Omit<Bundle, 'edge' | 'expiresMs'>): string {
-  const head = `host: ${cloud.host}\nheartbeat_port: ${cloud.heartbeatPort}\ndata_port: ${cloud.dataPort}\n`;
+export function bundleText({ ca, certificate, key, cloud, cloudSinceMs }: Omit<Bundle, 'edge' | 'expiresMs'>): string {
+  const address = `host: ${cloud.host}\nheartbeat_port: ${cloud.heartbeatPort}\ndata_port: ${cloud.dataPort}\n`;
+  const head = cloudSinceMs === 0 ? address : `${address}cloud_since: ${isoTime(cloudSinceMs)}\n`;
   return [head, certificate, ca, key].map((block) => `${block.trim()}\n`).join('');
 }
 

@@ -22,13 +22,13 @@ export const GATE_LIMITS = {
   identityConnections: { perSecond: 5, burst: 50 } as Rate,
   /** An edge needs one per listener; the others are predecessors that are dead and don't know it. */
   identityOpenMax: 8,
-  /** The outage day of 50 households is 1,714 full requests, or 17,140 of 50 rows. */
-  identityRequests: { perSecond: 2_000, burst: 10_000 } as Rate,
-  /** The same day is 106 MB on the wire, or 146 of 50 rows a request: some 3 MB/s when it drains in a minute. */
-  identityBytes: { perSecond: 16 * MIB, burst: 64 * MIB } as Rate,
+  /** What the cloud serves of the smallest: 1,800/s. The outage day of 50 households is 1,714 full requests, or 17,140 of 50 rows. */
+  identityRequests: { perSecond: 1_500, burst: 3_000 } as Rate,
+  /** What the cloud serves of full ones is 6 MB/s. The same day is 106 MB on the wire, or 146 of 50 rows a request. */
+  identityBytes: { perSecond: 8 * MIB, burst: 32 * MIB } as Rate,
   /** Ten busy edges behind one address. */
-  addressRequests: { perSecond: 20_000, burst: 100_000 } as Rate,
-  addressBytes: { perSecond: 160 * MIB, burst: 640 * MIB } as Rate,
+  addressRequests: { perSecond: 15_000, burst: 30_000 } as Rate,
+  addressBytes: { perSecond: 80 * MIB, burst: 320 * MIB } as Rate,
   /** Addresses and identities remembered, each; beyond it those that used least recently are forgotten. */
   rememberedMax: 10_000,
 };
@@ -78,7 +78,7 @@ export class LinkGate {
     return undefined;
   }
 
-  /** The first byte of an admitted connection came: TLS is about to begin. One address can't use this up, it is held by its own rate. */
+  /** The first message of an admitted connection came: TLS is about to begin. One address can't use this up, it is held by its own rate. */
   admitHandshake(): RefusalReason | undefined {
     return this.all.take(this.clock.monotonicMs()) ? undefined : 'accept_rate';
   }

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError } from '../errors.ts';
+import { syncFolder } from '../folders.ts';
 
 /** A register of ten thousand edges is some 3 MB. */
 const FILE_BYTES_MAX = 16 << 20;
@@ -65,21 +66,13 @@ export function writeNewFile(path: string, text: string, mode: number): void {
   syncFolder(dirname(path));
 }
 
-function writeDurably(path: string, text: string, mode: number): void {
+/** A new file; its name is durable when the folder is synced. */
+export function writeDurably(path: string, text: string, mode: number): void {
   const file = openSync(path, 'wx', mode);
   try {
     writeFileSync(file, text);
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

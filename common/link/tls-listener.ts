@@ -8,9 +8,10 @@
 import { constants, type X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import type { Clock } from '../clock.ts';
+import { type Clock, type Timer, yieldToEventLoop } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { type Credentials, edgeOf, EXPIRY_WARNING_MS, expiryMs } from './cert-files.ts';
+import { ClientHello } from './client-hello.ts';
 import type { CloudTrust, Identity } from './cloud-trust.ts';
 import type { LinkGate, Meter } from './link-gate.ts';
 import type { LinkRefusals, RefusalReason } from './link-refusals.ts';
@@ -18,7 +19,13 @@ import type { LinkPeer } from './link.ts';
 
 /** Three round trips of a slow satellite, and a slow edge's signature. */
 const HANDSHAKE_MS = 10_000;
-/** Above so many connections without a byte, those are ended that are older than this: an honest edge speaks first and at once. */
+/**
+ * Within so long all edges meet a new certificate of the cloud: one that has not takes the old one from a thief. They dial again one
+ * after the other, at most so far apart.
+ */
+const RENEW_MS = 30_000;
+const RENEW_EACH_MS = 100;
+/** Above so many connections without a hello, those are ended that are older than this: an honest edge speaks first and at once. */
 const SILENT_MAX = 512;
 const SILENT_CROWDED_MS = 1_000;
 
@@ -50,10 +57,14 @@ export class TlsListener {
   private readonly meters = new WeakMap<Socket, Meter>();
   /** What tells the gate that a connection has an identity or is gone, by its remote address and port. */
   private readonly unproved = new Map<string, () => void>();
-  /** Ends a connection that has not said a byte, since when, the oldest first. */
+  /** Handshakes that wait to be begun; the first is being begun. */
+  private readonly beginning: (() => void)[] = [];
+  /** Ends a connection that has not said hello, since when, the oldest first. */
   private readonly silent = new Map<() => void, number>();
   /** Connections let in, by edge, the oldest first. */
   private readonly live = new Map<string, Set<Live>>();
+  /** Ends of connections that were made under an older certificate of the cloud. */
+  private renewals: Timer[] = [];
   private readonly warned = new Set<string>();
 
   constructor(options: TlsListenerOptions) {
@@ -80,7 +91,10 @@ export class TlsListener {
     });
     let { credentials } = trust;
     const forget = trust.onLook(() => {
-      if (!isSame(credentials, trust.credentials)) tls.setSecureContext(contextOf(trust.credentials));
+      if (!isSame(credentials, trust.credentials)) {
+        tls.setSecureContext(contextOf(trust.credentials));
+        this.renew();
+      }
       credentials = trust.credentials;
       this.endRefused();
     });
@@ -101,10 +115,13 @@ export class TlsListener {
       const remote = remoteOf(socket);
       this.unproved.set(remote, () => gate.proved(address));
       socket.once('close', () => this.settle(remote));
-      this.awaitFirstBytes(socket, () => tls.emit('connection', socket));
+      this.awaitHello(socket, () => tls.emit('connection', socket));
     });
     front.on('drop', () => refusals.add('connections'));
-    front.once('close', forget);
+    front.once('close', () => {
+      forget();
+      for (const timer of this.renewals) timer.cancel();
+    });
     return front;
   };
 
@@ -113,45 +130,66 @@ export class TlsListener {
   readonly meterOf = (socket: Socket): Meter | undefined => this.meters.get(socket);
 
   /**
-   * A connection that says nothing costs a socket and no TLS, a third of the memory. So two limits of `handshakeMs` follow each
-   * other, for the first byte and for the handshake.
+   * A connection that says nothing costs a socket and no TLS, a third of the memory; and so does one that says something else than the
+   * first message of TLS, or not all of it. So two limits of `handshakeMs` follow each other, for this message and for the handshake.
    */
-  private awaitFirstBytes(socket: Socket, begin: () => void): void {
+  private awaitHello(socket: Socket, begin: () => void): void {
     const { gate, refusals, clock, handshakeMs } = this.options;
     const remote = socket.remoteAddress;
-    let isRefused = false;
+    const hello = new ClientHello();
     const refuse = (reason: RefusalReason, error?: string) => {
-      if (isRefused) return;
-      isRefused = true;
+      settle();
       refusals.add(reason, error === undefined ? { remote } : { remote, error });
       socket.destroy();
     };
-    const crowdedOut = () => refuse('handshake_time', 'not a byte came, and many wait');
-    const heard = () => {
-      limit.cancel();
-      this.silent.delete(crowdedOut);
-    };
-    const limit = clock.timer('first byte', handshakeMs ?? HANDSHAKE_MS, () => refuse('handshake_time', 'not a byte came'));
-    const goneEarly = () => {
-      heard();
-      refuse('handshake', 'closed before its first byte');
-    };
-    this.silent.set(crowdedOut, clock.monotonicMs());
-    this.endOldestSilent();
-    socket.once('close', goneEarly);
-    socket.once('data', (bytes: Buffer) => {
-      heard();
-      socket.off('close', goneEarly);
+    const crowdedOut = () => refuse('handshake_time', 'no hello came, and many wait');
+    const limit = clock.timer('hello', handshakeMs ?? HANDSHAKE_MS, () => refuse('handshake_time', 'no hello came'));
+    const goneEarly = () => refuse('handshake', 'closed before its hello');
+    const take = (bytes: Buffer) => {
+      const found = hello.push(bytes);
+      if (found === 'more') return;
+      if (found === 'not') {
+        refuse('handshake', 'what it says is not TLS');
+        return;
+      }
       const refusal = gate.admitHandshake();
       if (refusal !== undefined) {
         refuse(refusal);
         return;
       }
+      settle();
       socket.pause();
-      // TLS takes what was read first.
-      socket.unshift(bytes);
-      begin();
-    });
+      this.beginLater(() => {
+        if (socket.destroyed) return;
+        // TLS takes what was read first.
+        socket.unshift(hello.bytes);
+        begin();
+      });
+    };
+    const settle = () => {
+      limit.cancel();
+      this.silent.delete(crowdedOut);
+      socket.off('close', goneEarly);
+      socket.off('data', take);
+    };
+    this.silent.set(crowdedOut, clock.monotonicMs());
+    this.endOldestSilent();
+    socket.once('close', goneEarly);
+    socket.on('data', take);
+  }
+
+  /** One handshake is begun in a turn of the event loop: however many come at once, who is in is read between two. */
+  private beginLater(begin: () => void): void {
+    this.beginning.push(begin);
+    if (this.beginning.length === 1) void this.beginInTurn();
+  }
+
+  private async beginInTurn(): Promise<void> {
+    while (this.beginning.length > 0) {
+      await yieldToEventLoop();
+      this.beginning[0]?.();
+      this.beginning.shift();
+    }
   }
 
   private endOldestSilent(): void {
@@ -224,6 +262,14 @@ export class TlsListener {
       live.socket.destroy();
       refusals.add(refusal, { edge: live.edge, serial: live.serial, was: 'connected' });
     }
+  }
+
+  /** Whoever is in dials again, and no request is lost: the edge sends it again on its next connection. */
+  private renew(): void {
+    for (const timer of this.renewals) timer.cancel();
+    const lives = [...this.live.values()].flatMap((each) => [...each]);
+    const apartMs = Math.min(RENEW_EACH_MS, RENEW_MS / lives.length);
+    this.renewals = lives.map(({ socket }, i) => this.options.clock.timer('renewal', i * apartMs, () => socket.destroy()));
   }
 
   private warnOfExpiry({ edge, serial, expiresMs }: Identity): void {

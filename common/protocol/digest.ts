@@ -13,6 +13,9 @@ export interface Digest {
   low: number;
 }
 
+/** Of a digest as text. */
+const DIGITS = 16;
+
 const textLanes = new Map<string, Digest>();
 /** Names are few (fields) or known (sources); a flood of foreign names must not fill the memory. */
 const TEXT_LANES_MAX = 100_000;
@@ -60,7 +63,7 @@ export function addReadingDigest(sum: Digest, source: Digest, seq: number, timeM
   let fieldsHigh = 0;
   let fieldsLow = 0;
   for (const field in values) {
-    const name = textDigest(field);
+    const name = fieldDigest(field);
     // JSON writes -0 as 0: adding 0 makes them the same here too.
     float64[0] = (values[field] as number) + 0;
     fieldsHigh = (fieldsHigh + mixHigh(mixHigh(name.high, words[0] as number), words[1] as number)) | 0;
@@ -71,6 +74,16 @@ export function addReadingDigest(sum: Digest, source: Digest, seq: number, timeM
   addDigest(sum, high, low);
 }
 
+let fieldBefore: string | undefined;
+let fieldLanes: Digest = { high: 0, low: 0 };
+
+/** Most readings have the field of the one before. */
+function fieldDigest(field: string): Digest {
+  if (field === fieldBefore) return fieldLanes;
+  fieldBefore = field;
+  return (fieldLanes = textDigest(field));
+}
+
 /** sum += (high, low) mod 2^64 */
 export function addDigest(sum: Digest, high: number, low: number): void {
   const lowSum = (sum.low >>> 0) + (low >>> 0);
@@ -79,14 +92,58 @@ export function addDigest(sum: Digest, high: number, low: number): void {
 }
 
 /** 16 hex digits, high word first. */
-export function digestToHex(digest: Digest): string {
-  return hexWord(digest.high) + hexWord(digest.low);
+export function digestToHex({ high, low }: Digest): string {
+  return String.fromCharCode(
+    digitAt(high, 28),
+    digitAt(high, 24),
+    digitAt(high, 20),
+    digitAt(high, 16),
+    digitAt(high, 12),
+    digitAt(high, 8),
+    digitAt(high, 4),
+    digitAt(high, 0),
+    digitAt(low, 28),
+    digitAt(low, 24),
+    digitAt(low, 20),
+    digitAt(low, 16),
+    digitAt(low, 12),
+    digitAt(low, 8),
+    digitAt(low, 4),
+    digitAt(low, 0),
+  );
 }
 
+/** True for what digestToHex makes. */
+export function isDigest(text: string): boolean {
+  if (text.length !== DIGITS) return false;
+  for (let at = 0; at < DIGITS; at++) if (Number.isNaN(valueOf(text.charCodeAt(at)))) return false;
+  return true;
+}
+
+/** What digestToHex has made; of another text the words are NaN. */
 export function digestFromHex(hex: string): Digest {
-  return { high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16) };
+  return { high: readHex(hex, 0), low: readHex(hex, 8) };
 }
 
-function hexWord(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
+function readHex(hex: string, at: number): number {
+  let word = 0;
+  let isHex = true;
+  for (let digit = at; digit < at + 8; digit++) {
+    const value = valueOf(hex.charCodeAt(digit));
+    if (Number.isNaN(value)) isHex = false;
+    word = (word << 4) | value;
+  }
+  return isHex ? word >>> 0 : Number.NaN;
+}
+
+/** Of a digit's code; NaN for any other, and for the NaN behind a text's end. */
+function valueOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : Number.NaN;
+}
+
+/** Code of the digit at so many bits. */
+function digitAt(word: number, bits: number): number {
+  const value = (word >>> bits) & 15;
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }

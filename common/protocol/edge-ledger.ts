@@ -5,7 +5,7 @@
  */
 import { deviceKey, sourceKey } from '../ids.ts';
 import type { Gap, Mark, Reading, SeqRange, ShippedRow } from '../messages.ts';
-import { addDigest, type Digest, digestFromHex } from './digest.ts';
+import { addDigest, type Digest, digestFromHex, textDigest } from './digest.ts';
 import { missingFromAll, SeqIntervals } from './seq-intervals.ts';
 import { addReading, belongsTo, closePart, cutIntoParts, type OpenPart, openPart } from './window.ts';
 
@@ -51,21 +51,38 @@ export const MISSING_IN_LOG = 'missing in the log';
 
 export type IntakeStep =
   /** Taken, or known already; `rows` are for the outbox. */
-  | { kind: 'taken'; rows: NewRow[]; fresh: boolean }
+  | { kind: 'taken'; rows: readonly NewRow[]; fresh: boolean }
   /** R5: no generation for the household: hello first, nothing changed. */
   | { kind: 'waits'; household: string }
   /** R2: seqs are missing; search the log, call fillHole with what is there, then take the message again. Nothing changed. */
   | { kind: 'search'; holes: Hole[] };
+
+/** Most readings close nothing. */
+const NO_ROWS: readonly NewRow[] = [];
+const KNOWN: IntakeStep = { kind: 'taken', rows: NO_ROWS, fresh: false };
+const TAKEN: IntakeStep = { kind: 'taken', rows: NO_ROWS, fresh: true };
 
 export interface Hole {
   source: SourceLedger;
   missing: [number, number][];
 }
 
+/** A source with its keys: they are needed several times for each reading. */
+interface SourcePlace {
+  device: string;
+  src: string;
+  sourceKey: string;
+  deviceKey: string;
+  digest: Digest;
+  source: SourceLedger;
+}
+
 export class EdgeLedger {
   readonly windowMs: number;
-  /** By household/device/src. */
+  /** By household/device/src. One that is there stays, and stays the same object. */
   readonly sources = new Map<string, SourceLedger>();
+  /** Those that were asked for, by household: it has a few. */
+  private readonly places = new Map<string, SourcePlace[]>();
   /** Open parts by partition, then by household/device. */
   readonly open = new Map<number, Map<string, OpenEntry>>();
   /** Generation held, by household. */
@@ -81,15 +98,7 @@ export class EdgeLedger {
   }
 
   source(range: { household: string; device: string; src: string }): SourceLedger {
-    const key = sourceKey(range.household, range.device, range.src);
-    let source = this.sources.get(key);
-    if (source === undefined) {
-      const { household, device, src } = range;
-      const empty = () => new SeqIntervals();
-      const sets = { seen: empty(), covered: empty(), declared: empty(), gapped: empty(), kept: empty() };
-      source = { household, device, src, ...sets, keptDigest: { high: 0, low: 0 } };
-      this.sources.set(key, source);
-    }
+    const { source, sourceKey: key } = this.placeOf(range);
     this.changedSources.add(key);
     return source;
   }
@@ -111,14 +120,16 @@ export class EdgeLedger {
 
   takeReading(reading: Reading, position: Position): IntakeStep {
     if (!this.generations.has(reading.household)) return { kind: 'waits', household: reading.household };
-    const source = this.source(reading);
+    const place = this.placeOf(reading);
+    const { source } = place;
+    this.changedSources.add(place.sourceKey);
     const { seq } = reading;
-    if (source.seen.has(seq) || source.covered.has(seq)) return { kind: 'taken', rows: [], fresh: false };
+    if (source.seen.has(seq) || source.covered.has(seq)) return KNOWN;
     const missing = this.missingBelow(source, seq);
     if (missing.length > 0) return { kind: 'search', holes: [{ source, missing }] };
     source.seen.add(seq, seq);
-    const rows = this.addToOpen(source, reading, position);
-    return { kind: 'taken', rows, fresh: true };
+    const rows = this.addToOpen(place, reading, position);
+    return rows === NO_ROWS ? TAKEN : { kind: 'taken', rows, fresh: true };
   }
 
   /** Closes what ends by the mark. The end mark closes every open part of the partition and finds what is missing of the run. */
@@ -132,7 +143,8 @@ export class EdgeLedger {
     }
     if (holes.length > 0) return { kind: 'search', holes };
     const rows: NewRow[] = [];
-    for (const entry of [...this.openIn(partition).values()]) {
+    // A map bears that entries are deleted while it is walked through.
+    for (const entry of this.openIn(partition).values()) {
       if (mark.end || entry.part.windowStartMs + this.windowMs <= mark.timeMs) rows.push(this.close(entry));
     }
     return { kind: 'taken', rows, fresh: true };
@@ -181,9 +193,13 @@ export class EdgeLedger {
 
   /** Closes the open part and takes it out of the ledger. */
   close(entry: OpenEntry): NewRow {
-    this.forgetOpen(entry);
-    keep(this.source(entry.part), entry.part, entry.part.digest);
-    return { kind: 'part', part: closePart(entry.part), partition: entry.partition, offset: entry.offset };
+    const { part, partition, offset } = entry;
+    const place = this.placeOf(part);
+    this.openIn(partition).delete(place.deviceKey);
+    this.changedOpen.set(place.deviceKey, partition);
+    this.changedSources.add(place.sourceKey);
+    keep(place.source, part, part.digest);
+    return { kind: 'part', part: closePart(part), partition, offset };
   }
 
   forgetOpen(entry: OpenEntry): void {
@@ -199,22 +215,46 @@ export class EdgeLedger {
     return missingFromAll(1, seq - 1, knownOf(source));
   }
 
-  private addToOpen(source: SourceLedger, reading: Reading, position: Position): NewRow[] {
-    const key = deviceKey(reading.household, reading.device);
-    const entries = this.openIn(position.partition);
+  private addToOpen(place: SourcePlace, reading: Reading, { partition, offset }: Position): readonly NewRow[] {
+    const { source, deviceKey: key } = place;
+    const entries = this.openIn(partition);
     const entry = entries.get(key);
-    this.changedOpen.set(key, position.partition);
+    this.changedOpen.set(key, partition);
     if (
       entry !== undefined &&
       belongsTo(entry.part, reading, this.windowMs) &&
       isKept(source, reading.seq) === isKept(source, entry.part.fromSeq)
     ) {
-      addReading(entry.part, reading);
-      return [];
+      addReading(entry.part, reading, place.digest);
+      return NO_ROWS;
     }
-    const rows = entry === undefined ? [] : [this.close(entry)];
-    entries.set(key, { part: openPart(reading, this.windowMs), ...position });
+    const rows = entry === undefined ? NO_ROWS : [this.close(entry)];
+    entries.set(key, { part: openPart(reading, this.windowMs, place.digest), partition, offset });
     return rows;
+  }
+
+  private placeOf(range: { household: string; device: string; src: string }): SourcePlace {
+    const places = this.places.get(range.household);
+    if (places !== undefined) for (const place of places) if (place.src === range.src && place.device === range.device) return place;
+    return this.addPlace(range, places);
+  }
+
+  private addPlace(
+    { household, device, src }: { household: string; device: string; src: string },
+    places: SourcePlace[] = [],
+  ): SourcePlace {
+    const key = sourceKey(household, device, src);
+    let source = this.sources.get(key);
+    if (source === undefined) {
+      const empty = () => new SeqIntervals();
+      const sets = { seen: empty(), covered: empty(), declared: empty(), gapped: empty(), kept: empty() };
+      source = { household, device, src, ...sets, keptDigest: { high: 0, low: 0 } };
+      this.sources.set(key, source);
+    }
+    const place = { device, src, sourceKey: key, deviceKey: deviceKey(household, device), digest: textDigest(key), source };
+    places.push(place);
+    this.places.set(household, places);
+    return place;
   }
 
   private gapRow(source: SourceLedger, fromSeq: number, toSeq: number, reason: string, position: Position): NewRow {
@@ -241,8 +281,13 @@ function knownOf(source: SourceLedger): SeqIntervals[] {
   return [source.seen, source.covered, source.declared, source.gapped];
 }
 
+interface RowRange {
+  kind: 'part' | 'gap';
+  range: SeqRange;
+}
+
 /** Applies an ack (`stored` or `duplicate`) of one row to its source. */
-export function applyAck(ledger: EdgeLedger, row: { kind: 'part' | 'gap'; range: SeqRange }): void {
+export function applyAck(ledger: EdgeLedger, row: RowRange): void {
   const { fromSeq, toSeq } = row.range;
   const source = ledger.source(row.range);
   if (row.kind === 'part') {
@@ -252,6 +297,24 @@ export function applyAck(ledger: EdgeLedger, row: { kind: 'part' | 'gap'; range:
   }
   source.gapped.remove(fromSeq, toSeq);
   for (const [from, to] of source.covered.missing(fromSeq, toSeq)) source.declared.add(from, to);
+}
+
+/** As applyAck of each row, in their order; rows of a source that lie side by side, as most do, are one range. */
+export function applyAcks(ledger: EdgeLedger, rows: readonly RowRange[]): void {
+  for (let at = 0; at < rows.length; ) {
+    const { kind, range } = rows[at] as RowRange;
+    let { toSeq } = range;
+    for (at++; at < rows.length; at++) {
+      const next = rows[at] as RowRange;
+      if (next.kind !== kind || !isNext(range, toSeq, next.range)) break;
+      toSeq = next.range.toSeq;
+    }
+    applyAck(ledger, { kind, range: toSeq === range.toSeq ? range : { ...range, toSeq } });
+  }
+}
+
+function isNext({ household, device, src }: SeqRange, toSeq: number, next: SeqRange): boolean {
+  return next.fromSeq === toSeq + 1 && next.household === household && next.device === device && next.src === src;
 }
 
 /** R10: every seq of the run up to `lastSeq` is stored or declared. */

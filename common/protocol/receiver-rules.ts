@@ -33,9 +33,17 @@ export function judgeRow(view: SourceView, row: ShippedRow): Verdict {
     if (view.covered.containsAll(fromSeq, toSeq)) return 'duplicate';
     if (isSecondSource(view, row.part.firstMs)) return 'rejected';
   } else if (missingFromAll(fromSeq, toSeq, [view.covered, view.declared]).length === 0) return 'duplicate';
-  if (missingFromAll(1, fromSeq - 1, [view.covered, view.declared]).length > 0) return 'gap';
+  if (!isKnownBelow(view, fromSeq)) return 'gap';
   if (row.kind === 'part' && view.covered.overlaps(fromSeq, toSeq)) return 'overlap';
   return 'stored';
+}
+
+/** Every seq below is stored or declared. */
+function isKnownBelow({ covered, declared }: SourceView, fromSeq: number): boolean {
+  // The usual case: all of it is stored.
+  if (fromSeq === 1 || covered.containsAll(1, fromSeq - 1)) return true;
+  if (declared.isEmpty) return false;
+  return missingFromAll(1, fromSeq - 1, [covered, declared]).length === 0;
 }
 
 function isSecondSource(view: SourceView, firstMs: number): boolean {

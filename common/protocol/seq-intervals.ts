@@ -25,7 +25,12 @@ export class SeqIntervals {
   }
 
   clone(): SeqIntervals {
-    return SeqIntervals.of(this.ranges());
+    const clone = new SeqIntervals();
+    for (let i = 0; i < this.from.length; i++) {
+      clone.from.push(this.from[i] as number);
+      clone.to.push(this.to[i] as number);
+    }
+    return clone;
   }
 
   get isEmpty(): boolean {
@@ -71,6 +76,7 @@ export class SeqIntervals {
   remove(from: number, to: number): void {
     assertInterval(from, to);
     const first = this.indexOfEndAtLeast(from);
+    if (first === this.from.length || (this.from[first] as number) > to) return;
     let next = first;
     const kept: Interval[] = [];
     while (next < this.from.length && (this.from[next] as number) <= to) {

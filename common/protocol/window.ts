@@ -15,7 +15,7 @@ export interface OpenPart {
   fromSeq: number;
   toSeq: number;
   windowStartMs: number;
-  fields: string[];
+  fields: readonly string[];
   stats: number[];
   firstMs: number;
   lastMs: number;
@@ -34,15 +34,18 @@ export function belongsTo(open: OpenPart, reading: Reading, windowMs: number): b
   return fields === open.fields.length;
 }
 
-export function openPart(reading: Reading, windowMs: number): OpenPart {
-  const fields = Object.keys(reading.values).sort();
-  const stats: number[] = [];
-  for (const field of fields) {
-    const value = reading.values[field] as number;
+/** @param source digest of the reading's source, for whoever has it at hand */
+export function openPart(reading: Reading, windowMs: number, source = sourceDigest(reading)): OpenPart {
+  const fields = fieldsOf(reading);
+  const first = reading.values[fields[0] as string] as number;
+  // A list that is begun with its numbers has just their room; one that grows has three times as much.
+  const stats = [first, first, first, first, first];
+  for (let i = 1; i < fields.length; i++) {
+    const value = reading.values[fields[i] as string] as number;
     stats.push(value, value, value, value, value);
   }
   const digest = { high: 0, low: 0 };
-  addReadingDigest(digest, sourceDigest(reading), reading.seq, reading.timeMs, reading.values);
+  addReadingDigest(digest, source, reading.seq, reading.timeMs, reading.values);
   return {
     household: reading.household,
     device: reading.device,
@@ -58,8 +61,20 @@ export function openPart(reading: Reading, windowMs: number): OpenPart {
   };
 }
 
-/** Adds a reading for which `belongsTo` holds. `first` and `last` go by (time, seq). */
-export function addReading(open: OpenPart, reading: Reading): void {
+let fieldsBefore: readonly string[] = [];
+
+/** Sorted names of the fields. Most readings have those of the one before, and share the list with it. */
+function fieldsOf({ values }: Reading): readonly string[] {
+  let same = 0;
+  for (const field in values) {
+    if (fieldsBefore[same] !== field) return (fieldsBefore = Object.freeze(Object.keys(values).sort()));
+    same++;
+  }
+  return same === fieldsBefore.length ? fieldsBefore : (fieldsBefore = Object.freeze(Object.keys(values).sort()));
+}
+
+/** Adds a reading for which `belongsTo` holds. `first` and `last` go by (time, seq). @param source as of openPart */
+export function addReading(open: OpenPart, reading: Reading, source = sourceDigest(reading)): void {
   const isFirst = reading.timeMs < open.firstMs;
   const isLast = reading.timeMs >= open.lastMs;
   const { stats } = open;
@@ -75,11 +90,13 @@ export function addReading(open: OpenPart, reading: Reading): void {
   if (isFirst) open.firstMs = reading.timeMs;
   if (isLast) open.lastMs = reading.timeMs;
   open.toSeq = reading.seq;
-  addReadingDigest(open.digest, sourceDigest(reading), reading.seq, reading.timeMs, reading.values);
+  addReadingDigest(open.digest, source, reading.seq, reading.timeMs, reading.values);
 }
 
 export function closePart(open: OpenPart): Part {
-  return { ...open, count: open.toSeq - open.fromSeq + 1, digest: digestToHex(open.digest) };
+  const { household, device, src, fromSeq, toSeq, windowStartMs, fields, stats, firstMs, lastMs } = open;
+  const [count, digest] = [toSeq - fromSeq + 1, digestToHex(open.digest)];
+  return { household, device, src, fromSeq, toSeq, windowStartMs, count, fields, stats, firstMs, lastMs, digest };
 }
 
 /** The other way: a saved part as an open one. */

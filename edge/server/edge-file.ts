@@ -36,15 +36,15 @@ export interface EdgeFileOptions {
 
 /** @throws ConfigError, OperatingError STORE_DAMAGED */
 export function openEdgeFile({ folder, quotaBytes, windowMs }: EdgeFileOptions): EdgeFile {
-  const { database, setAside } = openOutboxFile(folder, quotaBytes);
+  const { database, setAside, checked } = openOutboxFile(folder, quotaBytes);
   return {
     setAside,
     outbox: new Outbox(database, quotaBytes),
-    ledgerStore: new LedgerStore(database, windowMs),
+    ledgerStore: new LedgerStore(database, windowMs, checked),
     transaction: (change) => database.transaction(change)(),
     hasResumeRequests: () => hasResumeRequests(database),
     takeResumeRequests: () => takeResumeRequests(database),
-    isOtherThanBefore: (epoch) => isOtherEpoch(folder, epoch),
+    isOtherThanBefore: (epoch) => isOtherEpoch(folder, epoch) && !checked.isEpochGone,
     suspect: () => suspectOutboxFile(folder),
     close: () => void database.close(),
   };

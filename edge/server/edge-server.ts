@@ -2,12 +2,14 @@
  * The edge server, put together: intake → outbox → shipper, with heartbeats and upkeep beside. Broker, links, clock and
  * randomness come in, so storms run this very class in virtual time.
  */
-import { AVERAGES_TOPIC, type Broker, POWER_TOPIC, type TopicSettings } from '../../common/broker/broker.ts';
+import { AVERAGES_TOPIC, type Broker, POWER_TOPIC, type StoredRecord, type TopicSettings } from '../../common/broker/broker.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import type { EdgeStatus } from '../../common/messages.ts';
+import type { EdgeStatus, TopicMessage } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
+import { VERSION } from '../../common/version.ts';
+import { type EdgeWire, edgeWire } from '../../common/wire.ts';
 import { EdgeStore } from './edge-store.ts';
 import { Greeter } from './greeter.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -41,6 +43,10 @@ export interface EdgeServerOptions {
   dataDeadlineMs: number;
   /** Told of what is not as it should be. */
   onWarning?: (message: string, hint: string) => void;
+  /** Another layout of what travels; else that of production with `site`. */
+  wire?: EdgeWire;
+  /** How a record of the topic is read; else by the topic's codec. */
+  decode?: (record: StoredRecord) => TopicMessage;
   /** Gives a store that is started already; for tests that keep one across a crash. */
   store?: EdgeStore;
 }
@@ -48,6 +54,7 @@ export interface EdgeServerOptions {
 export class EdgeServer {
   private readonly options: EdgeServerOptions;
   readonly store: EdgeStore;
+  private readonly wire: EdgeWire;
   private readonly intake: Intake;
   private readonly greeter: Greeter;
   private readonly shipper: Shipper;
@@ -58,7 +65,8 @@ export class EdgeServer {
 
   constructor(options: EdgeServerOptions) {
     this.options = options;
-    const { edge, site, broker, clock, random, logger } = options;
+    const { edge, broker, clock, random, logger } = options;
+    this.wire = options.wire ?? edgeWire(options.site);
     this.store = options.store ?? new EdgeStore(options);
     const store = this.store;
     this.intake = new Intake({
@@ -67,6 +75,7 @@ export class EdgeServer {
       clock,
       logger,
       idleCloseMs: options.idleCloseMs,
+      ...(options.decode === undefined ? {} : { decode: options.decode }),
       onRows: () => {
         this.shipper.wake();
         this.liveLane?.wake();
@@ -81,35 +90,26 @@ export class EdgeServer {
       clock,
       logger,
       waitingFor: () => this.intake.waitingFor,
-      onAssigned: () => this.intake.wake(),
+      onAssigned: () => {
+        this.intake.wake();
+        this.liveLane?.wake();
+      },
       onDue: () => this.shipper.wake(),
     });
     this.shipper = new Shipper({
       edge,
-      site,
+      wire: this.wire,
       store,
       link: options.dataLink,
       clock,
       random,
       logger,
       deadlineMs: options.dataDeadlineMs,
+      isReached: () => this.heartbeat.isReached,
       isLinkUp: () => this.heartbeat.isUp,
       greeter: this.greeter,
     });
-    this.heartbeat = new Heartbeat({
-      edge,
-      site,
-      epoch: () => store.epoch,
-      link: options.heartbeatLink,
-      clock,
-      random,
-      logger,
-      intervalMs: options.heartbeatMs,
-      deadlineMs: options.heartbeatDeadlineMs,
-      status: () => this.status(),
-      onAnswer: (startId) => void this.greeter.isCurrent(startId),
-      onLink: (up) => this.shipper.linkChanged(up),
-    });
+    this.heartbeat = this.makeHeartbeat();
     this.liveLane = this.makeLiveLane();
     this.upkeep = new Upkeep({
       broker,
@@ -125,12 +125,34 @@ export class EdgeServer {
     });
   }
 
+  private makeHeartbeat(): Heartbeat {
+    const { options } = this;
+    const { edge, clock, random, logger } = options;
+    return new Heartbeat({
+      edge,
+      wire: this.wire,
+      epoch: () => this.store.epoch,
+      link: options.heartbeatLink,
+      clock,
+      random,
+      logger,
+      intervalMs: options.heartbeatMs,
+      deadlineMs: options.heartbeatDeadlineMs,
+      status: () => this.status(),
+      onAnswer: (startId) => void this.greeter.isCurrent(startId),
+      onReached: () => this.shipper.linkReached(),
+      onLink: (up) => this.shipper.linkChanged(up),
+    });
+  }
+
   private makeLiveLane(): LiveLane | undefined {
-    const { edge, site, openLiveLink, clock, random, logger, dataDeadlineMs } = this.options;
+    const { edge, openLiveLink, clock, random, logger, dataDeadlineMs } = this.options;
     if (openLiveLink === undefined) return undefined;
-    const { store, greeter } = this;
+    const { store, greeter, wire } = this;
     const isAnswered = () => this.heartbeat.isAnswered;
-    return new LiveLane({ edge, site, store, greeter, open: openLiveLink, clock, random, logger, deadlineMs: dataDeadlineMs, isAnswered });
+    const isLinkUp = () => this.heartbeat.isUp;
+    const options = { edge, wire, store, greeter, open: openLiveLink, clock, random, logger, deadlineMs: dataDeadlineMs };
+    return new LiveLane({ ...options, isAnswered, isLinkUp });
   }
 
   /** @throws ConfigError, OperatingError when broker or outbox can't be opened */
@@ -148,8 +170,12 @@ export class EdgeServer {
 
   /** Works until the signal aborts; rejects when a part can't go on, with the others stopped. */
   async run(signal: AbortSignal): Promise<void> {
+    // Not AbortSignal.any: what listens to such a signal is kept for as long as the process lives when it is never aborted.
     const stop = new AbortController();
-    const all = AbortSignal.any([signal, stop.signal]);
+    const stopAll = () => stop.abort();
+    signal.addEventListener('abort', stopAll, { once: true });
+    if (signal.aborted) stopAll();
+    const all = stop.signal;
     // Requests that wait for an answer wait no longer.
     all.addEventListener('abort', () => void this.stopLinks(), { once: true });
     const parts = [this.intake.run(all), this.shipper.run(all), this.heartbeat.run(all), this.upkeep.run(all), this.liveLane?.run(all)];
@@ -158,7 +184,8 @@ export class EdgeServer {
     } catch (error) {
       throw this.store.ended(error);
     } finally {
-      stop.abort();
+      signal.removeEventListener('abort', stopAll);
+      stopAll();
       await this.stopLinks();
       await Promise.allSettled(parts);
     }
@@ -185,7 +212,7 @@ export class EdgeServer {
     this.store.stop();
   }
 
-  /** The cloud answers heartbeats. */
+  /** The cloud answers heartbeats, and it is this edge's turn. */
   get isLinkUp(): boolean {
     return this.heartbeat.isUp;
   }
@@ -208,6 +235,7 @@ export class EdgeServer {
       trimmedEarly: this.upkeep.trimmedEarly,
       unreadable: this.intake.unreadable,
       outboxFull: this.intake.outboxFull,
+      version: VERSION,
     };
   }
 

@@ -10,7 +10,7 @@ import { type HelloHousehold, HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type Lin
 import type { Hole, NewRow } from '../../common/protocol/edge-ledger.ts';
 import { type Reconciliation, reconcileSource } from '../../common/protocol/hello-rules.ts';
 import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
-import { sourceKey } from '../../common/ids.ts';
+import { isId, sourceKey } from '../../common/ids.ts';
 import type { EdgeStore } from './edge-store.ts';
 import { searchLog } from './log-search.ts';
 import { OutboxFull } from './outbox.ts';
@@ -45,6 +45,8 @@ export class Greeter {
   private moreToRefill = false;
   /** The last refill did not fit. */
   private isTight = false;
+  /** Names that are no ids, and were told of. */
+  private readonly leftOut = new Set<string>();
   /** Start id of the cloud that answered the last hello; empty before. */
   startId = '';
 
@@ -123,12 +125,27 @@ export class Greeter {
     return 'done';
   }
 
-  /** All that are known or wait, without those that another edge has taken. */
+  /**
+   * All that are known or wait, without those that another edge has taken. One whose readings are here is claimed, whether a generation is
+   * known or not: its row may have been damaged.
+   */
   private households(): string[] {
     const { ledger, toBeAsked } = this.options.store.ledgerStore;
     const all = new Set([...ledger.generations.keys(), ...toBeAsked, ...this.options.waitingFor()]);
+    for (const { household } of ledger.sources.values()) all.add(household);
     for (const household of ledger.parked.keys()) all.delete(household);
-    return [...all];
+    return [...all].filter((household) => isId(household) || this.leaveOut(household));
+  }
+
+  /** The cloud takes no hello in which one name is none. What lies under such a name stays in the outbox. */
+  private leaveOut(household: string): false {
+    if (this.leftOut.has(household)) return false;
+    this.leftOut.add(household);
+    this.options.logger.error(
+      { household, leftOut: this.leftOut.size },
+      'the name of a household is no id: its rows are kept and not sent',
+    );
+    return false;
   }
 
   private async reconcile(answers: readonly HelloHousehold[], refused: ReadonlyMap<string, string>): Promise<void> {
@@ -136,9 +153,7 @@ export class Greeter {
     try {
       const results: SourceResult[] = [];
       for (const answer of answers) {
-        results.push(...this.reconcileHousehold(answer));
-        // A household with a day's backlog takes some 50 ms: heartbeats go out between two.
-        await yieldToEventLoop();
+        results.push(...(await this.reconcileHousehold(answer)));
       }
       const readingsMax = this.refillReadingsMax();
       const { rows, hasMore } = await this.refill(results, readingsMax);
@@ -171,23 +186,38 @@ export class Greeter {
     }
   }
 
-  private reconcileHousehold(answer: HelloHousehold): SourceResult[] {
-    const { ledgerStore, outbox } = this.options.store;
+  /** Row after row is read of a household with a backlog: heartbeats go out between two steps. */
+  private async reconcileHousehold(answer: HelloHousehold): Promise<SourceResult[]> {
+    const { ledger } = this.options.store.ledgerStore;
     const told = new Map(answer.sources.map((source) => [sourceKey(answer.household, source.device, source.src), source]));
-    const known = [...ledgerStore.ledger.sources].filter(([, source]) => source.household === answer.household).map(([key]) => key);
-    return [...new Set([...known, ...told.keys()])].map((key) => {
-      const [household, device, src] = key.split('/') as [string, string, string];
-      const source = ledgerStore.ledger.source({ household, device, src });
-      const open = ledgerStore.ledger.openOf(household, device);
-      const ownOpen = open?.part.src === src ? open : undefined;
-      const held = told.get(key);
-      const sets = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
-      const result = reconcileSource(source, ownOpen, sets, outbox);
-      const rows: NewRow[] = [];
-      if (ownOpen !== undefined && result.open === 'close') rows.push(ledgerStore.ledger.close(ownOpen));
-      if (ownOpen !== undefined && result.open === 'drop') ledgerStore.ledger.forgetOpen(ownOpen);
-      return { source, result, rows };
-    });
+    const known = [...ledger.sources].filter(([, source]) => source.household === answer.household).map(([key]) => key);
+    const results: SourceResult[] = [];
+    for (const key of new Set([...known, ...told.keys()])) {
+      results.push(await this.reconcileOne(key, told.get(key)));
+      await yieldToEventLoop();
+    }
+    return results;
+  }
+
+  private async reconcileOne(key: string, held: HelloHousehold['sources'][number] | undefined): Promise<SourceResult> {
+    const { ledgerStore, outbox } = this.options.store;
+    const { ledger } = ledgerStore;
+    const [household, device, src] = key.split('/') as [string, string, string];
+    const source = ledger.source({ household, device, src });
+    const told = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
+    const steps = outbox.held(source, told.covered, told.declared);
+    let step = steps.next();
+    while (step.done !== true) {
+      await yieldToEventLoop();
+      step = steps.next();
+    }
+    const open = ledger.openOf(household, device);
+    const ownOpen = open?.part.src === src ? open : undefined;
+    const result = reconcileSource(source, ownOpen, told, step.value);
+    const rows: NewRow[] = [];
+    if (ownOpen !== undefined && result.open === 'close') rows.push(ledger.close(ownOpen));
+    if (ownOpen !== undefined && result.open === 'drop') ledger.forgetOpen(ownOpen);
+    return { source, result, rows };
   }
 
   private refillReadingsMax(): number {

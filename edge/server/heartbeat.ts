@@ -7,15 +7,19 @@ import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
-import { decodeReply, encodeRequest } from '../../common/wire.ts';
+import { type EdgeWire, VersionError } from '../../common/wire.ts';
 
 /** Heartbeats of a fleet spread by this part of their interval. */
 const JITTER = 0.2;
+/**
+ * Hellos come over no longer than this, whatever the spread: what is current can't be shown before (live-lane.ts), and a thousand of them
+ * are a few seconds of the cloud's work, of which it turns away what is too much.
+ */
+export const HELLO_SPREAD_MS_MAX = 3_000;
 
 export interface HeartbeatOptions {
   edge: string;
-  /** link.site */
-  site: string;
+  wire: EdgeWire;
   epoch: () => string;
   link: LinkClient;
   clock: Clock;
@@ -26,14 +30,20 @@ export interface HeartbeatOptions {
   status: () => EdgeStatus;
   /** Called with the cloud's start id at every answer. */
   onAnswer: (startId: string) => void;
+  /** Called when the cloud answers again and a hello may be said, before the edge's turn. */
+  onReached: () => void;
   /** Called when the link went up (after the spread) or down. */
   onLink: (up: boolean) => void;
 }
 
 export class Heartbeat {
   private readonly options: HeartbeatOptions;
-  /** Runs while the link is good again and the edge waits for its turn to use it. */
+  /** While the link is good again and the edge waits for its turn: where in the spread that is, from 0 to 1, and since when it waits. */
+  private waiting: { share: number; sinceMs: number } | undefined;
   private turn: Timer | undefined;
+  private helloTurn: Timer | undefined;
+  /** A hello may be said; rows wait for `isUp`. */
+  isReached = false;
   isUp = false;
   /** Why the cloud refused the last heartbeat, empty when it did not. */
   private refusal = '';
@@ -50,32 +60,57 @@ export class Heartbeat {
       const spreadMs = await this.beat();
       this.isAnswered = spreadMs !== undefined;
       if (spreadMs === undefined) this.goDown();
-      else if (!this.isUp && this.turn === undefined) this.waitForTurn(random.next() * spreadMs);
+      else if (!this.isUp) this.waitForTurn(spreadMs);
       await clock.sleep(intervalMs * (1 - JITTER + 2 * JITTER * random.next()), signal);
     }
-    this.turn?.cancel();
+    this.cancelTurns();
   }
 
   private goDown(): void {
-    this.turn?.cancel();
-    this.turn = undefined;
+    this.cancelTurns();
+    this.waiting = undefined;
+    this.isReached = false;
     this.setUp(false);
   }
 
-  /** Heartbeats go on meanwhile: the cloud must not take an edge that waits for a silent one. */
-  private waitForTurn(ms: number): void {
-    this.turn = this.options.clock.timer('turn after an outage', ms, () => {
-      this.turn = undefined;
+  private cancelTurns(): void {
+    this.turn?.cancel();
+    this.helloTurn?.cancel();
+    this.helloTurn = undefined;
+  }
+
+  /**
+   * Each answer tells the spread anew, as more edges are heard or have shipped: the place in it stays, so the turn comes sooner or later.
+   * Heartbeats go on meanwhile: the cloud must not take an edge that waits for a silent one.
+   */
+  private waitForTurn(spreadMs: number): void {
+    const { clock, random } = this.options;
+    this.waiting ??= { share: random.next(), sinceMs: clock.monotonicMs() };
+    const { share, sinceMs } = this.waiting;
+    if (!this.isReached)
+      this.helloTurn ??= clock.timer('hello after an outage', share * Math.min(spreadMs, HELLO_SPREAD_MS_MAX), () => this.setReached());
+    this.turn?.cancel();
+    this.turn = clock.timer('turn after an outage', Math.max(0, sinceMs + share * spreadMs - clock.monotonicMs()), () => {
+      this.waiting = undefined;
+      this.setReached();
       this.setUp(true);
     });
   }
 
+  private setReached(): void {
+    this.helloTurn?.cancel();
+    this.helloTurn = undefined;
+    if (this.isReached) return;
+    this.isReached = true;
+    this.options.onReached();
+  }
+
   /** The spread that the cloud asks for, undefined when the heartbeat was not answered. */
   private async beat(): Promise<number | undefined> {
-    const { edge, site, epoch, link, clock, deadlineMs, status, onAnswer } = this.options;
+    const { edge, wire, epoch, link, clock, deadlineMs, status, onAnswer } = this.options;
     const request = { kind: 'heartbeat', heartbeat: { edge, epoch: epoch(), sentMs: clock.nowMs(), status: status() } } as const;
     try {
-      const reply = decodeReply(await link.request(encodeRequest(request, site), deadlineMs));
+      const reply = wire.decode(await link.request(wire.encode(request), deadlineMs));
       if (reply.kind !== 'heartbeat') {
         this.tellRefusal(reply.kind === 'refused' ? reply.reason : reply.kind);
         return undefined;
@@ -83,7 +118,8 @@ export class Heartbeat {
       this.refusal = '';
       onAnswer(reply.startId);
       return reply.spreadMs;
-    } catch {
+    } catch (error) {
+      if (error instanceof VersionError) this.tellRefusal(error.message);
       return undefined;
     }
   }

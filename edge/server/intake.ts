@@ -30,6 +30,8 @@ export interface IntakeOptions {
   clock: Clock;
   logger: Logger;
   idleCloseMs: number;
+  /** How a record is read; else by the topic's codec. */
+  decode?: (record: StoredRecord) => TopicMessage;
   /** Called after rows were added. */
   onRows: () => void;
   /** Awaited after each batch: lets the shipper have its turn, so that a full topic does not starve it. */
@@ -37,6 +39,9 @@ export interface IntakeOptions {
   /** Called when a household without a generation turned up: a hello is wanted. */
   onUnassigned: () => void;
 }
+
+/** A message that can be used. */
+type Taken = Exclude<TopicMessage, { kind: 'unreadable' }>;
 
 /** What one batch changes. */
 interface Draft {
@@ -49,6 +54,7 @@ interface Draft {
 
 export class Intake {
   private readonly options: IntakeOptions;
+  private readonly decode: (record: StoredRecord) => TopicMessage;
   private signal: AbortSignal = AbortSignal.abort();
   private assigned = new Set<() => void>();
   /** Monotonic time of the newest batch, by partition. */
@@ -67,6 +73,7 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.options = options;
+    this.decode = options.decode ?? (({ value }) => decodeTopicMessage(value));
   }
 
   /** Consumes until the signal aborts. Broker trouble is waited out; anything else rejects. */
@@ -199,8 +206,13 @@ export class Intake {
     const draft: Draft = { rows: [], unreadable: [], runs: [], taken: 0 };
     const nextOffset = this.nextOffsets.get(partition) ?? 0;
     try {
-      for (const record of records) {
-        if (record.offset >= nextOffset && !(await this.takeRecord(record, partition, draft))) break;
+      for (let i = 0; i < records.length; i++) {
+        const record = records[i] as StoredRecord;
+        if (record.offset >= nextOffset) {
+          // A hole below a record is rare: only then something has to be waited for.
+          const taken = this.takeRecord(record, partition, draft);
+          if (taken === false || (taken !== true && !(await taken))) break;
+        }
         draft.taken++;
         if (draft.taken % RECORDS_PER_TURN === 0) await yieldToEventLoop();
       }
@@ -220,19 +232,25 @@ export class Intake {
   }
 
   /** False when the record has to wait for the cloud's answer to a hello. */
-  private async takeRecord(record: StoredRecord, partition: number, draft: Draft): Promise<boolean> {
-    const message = decodeTopicMessage(record.value);
+  private takeRecord(record: StoredRecord, partition: number, draft: Draft): boolean | Promise<boolean> {
+    const message = this.decode(record);
     if (message.kind === 'unreadable') {
       draft.unreadable.push({ offset: record.offset, reason: message.reason, record: record.value.subarray(0, UNREADABLE_BYTES_KEPT) });
       return true;
     }
     const position = { partition, offset: record.offset };
-    let step = this.step(message, position);
-    if (step.kind === 'search') {
-      draft.rows.push(...(await this.fill(step.holes, position)));
-      step = this.step(message, position);
-    }
+    const step = this.step(message, position);
+    return step.kind === 'search' ? this.searchAndTake(step.holes, message, position, draft) : this.takeStep(step, message, draft);
+  }
+
+  private async searchAndTake(holes: readonly Hole[], message: Taken, position: Position, draft: Draft): Promise<boolean> {
+    for (const row of await this.fill(holes, position)) draft.rows.push(row);
+    const step = this.step(message, position);
     if (step.kind === 'search') throw new Error('a hole is left after it was filled');
+    return this.takeStep(step, message, draft);
+  }
+
+  private takeStep(step: Exclude<IntakeStep, { kind: 'search' }>, message: Taken, draft: Draft): boolean {
     if (step.kind === 'waits') {
       this.waitingFor.add(step.household);
       return false;
@@ -243,7 +261,7 @@ export class Intake {
     return true;
   }
 
-  private step(message: Exclude<TopicMessage, { kind: 'unreadable' }>, position: Position): IntakeStep {
+  private step(message: Taken, position: Position): IntakeStep {
     if (message.kind === 'reading') return this.ledger.takeReading(message.reading, position);
     if (message.kind === 'mark') return this.ledger.takeMark(message.mark, position.partition);
     return this.ledger.takeSkip(message.range, position);

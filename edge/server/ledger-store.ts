@@ -2,12 +2,13 @@
  * The ledger, the topic positions and the runs in the outbox's database: read at start, written with every checkpoint in the same
  * transaction as the rows (R2).
  */
-import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { deviceKey, sourceKey } from '../../common/ids.ts';
 import type { Mark } from '../../common/messages.ts';
 import { EdgeLedger, isRunComplete, type OpenEntry, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
 import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+import { sealOfRow } from '../../common/row-seal.ts';
+import { type CheckedOutbox, DamageFound } from './outbox-check.ts';
 
 /** How far a partition is taken in, and how its last taken record looked. */
 export interface TopicPosition {
@@ -32,6 +33,16 @@ type LastSeqs = Mark['last'];
 const UNREADABLE_KEPT_MAX = 1_000;
 const UNREADABLE_COUNT = 'unreadable';
 
+/** R10, of the end marks by run and partition. */
+export function runStatesOf(runs: ReadonlyMap<string, ReadonlyMap<number, LastSeqs>>, ledger: EdgeLedger, partitions: number) {
+  const isComplete = ({ household, device, src, seq }: LastSeqs[number]) =>
+    ledger.parked.has(household) || isRunComplete(ledger.sources.get(sourceKey(household, device, src)), seq);
+  return [...runs].map(([run, lastByPartition]) => {
+    const ended = lastByPartition.size === partitions;
+    return { run, ended, done: ended && [...lastByPartition.values()].every((last) => last.every(isComplete)) };
+  });
+}
+
 export class LedgerStore {
   private readonly windowMs: number;
   private readonly statements: ReturnType<typeof prepare>;
@@ -42,19 +53,35 @@ export class LedgerStore {
   /** Households of which something was damaged: the cloud is asked for them, whether readings of theirs come or not. */
   readonly toBeAsked = new Set<string>();
   private readonly setAside: string[] = [];
-  /** What `load` found damaged. */
-  private damageFound: { place: 'sources' | 'open_parts'; id: number | string; whose: string }[] = [];
+  /** Sources that `load` found damaged. */
+  private damageFound: { id: number; whose: string }[] = [];
+  /** Households of open parts that are gone. What these held counts as taken, and is nowhere: the next hello finds it missing (R9). */
+  private readonly openPartsGone: string[];
   /** Last seqs by partition, by run. */
   readonly runs = new Map<string, Map<number, LastSeqs>>();
 
-  constructor(database: Database.Database, windowMs: number) {
+  constructor(database: Database.Database, windowMs: number, checked: CheckedOutbox) {
+    this.setAside.push(...checked.lines);
+    this.openPartsGone = [...checked.openPartsOf];
     this.windowMs = windowMs;
     this.statements = prepare(database);
     this.ledger = new EdgeLedger(windowMs);
   }
 
-  /** Reads everything anew; what was only in memory is forgotten. */
+  /**
+   * Reads everything anew; what was only in memory is forgotten.
+   * @throws DamageFound
+   */
   load(): void {
+    try {
+      this.read();
+    } catch (error) {
+      if (/^SQLITE_/.test(String((error as { code?: unknown }).code))) throw error;
+      throw new DamageFound(`what lies in it is not what was written: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  private read(): void {
     const ledger = new EdgeLedger(this.windowMs);
     this.damageFound = [];
     for (const row of this.statements.sources.all() as never as SourceText[]) {
@@ -63,12 +90,7 @@ export class LedgerStore {
       else this.rebuild(source, row.id);
     }
     for (const row of this.statements.openParts.all() as OpenText[]) {
-      if (row.seal !== null && row.seal !== sealOfOpen(row)) {
-        // What it held counts as taken, and is neither in a row nor stored: the next hello finds it missing (R9).
-        this.damageFound.push({ place: 'open_parts', id: row.device, whose: row.household });
-        ledger.changedOpen.set(deviceKey(row.household, row.device), row.partition);
-        continue;
-      }
+      if (row.seal !== sealOfOpen(row)) throw new DamageFound('the checksum of an open part does not hold');
       const entry: OpenEntry = { partition: row.partition, offset: row.offset, part: JSON.parse(row.part) };
       ledger.openIn(row.partition).set(deviceKey(entry.part.household, entry.part.device), entry);
       ledger.sources
@@ -88,7 +110,7 @@ export class LedgerStore {
       this.rememberRun(row.run, row.partition, JSON.parse(row.last));
     }
     // Nothing more of these is taken in before the cloud has told what it holds (R5).
-    for (const { whose } of this.damageFound) {
+    for (const whose of [...this.damageFound.map((found) => found.whose), ...this.householdsOfOpenPartsGone(ledger)]) {
       ledger.generations.delete(whose);
       this.toBeAsked.add(whose);
     }
@@ -99,12 +121,19 @@ export class LedgerStore {
     this.ledger = ledger;
   }
 
+  /** All, where the name that was in the row may be what was damaged. */
+  private householdsOfOpenPartsGone(ledger: EdgeLedger): string[] {
+    const gone = this.openPartsGone.splice(0);
+    const known = new Set([...ledger.sources.values()].map(({ household }) => household));
+    return gone.every((household) => known.has(household)) ? gone : [...known];
+  }
+
   /**
    * Of a source whose row is damaged only the rows of the outbox are known. The next hello tells what the cloud holds, and what is neither
    * there nor here is searched in the log.
    */
   private rebuild(source: SourceLedger, id: number): void {
-    this.damageFound.push({ place: 'sources', id, whose: source.household });
+    this.damageFound.push({ id, whose: source.household });
     for (const { from, to, isGap } of this.statements.rowsOf.all(id) as { from: number; to: number; isGap: number }[]) {
       if (from >= 1 && from <= to) (isGap === 1 ? source.gapped : source.seen).add(from, to);
     }
@@ -117,9 +146,9 @@ export class LedgerStore {
 
   /** Keeps what was found damaged byte for byte, before it is written over. */
   private keepDamaged(): void {
-    for (const { place, id, whose } of this.damageFound.splice(0)) {
-      this.statements[place === 'sources' ? 'keepSource' : 'keepOpen'].run(whose, id);
-      this.setAside.push(`${place === 'sources' ? 'what was known of a source' : 'the open part'} of ${whose}: its checksum does not hold`);
+    for (const { id, whose } of this.damageFound.splice(0)) {
+      this.statements.keepSource.run(id);
+      this.setAside.push(`what was known of a source of ${whose}: its checksum does not hold`);
     }
   }
 
@@ -133,16 +162,16 @@ export class LedgerStore {
       const { household, device, src, seen, covered, declared, gapped, kept, keptDigest } = source;
       const sets = [text(seen), text(covered), text(declared), text(gapped), text(kept)];
       const totals = [kept.size, keptDigest.high, keptDigest.low] as const;
-      const seal = crc32([household, device, src, ...sets, ...totals].join(' '));
+      const seal = sealOfRow([household, device, src, ...sets, ...totals]);
       statements.saveSource.run(household, device, src, ...sets, ...totals, seal);
     }
     for (const [key, partition] of ledger.changedOpen) {
       const entry = ledger.openIn(partition).get(key);
-      const [household, device] = key.split('/');
+      const [household, device] = key.split('/') as [string, string];
       if (entry === undefined) statements.removeOpen.run(household, device);
       else {
         const part = JSON.stringify(entry.part);
-        const seal = crc32([household, device, partition, entry.offset, part].join(' '));
+        const seal = sealOfRow([household, device, partition, entry.offset, part]);
         statements.saveOpen.run(household, device, partition, entry.offset, part, seal);
       }
     }
@@ -153,7 +182,7 @@ export class LedgerStore {
   savePosition(position: TopicPosition): void {
     const { partition, nextOffset, logId, recordHash } = position;
     this.positions.set(partition, position);
-    this.statements.savePosition.run(partition, nextOffset, logId, recordHash);
+    this.statements.savePosition.run(partition, nextOffset, logId, recordHash, sealOfRow([partition, nextOffset, logId, recordHash]));
   }
 
   /** The log that the position was in is gone. */
@@ -164,7 +193,8 @@ export class LedgerStore {
 
   saveRun(run: string, partition: number, last: LastSeqs): void {
     this.rememberRun(run, partition, last);
-    this.statements.saveRun.run(run, partition, JSON.stringify(last));
+    const lastText = JSON.stringify(last);
+    this.statements.saveRun.run(run, partition, lastText, sealOfRow([run, partition, lastText]));
   }
 
   /**
@@ -180,7 +210,9 @@ export class LedgerStore {
   saveHousehold(household: string): void {
     const generation = this.ledger.generations.get(household) ?? null;
     const parked = this.ledger.parked.get(household) ?? null;
-    this.statements.saveHousehold.run(household, generation, this.postalCodes.get(household) ?? null, parked);
+    const postalCode = this.postalCodes.get(household) ?? null;
+    const seal = sealOfRow([household, generation, postalCode, parked]);
+    this.statements.saveHousehold.run(household, generation, postalCode, parked, seal);
   }
 
   unreadableCount(): number {
@@ -196,20 +228,12 @@ export class LedgerStore {
   }
 
   setMeta(key: string, value: string): void {
-    this.statements.setMeta.run(key, value);
+    this.statements.setMeta.run(key, value, sealOfRow([key, value]));
   }
 
   /** R10: the end mark is there in every partition; done when also every source is stored or declared up to its last seq. */
   runStates(partitions: number): { run: string; ended: boolean; done: boolean }[] {
-    return [...this.runs].map(([run, lastByPartition]) => {
-      const ended = lastByPartition.size === partitions;
-      return { run, ended, done: ended && [...lastByPartition.values()].every((last) => last.every((entry) => this.isComplete(entry))) };
-    });
-  }
-
-  private isComplete(last: LastSeqs[number]): boolean {
-    if (this.ledger.parked.has(last.household)) return true;
-    return isRunComplete(this.ledger.sources.get(sourceKey(last.household, last.device, last.src)), last.seq);
+    return runStatesOf(this.runs, this.ledger, partitions);
   }
 
   private rememberRun(run: string, partition: number, last: LastSeqs): void {
@@ -246,11 +270,11 @@ interface OpenText {
 
 function sealOfSource(row: SourceText): number {
   const { household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low } = row;
-  return crc32([household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low].join(' '));
+  return sealOfRow([household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low]);
 }
 
 function sealOfOpen({ household, device, partition, offset, part }: OpenText): number {
-  return crc32([household, device, partition, offset, part].join(' '));
+  return sealOfRow([household, device, partition, offset, part]);
 }
 
 interface HouseholdText {
@@ -290,13 +314,7 @@ function prepare(database: Database.Database) {
       `INSERT INTO damaged (place, row)
        SELECT 'sources', CAST(concat_ws(',', quote(id), quote(household), quote(device), quote(src), quote(seen), quote(covered),
          quote(declared), quote(gapped), quote(kept), quote(readings), quote(digest_high), quote(digest_low), quote(seal)) AS BLOB)
-       FROM sources WHERE household = ? AND id = ?`,
-    ),
-    keepOpen: database.prepare(
-      `INSERT INTO damaged (place, row)
-       SELECT 'open_parts', CAST(concat_ws(',', quote(household), quote(device), quote(partition), quote("offset"), quote(part),
-         quote(seal)) AS BLOB)
-       FROM open_parts WHERE household = ? AND device = ?`,
+       FROM sources WHERE id = ?`,
     ),
     saveSource: database.prepare(
       `INSERT INTO sources (household, device, src, seen, covered, declared, gapped, kept, readings, digest_high, digest_low, seal)
@@ -315,24 +333,26 @@ function prepare(database: Database.Database) {
     removeOpen: database.prepare('DELETE FROM open_parts WHERE household = ? AND device = ?'),
     households: database.prepare('SELECT household, generation, postal_code, parked FROM households'),
     saveHousehold: database.prepare(
-      `INSERT INTO households (household, generation, postal_code, parked) VALUES (?, ?, ?, ?)
+      `INSERT INTO households (household, generation, postal_code, parked, seal) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (household) DO UPDATE SET
-         generation = excluded.generation, postal_code = excluded.postal_code, parked = excluded.parked`,
+         generation = excluded.generation, postal_code = excluded.postal_code, parked = excluded.parked,
+         seal = excluded.seal`,
     ),
     positions: database.prepare('SELECT partition, next_offset AS nextOffset, log_id AS logId, record_hash AS recordHash FROM positions'),
     savePosition: database.prepare(
-      `INSERT INTO positions (partition, next_offset, log_id, record_hash) VALUES (?, ?, ?, ?)
+      `INSERT INTO positions (partition, next_offset, log_id, record_hash, seal) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (partition) DO UPDATE SET
-         next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash`,
+         next_offset = excluded.next_offset, log_id = excluded.log_id, record_hash = excluded.record_hash,
+         seal = excluded.seal`,
     ),
     removePosition: database.prepare('DELETE FROM positions WHERE partition = ?'),
     runs: database.prepare('SELECT run, partition, last FROM runs'),
-    saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last) VALUES (?, ?, ?)'),
+    saveRun: database.prepare('INSERT OR REPLACE INTO runs (run, partition, last, seal) VALUES (?, ?, ?, ?)'),
     saveUnreadable: database.prepare(
       'INSERT OR IGNORE INTO unreadable (log_id, partition, "offset", reason, record) VALUES (?, ?, ?, ?, ?)',
     ),
     unreadableKept: database.prepare('SELECT count(*) FROM unreadable'),
     meta: database.prepare('SELECT value FROM meta WHERE key = ?'),
-    setMeta: database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
+    setMeta: database.prepare('INSERT OR REPLACE INTO meta (key, value, seal) VALUES (?, ?, ?)'),
   };
 }

@@ -1,16 +1,17 @@
 /**
  * The live lane: while a backlog drains oldest first, the newest closed window of each device goes ahead, on a connection of its own, so
  * that pages show what is now. For display only: the same rows travel again in their turn, nothing here is counted or acknowledged, and
- * nothing here changes the outbox. It does not wait for the edge's turn after an outage of the link; after a restart of the cloud it
- * waits for the hello, as all rows do. It rests while the ordinary way is current.
+ * nothing here changes the outbox. It waits for the hello, and neither of them waits for the edge's turn to ship after an outage. It rests
+ * while the ordinary way is current.
  */
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import { type LinkReply, rangeOf } from '../../common/messages.ts';
+import type { LinkReply } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
-import { decodeReply, encodeRequest, type RowToShip } from '../../common/wire.ts';
+import type { EdgeWire, RowToShip } from '../../common/wire.ts';
 import { Credit } from './credit.ts';
+import { partsRequest } from './parts-request.ts';
 import type { EdgeStore } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
 
@@ -28,11 +29,12 @@ const IDLE_MS = 2_000;
 const LINGER_MS = 60_000;
 /** A cloud of an older version refuses these requests each time; a bit that turned on the way is refused once. */
 const AFTER_REFUSAL_MS = 5_000;
+/** Why a rest ended: without a reason an exception is made for each, with its stack. */
+const WOKEN = 'woken';
 
 export interface LiveLaneOptions {
   edge: string;
-  /** link.site */
-  site: string;
+  wire: EdgeWire;
   store: EdgeStore;
   greeter: Greeter;
   /** A connection to the cloud's data port, not started; asked for when there is something to show. */
@@ -43,6 +45,8 @@ export interface LiveLaneOptions {
   deadlineMs: number;
   /** True while heartbeats are answered. */
   isAnswered: () => boolean;
+  /** True while it is the edge's turn to ship: before, each row that waits is behind. */
+  isLinkUp: () => boolean;
 }
 
 /** A device's newest window, to be shown. */
@@ -62,6 +66,8 @@ export class LiveLane {
   private shownTo = '';
   /** Monotonic. */
   private refusedUntilMs = 0;
+  /** Requests that were refused since one was not, and why the last was. */
+  private refused = { count: 0, reason: '' };
   private wakeUp: (() => void) | undefined;
 
   constructor(options: LiveLaneOptions) {
@@ -103,11 +109,12 @@ export class LiveLane {
 
   /** Every device that is behind and has a window not shown yet, some at a time. False when there is none. */
   private async showRound(signal: AbortSignal): Promise<boolean> {
-    const { outbox } = this.options.store;
+    const { store, isLinkUp } = this.options;
+    const { outbox } = store;
     let due: Due[] = [];
     let rows = 0;
     let isAny = false;
-    for (const { sourceId, lastSeq } of outbox.backlogs(BACKLOG_ROWS_MIN)) {
+    for (const { sourceId, lastSeq } of outbox.backlogs(isLinkUp() ? BACKLOG_ROWS_MIN : 1)) {
       if (this.shown.get(sourceId) === lastSeq || !this.isOurs(outbox.householdOf(sourceId))) continue;
       const its = { sourceId, lastSeq, rows: outbox.newestWindow(sourceId) };
       due.push(its);
@@ -130,33 +137,43 @@ export class LiveLane {
 
   /** False when the rest of the round is not worth trying. */
   private async show(due: readonly Due[]): Promise<boolean> {
-    const { edge, site, store, greeter, deadlineMs, logger } = this.options;
-    const rows = due.flatMap((its) => its.rows);
-    const { generations: held, windowMs } = store.ledgerStore.ledger;
-    const generations: Record<string, number> = Object.create(null);
-    for (const row of rows) {
-      const { household } = rangeOf(row);
-      generations[household] = held.get(household) ?? 0;
-    }
-    const { epoch, claim } = store;
-    const newest = { edge, epoch, claim, startId: greeter.startId, windowMs, generations, rows };
+    const { edge, wire, store, greeter, deadlineMs, logger } = this.options;
     let reply: LinkReply;
     try {
       const link = await this.opened();
-      reply = decodeReply(await link.request(encodeRequest({ kind: 'newest', newest }, site), deadlineMs));
+      // R5: a hello may have become due meanwhile.
+      if (greeter.isHelloDue) return false;
+      const newest = partsRequest(
+        edge,
+        store,
+        greeter.startId,
+        due.flatMap((its) => its.rows),
+      );
+      reply = wire.decode(await link.request(wire.encode({ kind: 'newest', newest }), deadlineMs));
     } catch (error) {
       logger.debug({ error: (error as Error).message }, 'the newest windows were not shown; newer ones follow');
       return false;
     }
     if (this.credit.take(reply)) return false;
     if (reply.kind === 'refused') {
-      this.refusedUntilMs = this.options.clock.monotonicMs() + AFTER_REFUSAL_MS;
-      logger.warn({ reason: reply.reason }, 'the cloud did not show newest windows ahead of the backlog; it is asked again in a while');
+      this.takeRefusal(reply.reason);
       return false;
     }
     if (!greeter.isCurrent(reply.startId) || reply.kind !== 'newest') return false;
     for (const { sourceId, lastSeq } of due) this.shown.set(sourceId, lastSeq);
+    const { count } = this.refused;
+    if (count > 0) logger.info({ refused: count }, 'the cloud shows newest windows ahead of the backlog again');
+    this.refused = { count: 0, reason: '' };
     return true;
+  }
+
+  /** Told once per reason: an older cloud refuses as long as a backlog lasts. */
+  private takeRefusal(reason: string): void {
+    const { clock, logger } = this.options;
+    this.refusedUntilMs = clock.monotonicMs() + AFTER_REFUSAL_MS;
+    const isTold = this.refused.count > 0 && this.refused.reason === reason;
+    this.refused = { count: this.refused.count + 1, reason };
+    if (!isTold) logger.warn({ reason }, 'the cloud did not show newest windows ahead of the backlog; it is asked again in a while');
   }
 
   private async opened(): Promise<LinkClient> {
@@ -177,8 +194,12 @@ export class LiveLane {
   /** Until `wake`, at most IDLE_MS. */
   private async rest(signal: AbortSignal): Promise<void> {
     const wake = new AbortController();
-    this.wakeUp = () => wake.abort();
-    await this.options.clock.sleep(IDLE_MS, AbortSignal.any([wake.signal, signal]));
+    const wakeUp = () => wake.abort(WOKEN);
+    if (signal.aborted) return;
+    signal.addEventListener('abort', wakeUp, { once: true });
+    this.wakeUp = wakeUp;
+    await this.options.clock.sleep(IDLE_MS, wake.signal);
+    signal.removeEventListener('abort', wakeUp);
     this.wakeUp = undefined;
   }
 }

@@ -10,6 +10,8 @@ import { makeFolder } from '../../common/folders.ts';
 import { openLinkClient } from '../../common/link/open-link.ts';
 import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
+import { ServiceManager } from '../../common/service-manager.ts';
+import { refuseUnfinishedRestore } from '../../common/unfinished-restore.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import { EdgeServer } from './edge-server.ts';
 import { wayToCloud } from './way-to-cloud.ts';
@@ -19,10 +21,12 @@ const BYTES_PER_MB = 1 << 20;
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('edge', processEnvironment().logLevel);
+  const manager = new ServiceManager(processEnvironment().manager, systemClock, logger);
+  refuseUnfinishedRestore(stateDir);
   makeFolder(join(stateDir, 'edge'));
   const random = seededRandom(seedOf(randomId()));
   const { edge, link, broker } = config;
-  const way = wayToCloud(config, systemClock, logger);
+  const way = wayToCloud(config, join(stateDir, 'edge'), systemClock, logger);
   const dial = (port: number) =>
     openLinkClient({
       kind: link.kind,
@@ -67,6 +71,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     const statusUrl = `http://127.0.0.1:${await status.start(edge.status_port)}`;
     if (json) printEvent({ event: 'ready', part: 'edge', statusUrl: `${statusUrl}/status`, transport: dataLink.transport });
     else process.stdout.write(`edge ${way.edge}: status at ${statusUrl}/status, link by ${dataLink.transport}\n`);
+    manager.ready(signal);
     await server.run(signal);
   } finally {
     await status.stop();

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { makeFolder, syncFolder, writeSmallFile } from '../../common/folders.ts';
+import { type CheckedOutbox, checkOutbox, DamageFound, defineRowSeal, SEAL_ALL } from './outbox-check.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
 /** A checkpoint adds some 100 kB of rows side by side: half as many pages cost half as much to write. */
@@ -71,6 +72,12 @@ export const MIGRATIONS: readonly string[] = [
    CREATE TABLE damaged (
      id INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
      place TEXT NOT NULL, row BLOB NOT NULL);`,
+  // Calls row_seal of this program.
+  `ALTER TABLE households ADD COLUMN seal INTEGER;
+   ALTER TABLE positions ADD COLUMN seal INTEGER;
+   ALTER TABLE runs ADD COLUMN seal INTEGER;
+   ALTER TABLE meta ADD COLUMN seal INTEGER;
+   ${SEAL_ALL}`,
 ];
 
 /** Folder beside the file, for files that were damaged. */
@@ -83,6 +90,8 @@ export interface OpenedOutbox {
   database: Database.Database;
   /** Undefined when the file was sound. */
   setAside: SetAside | undefined;
+  /** What of it was damaged, row by row. */
+  checked: CheckedOutbox;
 }
 
 /** Where a damaged file was put (empty when there was none to put aside), and what was wrong with it. */
@@ -91,28 +100,26 @@ export interface SetAside {
   finding: string;
 }
 
-class DamageFound extends Error {}
-
 /**
  * @param quotaBytes what rows may fill; RESERVE_PAGES more are kept for acks and trimming
  * @throws ConfigError when the folder can't be written; OperatingError STORE_DAMAGED when the file is of a newer version or unfit
  */
 export function openOutboxFile(folder: string, quotaBytes: number): OpenedOutbox {
-  if (folder === ':memory:') return { database: open(folder, quotaBytes), setAside: undefined };
+  if (folder === ':memory:') return { ...open(folder, quotaBytes), setAside: undefined };
   makeFolder(folder);
   const file = join(folder, OUTBOX_FILE);
   try {
     if (existsSync(join(folder, SUSPECT_FILE))) throw new DamageFound('a running edge met damage in it');
     refuseDamage(file);
-    const database = open(file, quotaBytes);
+    const opened = open(file, quotaBytes);
     syncFolder(folder);
-    return { database, setAside: undefined };
+    return { ...opened, setAside: undefined };
   } catch (error) {
     if (!(error instanceof DamageFound)) throw error;
     const aside = setAside(folder);
-    const database = open(file, quotaBytes);
+    const opened = open(file, quotaBytes);
     syncFolder(folder);
-    return { database, setAside: { folder: aside, finding: error.message } };
+    return { ...opened, setAside: { folder: aside, finding: error.message } };
   }
 }
 
@@ -124,6 +131,7 @@ export function suspectOutboxFile(folder: string): void {
 }
 
 export function isDamage(error: unknown): boolean {
+  if (error instanceof DamageFound) return true;
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code);
 }
@@ -171,7 +179,7 @@ function setAside(folder: string): string {
   return aside;
 }
 
-function open(file: string, quotaBytes: number): Database.Database {
+function open(file: string, quotaBytes: number): Omit<OpenedOutbox, 'setAside'> {
   let database: Database.Database;
   try {
     database = new Database(file);
@@ -186,7 +194,11 @@ function open(file: string, quotaBytes: number): Database.Database {
   }
   try {
     setPragmas(database, file, quotaBytes);
+    defineRowSeal(database);
     migrate(database, file);
+    const checked = checkOutbox(database);
+    mendIndex(database);
+    return { database, checked };
   } catch (error) {
     database.close();
     if (error instanceof OperatingError || error instanceof DamageFound) throw error;
@@ -194,7 +206,6 @@ function open(file: string, quotaBytes: number): Database.Database {
     if (isFull(error)) throw noSpace(file, error);
     throw unusable(file, (error as Error).message, error);
   }
-  return database;
 }
 
 function setPragmas(database: Database.Database, file: string, quotaBytes: number): void {
@@ -245,6 +256,17 @@ function migrate(database: Database.Database, file: string): void {
       database.pragma(`user_version = ${next + 1}`);
     })();
   }
+}
+
+/**
+ * Rows are counted and found by source through an index, which the quick check does not compare with them: an entry that a flipped bit has
+ * given to another source is made anew from the rows. Ranges that differ are looked at row by row (outbox.ts).
+ */
+function mendIndex(database: Database.Database): void {
+  const sumIn = (how: string) => database.prepare(`SELECT sum(source_id) FROM outbox ${how}`).pluck().get();
+  if (sumIn('INDEXED BY outbox_by_source') === sumIn('NOT INDEXED')) return;
+  const strange = 'SELECT count(*) FROM outbox NOT INDEXED WHERE source_id NOT IN (SELECT id FROM sources)';
+  if (database.prepare(strange).pluck().get() === 0) database.exec('REINDEX outbox_by_source');
 }
 
 /** SQLite's findings begin with a heading of their own. */

@@ -23,7 +23,8 @@ function forReading(database: Database.Database) {
     unackedRanges: database
       .prepare(
         `SELECT id, from_seq, to_seq, window_start_ms FROM outbox
-         WHERE state < ${acked} AND source_id = ? AND from_seq >= ? ORDER BY from_seq`,
+         WHERE state < ${acked} AND source_id = @sourceId AND from_seq >= @from AND (from_seq > @from OR id > @id)
+         ORDER BY from_seq, id LIMIT @limit`,
       )
       .raw(),
     oneRow: database.prepare(`SELECT ${COLUMNS} FROM ${ROWS} WHERE outbox.id = ?`).raw(),
@@ -44,7 +45,8 @@ function forReading(database: Database.Database) {
     ackedOverlapping: database
       .prepare(
         `SELECT ${COLUMNS} FROM ${ROWS} WHERE state = ${acked} AND source_id = @sourceId AND from_seq <= @to AND to_seq >= @from
-           AND from_seq >= COALESCE((SELECT max(from_seq) FROM outbox WHERE source_id = @sourceId AND from_seq <= @from), 0)`,
+           AND from_seq >= COALESCE((SELECT max(from_seq) FROM outbox WHERE source_id = @sourceId AND from_seq <= @from), 0)
+         ORDER BY from_seq LIMIT @limit`,
       )
       .raw(),
   };

@@ -41,6 +41,8 @@ export class OutboxFull extends Error {
 
 /** A window cut by late readings is rarely cut more often. */
 export const NEWEST_LOOKED_AT_ROWS = 8;
+/** Rows read in one step of a hello, a few ms: well below the deadline of a heartbeat, and of R11. */
+export const LOOK_ROWS = 500;
 /** Of a row in a request beside its statistics. */
 const ROW_BYTES = 60;
 
@@ -265,29 +267,68 @@ export class Outbox implements HeldRows {
   }
 
   unacked(source: SourceLedger): HeldRow[] {
+    return resultOf(this.unackedSteps(source, Number.MAX_SAFE_INTEGER));
+  }
+
+  ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
+    return resultOf(this.ackedOutsideSteps(source, covered, declared));
+  }
+
+  /**
+   * Both, for a hello, in steps of LOOK_ROWS rows read: an outage of a day is 17,000 of each source, and heartbeats go out between two.
+   * Un-acked parts above all that the cloud has, one behind the other, come as one: nothing is done with them but to know their seqs.
+   */
+  *held(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): Generator<void, HeldRows> {
+    const acked = yield* this.ackedOutsideSteps(source, covered, declared);
+    const unacked = yield* this.unackedSteps(source, covered.max);
+    return { unacked: () => unacked, ackedOutside: () => acked };
+  }
+
+  private *unackedSteps(source: SourceLedger, joinAbove: number): Generator<void, HeldRow[]> {
     const sourceId = this.sourceIdOf(source);
     const fromSeq = this.unackedBySource.get(sourceId)?.fromSeq;
     if (fromSeq === undefined) return [];
     const held: HeldRow[] = [];
+    let run: HeldRow | undefined;
     let lastSeq = 0;
-    // A day without the link is 17,000 rows a source. Those of which the range says nothing strange are looked at when they are shipped.
-    for (const [id, from, to, windowStartMs] of this.statements.unackedRanges.all(sourceId, fromSeq) as StoredRange[]) {
-      const isRange = Number.isSafeInteger(from) && Number.isSafeInteger(to) && from > lastSeq && from <= to;
-      if (windowStartMs !== null && isRange && source.seen.containsAll(from, to)) {
-        held.push({ id, kind: 'part', fromSeq: from, toSeq: to });
+    let after: StoredRange = [0, fromSeq, 0, null];
+    for (;;) {
+      const rows = this.statements.unackedRanges.all({ sourceId, id: after[0], from: after[1], limit: LOOK_ROWS }) as StoredRange[];
+      for (const [id, from, to, windowStartMs] of rows) {
+        const isRange = Number.isSafeInteger(from) && Number.isSafeInteger(to) && from > lastSeq && from <= to;
+        // Those of which the range says nothing strange are looked at when they are shipped.
+        if (windowStartMs === null || !isRange || !source.seen.containsAll(from, to)) {
+          held.push(...this.soundOf(this.statements.oneRow.all(id) as StoredRow[], 'all').map(toHeld));
+          run = undefined;
+          continue;
+        }
         lastSeq = to;
-      } else held.push(...this.soundOf(this.statements.oneRow.all(id) as StoredRow[], 'all').map(toHeld));
+        if (run !== undefined && run.toSeq + 1 === from) run.toSeq = to;
+        else {
+          const row: HeldRow = { id, kind: 'part', fromSeq: from, toSeq: to };
+          held.push(row);
+          run = from > joinAbove ? row : undefined;
+        }
+      }
+      if (rows.length < LOOK_ROWS) return held;
+      after = rows.at(-1) as StoredRange;
+      yield;
     }
-    return held;
   }
 
-  ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
+  private *ackedOutsideSteps(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): Generator<void, HeldRow[]> {
     const sourceId = this.sourceIdOf(source);
     const outside = new Map<number, HeldRow>();
-    for (const [from, to] of covered.missing(1, Number.MAX_SAFE_INTEGER)) {
-      for (const stored of this.soundOf(this.statements.ackedOverlapping.all({ sourceId, from, to }) as StoredRow[], 'all')) {
-        const row = toHeld(stored);
-        if (row.kind === 'part' || missingFromAll(row.fromSeq, row.toSeq, [covered, declared]).length > 0) outside.set(row.id, row);
+    for (const [first, to] of covered.missing(1, Number.MAX_SAFE_INTEGER)) {
+      for (let from = first; ; yield) {
+        const rows = this.statements.ackedOverlapping.all({ sourceId, from, to, limit: LOOK_ROWS }) as StoredRow[];
+        for (const stored of this.soundOf(rows, 'all')) {
+          const row = toHeld(stored);
+          if (row.kind === 'part' || missingFromAll(row.fromSeq, row.toSeq, [covered, declared]).length > 0) outside.set(row.id, row);
+        }
+        if (rows.length < LOOK_ROWS) break;
+        // The last one is read again where it reaches on: rows may be damaged, so its end is not trusted.
+        from = Math.max(from, (rows.at(-1) as StoredRow)[2]) + 1;
       }
     }
     return [...outside.values()];
@@ -436,5 +477,13 @@ export class Outbox implements HeldRows {
       digest: digest as string,
     };
     return { kind: 'part', part };
+  }
+}
+
+/** Of steps that nobody waits between. */
+function resultOf<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
   }
 }

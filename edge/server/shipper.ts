@@ -7,24 +7,18 @@ import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import {
-  type LinkReply,
-  type PartsReply,
-  rangeOf,
-  REQUEST_BYTES_TARGET,
-  ROWS_PER_REQUEST_MAX,
-  type Verdict,
-} from '../../common/messages.ts';
-import { applyAck } from '../../common/protocol/edge-ledger.ts';
+import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
+import { applyAcks } from '../../common/protocol/edge-ledger.ts';
 import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
-import { decodeReply, encodeRequest, savedFault } from '../../common/wire.ts';
+import { type EdgeWire, savedFault } from '../../common/wire.ts';
 import { Credit } from './credit.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
 import { OutboxFull, type QueuedRow } from './outbox.ts';
+import { partsRequest } from './parts-request.ts';
 
 /** Refusals back off with full jitter up to this (R11). */
 const REFUSAL_BACKOFF_BASE_MS = 200;
@@ -39,21 +33,37 @@ const GIVE_WAY_MS = 100;
 const MARK_SENT_AFTER_MS = 250;
 /** Rows of one source in one turn: the cloud stores rows that lie side by side for a third of what scattered ones cost. */
 const ROWS_PER_TURN = 50;
+/** Of one request. The cloud looks each up: rows of 500 sources kept it from heartbeats for 30 ms and more, those of 50 for 7 to 14. */
+export const SOURCES_PER_REQUEST_MAX = 100;
 
 export interface ShipperOptions {
   edge: string;
-  /** link.site */
-  site: string;
+  wire: EdgeWire;
   store: EdgeStore;
   link: LinkClient;
   clock: Clock;
   random: Random;
   logger: Logger;
   deadlineMs: number;
-  /** True while heartbeats are answered. */
+  /** True while heartbeats are answered and a hello may be said. */
+  isReached: () => boolean;
+  /** True while it is also the edge's turn to ship. */
   isLinkUp: () => boolean;
   greeter: Greeter;
 }
+
+/** Why a wait ended: without a reason an exception is made for each, with its stack. */
+const SETTLED = 'settled';
+
+/** What a reply refused of a batch. */
+interface Refused {
+  /** Why, by household. */
+  parked: ReadonlyMap<string, string>;
+  /** All of it follows from other refusals. */
+  isAllFollowing: boolean;
+}
+
+const NOTHING_REFUSED: Refused = { parked: new Map(), isAllFollowing: true };
 
 /** `again` goes on at once; only `done` - something was stored - says that refusals are over. */
 type Outcome = 'done' | 'again' | 'lost' | 'refused';
@@ -88,24 +98,27 @@ export class Shipper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { greeter, isLinkUp } = this.options;
+    const { greeter, isReached, isLinkUp } = this.options;
     const { credit, inFlight } = this;
     signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
-      if (!isLinkUp()) await this.rest(IDLE_MS);
+      if (!isReached()) await this.rest(IDLE_MS);
       else if (credit.waitMs() > 0) await this.rest(credit.waitMs());
       else if (greeter.isHelloDue && inFlight.size === 0) await this.recover(await this.tryHello(), this.nextRequest);
-      else if (!greeter.isHelloDue && inFlight.size < credit.inFlightMax && this.sendNext()) continue;
+      else if (isLinkUp() && !greeter.isHelloDue && inFlight.size < credit.inFlightMax && this.sendNext()) continue;
       else await this.rest(IDLE_MS);
     }
   }
 
-  /** R11: the first good heartbeat after an outage ends the backoff. */
+  /** R11: the first good heartbeat after an outage ends the backoff, of the hello too. */
+  linkReached(): void {
+    this.backoff.reset();
+    this.endWaits();
+  }
+
   linkChanged(up: boolean): void {
-    if (up) {
-      this.backoff.reset();
-      this.endWaits();
-    } else this.credit.forget();
+    if (up) this.linkReached();
+    else this.credit.forget();
     this.wake();
   }
 
@@ -126,7 +139,7 @@ export class Shipper {
       if (!this.hadTurn()) {
         const done = new AbortController();
         this.onTurn = () => {
-          if (this.hadTurn()) done.abort();
+          if (this.hadTurn()) done.abort(SETTLED);
         };
         await this.options.clock.sleep(GIVE_WAY_MS, done.signal);
         this.onTurn = undefined;
@@ -149,9 +162,9 @@ export class Shipper {
   }
 
   private async tryHello(): Promise<Outcome> {
-    const { greeter, link, deadlineMs, site } = this.options;
+    const { greeter, link, deadlineMs, wire } = this.options;
     const outcome = await greeter.greet(async (request) => {
-      const reply = decodeReply(await link.request(encodeRequest(request, site), deadlineMs));
+      const reply = wire.decode(await link.request(wire.encode(request), deadlineMs));
       if (this.credit.take(reply)) throw new Error('the cloud is busy');
       return reply;
     });
@@ -173,10 +186,7 @@ export class Shipper {
     }
     const request = this.nextRequest++;
     this.inFlight.set(request, batch);
-    this.lanes.begin(
-      request,
-      batch.map(({ sourceId, row }) => ({ sourceId, toSeq: rangeOf(row).toSeq })),
-    );
+    this.lanes.begin(request, lastOfEach(batch));
     const sending = this.send(request, batch).then((outcome) => this.recover(outcome, request));
     const settle = () => {
       this.inFlight.delete(request);
@@ -207,7 +217,8 @@ export class Shipper {
   }
 
   /**
-   * Rows of one source after the other, lowest seq first and above what is on its way, until the request is full. Where requests may
+   * Rows of one source after the other, lowest seq first and above what is on its way, until the request is full or has rows of as many
+   * sources as it may; the others are next. Where requests may
    * overtake each other, a source with rows on their way waits.
    */
   private nextBatch(): QueuedRow[] {
@@ -220,7 +231,8 @@ export class Shipper {
     const free = shippable.filter((id) => mayFollow(id) && !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     free.sort((a, b) => a - b);
     const start = free.findIndex((id) => id > this.lastSourceId);
-    let sources = start < 0 ? free : [...free.slice(start), ...free.slice(0, start)];
+    const inTurn = start < 0 ? free : [...free.slice(start), ...free.slice(0, start)];
+    let sources = inTurn.slice(0, SOURCES_PER_REQUEST_MAX);
     const batch: QueuedRow[] = [];
     let bytes = 0;
     while (sources.length > 0) {
@@ -233,8 +245,9 @@ export class Shipper {
           batch.push(row);
           this.lastSourceId = sourceId;
           bytes += row.bytes;
-          above.set(sourceId, rangeOf(row.row).toSeq + 1);
         }
+        const last = rows.at(-1);
+        if (last !== undefined) above.set(sourceId, rangeOf(last.row).toSeq + 1);
         if (rows.length === perSource) unfinished.push(sourceId);
       }
       sources = unfinished;
@@ -243,26 +256,14 @@ export class Shipper {
   }
 
   private async send(request: number, batch: readonly QueuedRow[]): Promise<Outcome> {
-    const { edge, site, store, link, deadlineMs, greeter } = this.options;
-    const generations: Record<string, number> = Object.create(null);
-    for (const { row } of batch) {
-      const { household } = rangeOf(row);
-      generations[household] = store.ledgerStore.ledger.generations.get(household) ?? 0;
-    }
+    const { edge, wire, store, link, deadlineMs, greeter } = this.options;
     reach('edge_before_send');
-    const parts = {
-      edge,
-      epoch: store.epoch,
-      claim: store.claim,
-      startId: greeter.startId,
-      windowMs: store.ledgerStore.ledger.windowMs,
-      generations,
-      rows: batch.map(({ row }) => row),
-    };
+    const rows = batch.map(({ row }) => row);
+    const parts = partsRequest(edge, store, greeter.startId, rows);
     const sentMs = this.options.clock.monotonicMs();
-    const answer = link.request(encodeRequest({ kind: 'parts', parts }, site), deadlineMs).then((bytes) => {
+    const answer = link.request(wire.encode({ kind: 'parts', parts }), deadlineMs).then((bytes) => {
       this.credit.answered((this.options.clock.monotonicMs() - sentMs) / deadlineMs);
-      return decodeReply(bytes);
+      return wire.decode(bytes);
     });
     const reply = await this.markedWhenSlow(batch, answer);
     if (reply?.kind !== 'parts') this.lanes.failAll(request);
@@ -324,7 +325,7 @@ export class Shipper {
         logger.debug({ error: error.message }, 'a request was lost');
         return undefined;
       })
-      .finally(() => settled.abort());
+      .finally(() => settled.abort(SETTLED));
     const marked = clock.sleep(MARK_SENT_AFTER_MS, settled.signal).then(async () => {
       if (settled.signal.aborted) return;
       const ids = batch.map((row) => row.id);
@@ -349,27 +350,16 @@ export class Shipper {
 
   /** Acks in one transaction; what was refused stays queued or parks its household. */
   private async takeVerdicts(request: number, batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Promise<Outcome> {
-    const { store, clock, greeter } = this.options;
+    const { store, clock } = this.options;
     const { outbox, ledgerStore } = store;
-    const acked: QueuedRow[] = [];
-    const parked = new Map<string, string>();
-    // The first refusal is what is to be mended; those behind it follow from it.
-    const park = (household: string, why: string) => void (parked.has(household) || parked.set(household, why));
-    const verdicts = batch.map(({ sourceId }, i) => ({ sourceId, verdict: 'lost' as const, ...reply.verdicts[i] }));
-    const follows = this.lanes.followers(request, verdicts);
-    this.lanes.fail(verdicts.filter(({ verdict }) => verdict !== 'stored' && verdict !== 'duplicate').map(({ sourceId }) => sourceId));
-    batch.forEach((queued, i) => {
-      const { verdict, reason } = verdicts[i] as { verdict: Verdict | 'lost'; reason?: string };
-      const { household, fromSeq, toSeq } = rangeOf(queued.row);
-      if (verdict === 'stored' || verdict === 'duplicate') acked.push(queued);
-      else if (verdict === 'conflict' || verdict === 'rejected') park(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
-      else if (follows[i] === true) return;
-      else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
-      else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
-    });
+    const acked = batch.filter((_, i) => isHeld(reply.verdicts[i]?.verdict));
+    const { parked, isAllFollowing } = acked.length < batch.length ? this.judgeRefused(request, batch, reply) : NOTHING_REFUSED;
     const isWritten = await this.commitIfRoom(() => {
       outbox.acknowledge(acked, clock.nowMs());
-      for (const { row } of acked) applyAck(ledgerStore.ledger, { kind: row.kind, range: rangeOf(row) });
+      applyAcks(
+        ledgerStore.ledger,
+        acked.map(({ row }) => ({ kind: row.kind, range: rangeOf(row) })),
+      );
       this.park(parked);
       for (const [household, code] of Object.entries(reply.postalCodes)) {
         if (ledgerStore.postalCodes.get(household) === code) continue;
@@ -382,7 +372,31 @@ export class Shipper {
     reach('edge_after_ack_commit');
     this.tellParked(parked);
     if (acked.length > 0) return 'done';
-    return follows.every(Boolean) ? 'again' : 'refused';
+    return isAllFollowing ? 'again' : 'refused';
+  }
+
+  /** What is not stored: parks its household, follows from another refusal, or makes a hello due. */
+  private judgeRefused(request: number, batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Refused {
+    const { greeter } = this.options;
+    const parked = new Map<string, string>();
+    // The first refusal is what is to be mended; those behind it follow from it.
+    const park = (household: string, why: string) => void (parked.has(household) || parked.set(household, why));
+    const verdicts = batch.map(({ sourceId }, i) => {
+      const { verdict = 'lost' as const, reason } = reply.verdicts[i] ?? {};
+      return { sourceId, verdict, reason };
+    });
+    const follows = this.lanes.followers(request, verdicts);
+    this.lanes.fail(verdicts.filter(({ verdict }) => !isHeld(verdict)).map(({ sourceId }) => sourceId));
+    batch.forEach(({ row }, i) => {
+      const { verdict, reason } = verdicts[i] as (typeof verdicts)[number];
+      const { household, fromSeq, toSeq } = rangeOf(row);
+      if (isHeld(verdict)) return;
+      if (verdict === 'conflict' || verdict === 'rejected') park(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      else if (follows[i] === true) return;
+      else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
+      else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
+    });
+    return { parked, isAllFollowing: follows.every((its, i) => its || isHeld(verdicts[i]?.verdict)) };
   }
 
   private isFenced(household: string, reply: PartsReply & { kind: 'parts' }): boolean {
@@ -398,9 +412,24 @@ export class Shipper {
       return;
     }
     const wake = new AbortController();
-    this.wakeUp = () => wake.abort();
+    this.wakeUp = () => wake.abort(SETTLED);
     await this.options.clock.sleep(ms, wake.signal);
     this.wakeUp = undefined;
     this.woken = false;
   }
+}
+
+/** The cloud has the row. */
+function isHeld(verdict: string | undefined): boolean {
+  return verdict === 'stored' || verdict === 'duplicate';
+}
+
+/** Rows of one source lie side by side, lowest seq first: the last of each such run. */
+function lastOfEach(batch: readonly QueuedRow[]): { sourceId: number; toSeq: number }[] {
+  const last: { sourceId: number; toSeq: number }[] = [];
+  for (let i = 0; i < batch.length; i++) {
+    const { sourceId, row } = batch[i] as QueuedRow;
+    if (batch[i + 1]?.sourceId !== sourceId) last.push({ sourceId, toSeq: rangeOf(row).toSeq });
+  }
+  return last;
 }

@@ -51,12 +51,15 @@ export class StatusHttp {
     });
   }
 
+  /** What the cloud tells of an edge too has its name and labels, so that one query takes whichever of both is there. */
   private registerMetrics(): void {
-    const { metrics } = this;
+    const { metrics, edge } = this;
     metrics.addProcess();
     const gauge = (name: string, help: string, read: (status: EdgeStatus) => number) =>
-      metrics.gauge(name, help, [], (held) => held.set(read(this.status())));
-    metrics.gauge('fogline_edge_link_up', '1 while the cloud answers heartbeats.', [], (held) => held.set(this.isLinkUp() ? 1 : 0));
+      metrics.gauge(name, help, ['edge'], (held) => held.set(read(this.status()), { edge }));
+    metrics.gauge('fogline_edge_link_up', '1 while the cloud answers heartbeats.', ['edge'], (held) =>
+      held.set(this.isLinkUp() ? 1 : 0, { edge }),
+    );
     gauge('fogline_edge_outbox_age_seconds', 'Event time between newest reading and oldest window not acknowledged.', ageSeconds);
     gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', (status) => status.waitingFor.length);
     gauge('fogline_edge_outbox_queued_rows', 'Rows not yet on their way.', (status) => status.queued);

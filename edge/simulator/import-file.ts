@@ -8,7 +8,8 @@ import { basename, dirname, join } from 'node:path';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
 import type { SourceFile } from './import-source.ts';
 import { BYTE_ORDER_MARK, inaccessible, placeOf, type RejectedRow, splitLine, tooLong, unreadable } from './models/gem-house-csv.ts';
-import { type OriginalColumns, type OriginalHead, originalHeadOf, REPLAY_HEAD, replayRowOf } from './models/gem-house-original.ts';
+import { type OriginalHead, originalHeadOf, REPLAY_HEAD, type ReplayRow, replayRowOf } from './models/gem-house-original.ts';
+import { isMeterUsage, METER_USAGE_INTERVAL_SECONDS, METER_USAGE_REPLAY_HEAD, meterUsageRowOf } from './models/meter-usage-csv.ts';
 
 /** Bytes of text that are written at once. */
 const WRITE_BYTES = 1 << 20;
@@ -20,10 +21,24 @@ const RAW_LENGTH_MAX = 1_000;
 const HEAD_LINES = 3;
 const LF = 10;
 
+/** How the rows of one file become those of its replay file. */
+export interface RowRule {
+  headerLines: number;
+  replayHead: string;
+  /** What usually lies between two rows, where that is longer than a window. */
+  intervalSeconds?: number;
+  /** `missing`: the file itself says that there is no reading. */
+  rowOf: (fields: readonly string[]) => ReplayRow | 'missing' | { reason: string };
+}
+
+export type ImportHead = { kind: 'readings'; rule: RowRule } | Exclude<OriginalHead, { kind: 'readings' }>;
+
 export interface ImportedFile {
   household: string;
   rows: number;
   quarantined: number;
+  /** Rows that say that there is no reading. */
+  missing: number;
   /** Rows whose `date` is another instant than their `timestamp`. */
   datesDiffer: number;
   /** Rows earlier than one before them. */
@@ -40,14 +55,27 @@ export interface ImportHooks {
 }
 
 /** What a file is, from its first lines. */
-export async function readHead(file: SourceFile): Promise<OriginalHead> {
+export async function readHead(file: SourceFile): Promise<ImportHead> {
   let bytes = Buffer.alloc(0);
   for await (const chunk of piecesOf(file)) {
     bytes = Buffer.concat([bytes, chunk]);
     if (bytes.length >= LINE_BYTES_MAX || linesOf(bytes).length > HEAD_LINES) break;
   }
   if (bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)) bytes = bytes.subarray(BYTE_ORDER_MARK.length);
-  return originalHeadOf(bytes.length === 0 ? [] : linesOf(bytes).slice(0, HEAD_LINES).map(fieldsOf));
+  const lines = bytes.length === 0 ? [] : linesOf(bytes).slice(0, HEAD_LINES).map(fieldsOf);
+  if (isMeterUsage(lines[0] ?? []))
+    return {
+      kind: 'readings',
+      rule: { headerLines: 1, replayHead: METER_USAGE_REPLAY_HEAD, intervalSeconds: METER_USAGE_INTERVAL_SECONDS, rowOf: meterUsageRowOf },
+    };
+  const head = originalHeadOf(lines);
+  if (head.kind !== 'readings') return head;
+  const { columns, headerLines } = head;
+  const rowOf = (fields: readonly string[]) => {
+    const row = replayRowOf(fields, columns);
+    return typeof row === 'string' ? { reason: row } : row;
+  };
+  return { kind: 'readings', rule: { headerLines, replayHead: REPLAY_HEAD, rowOf } };
 }
 
 /**
@@ -58,7 +86,7 @@ export async function importFile(
   file: SourceFile,
   target: string,
   force: boolean,
-  head: { columns: OriginalColumns; headerLines: number },
+  rule: RowRule,
   hooks: ImportHooks,
 ): Promise<ImportedFile> {
   const making = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
@@ -66,7 +94,7 @@ export async function importFile(
     const handle = await open(making, 'w');
     let result: ImportedFile;
     try {
-      result = await convert(file, handle, basename(target, '.csv'), head, hooks);
+      result = await convert(file, handle, basename(target, '.csv'), rule, hooks);
       await handle.sync();
     } finally {
       await handle.close();
@@ -84,20 +112,33 @@ async function convert(
   file: SourceFile,
   handle: FileHandle,
   household: string,
-  { columns, headerLines }: { columns: OriginalColumns; headerLines: number },
+  { headerLines, replayHead, rowOf }: RowRule,
   hooks: ImportHooks,
 ): Promise<ImportedFile> {
-  const result: ImportedFile = { household, rows: 0, quarantined: 0, datesDiffer: 0, late: 0, firstMs: Infinity, lastMs: -Infinity };
-  let text = REPLAY_HEAD;
+  const result: ImportedFile = {
+    household,
+    rows: 0,
+    quarantined: 0,
+    missing: 0,
+    datesDiffer: 0,
+    late: 0,
+    firstMs: Infinity,
+    lastMs: -Infinity,
+  };
+  let text = replayHead;
   let line = 0;
   const take = (written: string) => {
     line++;
     if (line <= headerLines || written === '') return;
     const fields = splitLine(written);
-    const row = fields === undefined ? 'a quote is not closed in its line' : replayRowOf(fields, columns);
-    if (typeof row === 'string') {
+    const row = fields === undefined ? { reason: 'a quote is not closed in its line' } : rowOf(fields);
+    if (row === 'missing') {
+      result.missing++;
+      return;
+    }
+    if ('reason' in row) {
       result.quarantined++;
-      hooks.onRejected({ kind: 'rejected', line, reason: row, raw: written.slice(0, RAW_LENGTH_MAX) });
+      hooks.onRejected({ kind: 'rejected', line, reason: row.reason, raw: written.slice(0, RAW_LENGTH_MAX) });
       return;
     }
     result.rows++;
@@ -156,7 +197,7 @@ function fieldsOf(line: string): string[] {
 }
 
 /** @throws OperatingError for what is not meant as a file of readings, or is one with columns missing */
-export function refuseFaulty(file: SourceFile, head: OriginalHead): void {
+export function refuseFaulty(file: SourceFile, head: ImportHead): void {
   if (head.kind === 'faulty') throw unreadable(placeOf(file.name, head.line), head.reason);
 }
 

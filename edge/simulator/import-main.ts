@@ -1,5 +1,5 @@
-/** `fogline import SRC DIR`: the original Gem House download, a folder or a zip archive, into replay files. */
-import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+/** `fogline import SRC DIR`: the original Gem House download, a folder or a zip archive, or a meter usage file, into replay files. */
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
@@ -8,10 +8,9 @@ import { ConfigError, EXIT, OperatingError } from '../../common/errors.ts';
 import { isId } from '../../common/ids.ts';
 import { isoTime } from '../../common/iso-time.ts';
 import { silentLogger } from '../../common/logger.ts';
-import { type ImportedFile, importFile, isThere, notEnoughSpace, readHead, refuseFaulty } from './import-file.ts';
+import { type ImportedFile, importFile, isThere, notEnoughSpace, readHead, refuseFaulty, type RowRule } from './import-file.ts';
 import { ImportProgress } from './import-progress.ts';
 import { openImportSource, type SourceFile } from './import-source.ts';
-import type { OriginalColumns } from './models/gem-house-original.ts';
 import { Quarantine } from './quarantine.ts';
 
 export interface ImportOptions extends CommandOptions {
@@ -19,6 +18,8 @@ export interface ImportOptions extends CommandOptions {
   source: string;
   /** Where the replay files go. */
   target: string;
+  /** Id for the household of a single file; its name when not given. */
+  household?: string | undefined;
   /** Replace what is there. */
   force: boolean;
 }
@@ -28,7 +29,7 @@ interface Planned {
   file: SourceFile;
   household: string;
   target: string;
-  head: { columns: OriginalColumns; headerLines: number };
+  rule: RowRule;
 }
 
 interface PassedOver {
@@ -36,6 +37,7 @@ interface PassedOver {
   reason: string;
 }
 
+const HOUSEHOLDS_FILE = 'households.json';
 const ENDING = /\.csv$/i;
 /** Names of files that are listed for people; JSON has all. */
 const SHOWN_MAX = 10;
@@ -49,12 +51,13 @@ export async function main(options: ImportOptions): Promise<number> {
   }
   const source = await openImportSource(sourcePath);
   try {
-    const { planned, passedOver } = await plan(source.files, targetDir);
+    const { planned, passedOver } = await plan(source.files, targetDir, options.household);
     for (const file of source.others) passedOver.push({ file, reason: 'it does not end in .csv; unpack an archive by itself' });
     if (planned.length === 0) throw nothingIn(options.source, passedOver);
     prepare(planned, targetDir, options.force);
     const results = await importAll(planned, targetDir, options, systemClock);
     if (options.signal.aborted) return interrupted(results, planned.length);
+    writeIntervals(planned, targetDir);
     return report(results, passedOver, targetDir, options.json);
   } finally {
     source.close();
@@ -65,7 +68,13 @@ export async function main(options: ImportOptions): Promise<number> {
  * What each file is, before anything is written.
  * @throws OperatingError DATA_UNREADABLE for a file that is meant as readings and is none, for two files of one household
  */
-async function plan(files: readonly SourceFile[], targetDir: string): Promise<{ planned: Planned[]; passedOver: PassedOver[] }> {
+async function plan(
+  files: readonly SourceFile[],
+  targetDir: string,
+  named: string | undefined,
+): Promise<{ planned: Planned[]; passedOver: PassedOver[] }> {
+  if (named !== undefined && files.length !== 1)
+    throw new ConfigError('--household names the household of one file', `name one CSV file as SRC; ${files.length} are there`);
   const planned = new Map<string, Planned>();
   const passedOver: PassedOver[] = [];
   for (const file of files) {
@@ -73,12 +82,12 @@ async function plan(files: readonly SourceFile[], targetDir: string): Promise<{ 
     refuseFaulty(file, head);
     if (head.kind === 'other') passedOver.push({ file: file.name, reason: head.reason });
     if (head.kind !== 'readings') continue;
-    const household = basename(file.name).replace(ENDING, '');
+    const household = named ?? basename(file.name).replace(ENDING, '');
     if (!isId(household)) throw refused(`${file.name} names no household`, 'rename it: letters, digits, _ and -, at most 128, then .csv');
     const other = planned.get(household);
     if (other !== undefined)
       throw refused(`${other.file.name} and ${file.name} are two files for one household`, 'import the folder of one of them');
-    planned.set(household, { file, household, target: join(targetDir, `${household}.csv`), head });
+    planned.set(household, { file, household, target: join(targetDir, `${household}.csv`), rule: head.rule });
   }
   return { planned: [...planned.values()], passedOver };
 }
@@ -106,8 +115,8 @@ async function importAll(planned: readonly Planned[], targetDir: string, options
   const results: ImportedFile[] = [];
   progress.start();
   try {
-    for (const { file, target, head } of planned) {
-      const result = await importFile(file, target, force, head, {
+    for (const { file, target, rule } of planned) {
+      const result = await importFile(file, target, force, rule, {
         onRejected: (row) => {
           if (!mayReject) throw refused(`${file.name}, line ${row.line}: ${row.reason}`, 'mend it, or simulation.on_bad_row = quarantine');
           quarantine.add(file.name, row);
@@ -123,6 +132,16 @@ async function importAll(planned: readonly Planned[], targetDir: string, options
     quarantine.flush();
   }
   return results;
+}
+
+/** The cloud learns from it that these households have a reading only now and then; `fogline run --data` hands it over. */
+function writeIntervals(planned: readonly Planned[], targetDir: string): void {
+  const rare = planned.filter(({ rule }) => rule.intervalSeconds !== undefined);
+  if (rare.length === 0) return;
+  const path = join(targetDir, HOUSEHOLDS_FILE);
+  const said = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>) : {};
+  for (const { household, rule } of rare) said[household] = { intervalSeconds: rule.intervalSeconds };
+  writeFileSync(path, `${JSON.stringify(said, null, 1)}\n`);
 }
 
 function bytesOf(planned: readonly Planned[]): number {
@@ -143,6 +162,7 @@ function report(results: readonly ImportedFile[], passedOver: readonly PassedOve
     households: written.length,
     rows: sum(({ rows }) => rows),
     quarantined: sum(({ quarantined }) => quarantined),
+    missing: sum(({ missing }) => missing),
     datesDiffer: sum(({ datesDiffer }) => datesDiffer),
     late: sum(({ late }) => late),
     from: written.length === 0 ? null : isoTime(Math.min(...written.map(({ firstMs }) => firstMs))),
@@ -159,6 +179,7 @@ interface Summary {
   households: number;
   rows: number;
   quarantined: number;
+  missing: number;
   datesDiffer: number;
   late: number;
   from: string | null;
@@ -168,12 +189,13 @@ interface Summary {
 }
 
 function textOf(summary: Summary): string {
-  const { dir, households, rows, quarantined, datesDiffer, late, from, to, empty, passedOver } = summary;
+  const { dir, households, rows, quarantined, missing, datesDiffer, late, from, to, empty, passedOver } = summary;
   const lines = [`${plural(households, 'household')}, ${plural(rows, 'row')}${from === null ? '' : `, ${from} to ${to}`}, in ${dir}`];
   if (quarantined > 0)
     lines.push(
       `${plural(quarantined, 'row')} ${quarantined === 1 ? 'is no reading' : 'are no readings'}: ${join(dir, 'quarantine.jsonl')}`,
     );
+  if (missing > 0) lines.push(`${plural(missing, 'row')} without a reading (NaN): missing in the replay file, never 0`);
   if (datesDiffer > 0)
     lines.push(`${plural(datesDiffer, 'row')} with a date that is not the row's timestamp in UTC: the timestamp was taken`);
   if (late > 0) lines.push(`${plural(late, 'row')} ${late === 1 ? 'is' : 'are'} earlier than one before in the same file: late readings`);

@@ -2,19 +2,20 @@
  * `fogline simulate`: runs a scenario, once, and ends. The default one replays households into the topic; then the exit code is 1 when a
  * household had to be parked.
  */
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { type LoadedConfig, processEnvironment, processVariables } from '../../common/config.ts';
 import { EXIT, stoppedExitCode } from '../../common/errors.ts';
 import { makeFolder } from '../../common/folders.ts';
-import { type Logger, openLogger } from '../../common/logger.ts';
+import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
+import { refuseUnfinishedRestore } from '../../common/unfinished-restore.ts';
 import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
 import type { RunSummary } from './cosim/run-options.ts';
+import { CollectedFiles } from './collected-files.ts';
 import { refuseForeignRecords } from './foreign-records.ts';
 import { IdentityFile, parkedOf } from './identity.ts';
 import { BadRowError } from './models/household-stream.ts';
@@ -46,18 +47,18 @@ export async function main(options: SimulateOptions): Promise<number> {
   const collected = new CollectedFiles();
   const surroundings: Surroundings = {
     rtFactor: rtFactorOf(config, options.origins, scenario),
-    collect: collect_file === '' ? undefined : collected.open(collect_file),
-    openFile: (path) => collected.open(path),
+    collectFile: collect_file === '' ? undefined : resolve(collect_file),
+    collectInto: collected.output,
     logger,
     environment: processVariables(),
     signal,
     watch: { recordFile: config.simulation.record_file, statusPort: config.simulation.status_port },
   };
   try {
-    if (scenario.hasTopic) return await runIntoTopic(options, scenario, surroundings, logger);
+    if (scenario.hasTopic) return await runIntoTopic(options, scenario, surroundings, collected);
     return await runAlone(options, scenario, surroundings);
   } finally {
-    await collected.end();
+    collected.end();
   }
 }
 
@@ -65,13 +66,16 @@ async function runIntoTopic(
   options: SimulateOptions,
   scenario: CheckedScenario,
   surroundings: Surroundings,
-  logger: Logger,
+  collected: CollectedFiles,
 ): Promise<number> {
   const { config, stateDir, json, signal } = options;
+  const { logger } = surroundings;
   const stateFolder = join(stateDir, 'simulator');
+  refuseUnfinishedRestore(stateDir);
   makeFolder(stateFolder);
   const identityFile = new IdentityFile(stateFolder);
   const plan = await planRun(config, scenario, stateDir, (its) => identityFile.establish(its));
+  collected.belongTo(plan.run, stateFolder);
   for (const parked of parkedOf(plan.identity)) logger.error(parked, 'household is parked; the others go on');
   const quarantine = new Quarantine(stateFolder, logger);
   quarantine.open();
@@ -170,20 +174,4 @@ async function replay(
   quarantine.keepCount(run);
   await writer.end(range.endMs, new Set(Object.keys(identity.parked)));
   return signal.aborted ? 'stopped' : summary;
-}
-
-/** CSV files that collectors write. */
-class CollectedFiles {
-  private readonly streams: WriteStream[] = [];
-
-  readonly open = (path: string): ((text: string) => void) => {
-    const stream = createWriteStream(path);
-    this.streams.push(stream);
-    return (text) => void stream.write(text);
-  };
-
-  /** What was written is in the files then. */
-  async end(): Promise<void> {
-    await Promise.all(this.streams.map((stream) => new Promise<void>((resolve) => stream.end(() => resolve()))));
-  }
 }

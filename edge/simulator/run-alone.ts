@@ -25,7 +25,7 @@ const MS_PER_SECOND = 1_000;
 const REJECTED_TOLD_MAX = 20;
 
 /** Of ScenarioOptions, what does not depend on the scenario. */
-export type Surroundings = Pick<ScenarioOptions, 'rtFactor' | 'collect' | 'openFile' | 'logger' | 'environment' | 'signal'> & {
+export type Surroundings = Pick<ScenarioOptions, 'rtFactor' | 'collectFile' | 'collectInto' | 'logger' | 'environment' | 'signal'> & {
   watch: Pick<RunWatchOptions, 'recordFile' | 'statusPort'>;
 };
 

@@ -8,7 +8,7 @@ import { CosimError } from './cosim/errors.ts';
 import type { Progress } from './cosim/progress.ts';
 import type { RunSummary } from './cosim/run-options.ts';
 import type { Params } from './cosim/simulator.ts';
-import { Collector } from './models/collector.ts';
+import { Collector, type CollectorOutput } from './models/collector.ts';
 import type { HouseholdFile } from './models/household-folder.ts';
 import { HouseholdSimulator, type HouseholdSimulatorOptions } from './models/household.ts';
 import type { TopicWriter } from './models/topic-writer.ts';
@@ -29,10 +29,10 @@ export interface ScenarioOptions {
   /** Undefined in scenarios without the simulator of that name; the same goes for the writer. */
   household: HouseholdSimulatorOptions | undefined;
   writer: TopicWriter | undefined;
-  /** Takes what a collector writes that names no file of its own. */
-  collect: ((text: string) => void) | undefined;
-  /** Opens a file that a collector names. */
-  openFile?: (path: string) => (text: string) => void;
+  /** Of a collector that names no file of its own. */
+  collectFile: string | undefined;
+  /** Opens the file of a collector. */
+  collectInto?: (path: string) => CollectorOutput;
   untilTick: number;
   /** Real seconds per simulated second, 0 for as fast as possible. */
   rtFactor: number;
@@ -50,9 +50,9 @@ export interface ScenarioOptions {
 }
 
 export async function runScenario(options: ScenarioOptions): Promise<RunSummary> {
-  const { files, household, writer, collect, untilTick, rtFactor, pacedFromTick, traceHash = false } = options;
+  const { files, household, writer, collectFile, untilTick, rtFactor, pacedFromTick, traceHash = false } = options;
   const { clock, logger, progress, environment = {} } = options;
-  const scenario = options.scenario ?? loadScenario(DEFAULT_SCENARIO, { hasCollectFile: collect !== undefined, hasUntil: true });
+  const scenario = options.scenario ?? loadScenario(DEFAULT_SCENARIO, { hasCollectFile: collectFile !== undefined, hasUntil: true });
   const watch = watchOf(options, scenario);
   try {
     const url = await watch.start();
@@ -102,10 +102,10 @@ function watchOf(options: ScenarioOptions, { path, file, simulators }: CheckedSc
   return new RunWatch({ ...watch, scenario: file.title ?? path, until: untilTick, origins, clock, signal });
 }
 
-function outputOf({ collect, openFile }: ScenarioOptions, { folder }: CheckedScenario, { file }: Params): (text: string) => void {
-  const write = file === undefined ? collect : openFile?.(resolve(folder, file as string));
-  if (write === undefined) throw new Error('the collector was checked to have a file');
-  return write;
+function outputOf({ collectFile, collectInto }: ScenarioOptions, { folder }: CheckedScenario, { file }: Params): CollectorOutput {
+  const path = file === undefined ? collectFile : resolve(folder, file as string);
+  if (path === undefined || collectInto === undefined) throw new Error('the collector was checked to have a file');
+  return collectInto(path);
 }
 
 /** Errors of our own simulators are told as they are: what they tell the operator, and bugs. */

@@ -3,9 +3,10 @@
  * Not forced to disk unless asked for: after a power cut an old or unreadable one means that some readings are published again, and
  * the edge drops what it knows.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OperatingError } from '../../common/errors.ts';
+import { syncFile, syncFolder } from '../../common/folders.ts';
 
 /** Undefined when there is none, or when it can't be used. */
 export function readStateFile(path: string): Record<string, unknown> | undefined {
@@ -24,23 +25,14 @@ export function readStateFile(path: string): Record<string, unknown> | undefined
 export function saveStateFile(path: string, body: object, options: { forced: boolean } = { forced: false }): void {
   try {
     writeFileSync(`${path}.new`, JSON.stringify(body));
-    if (options.forced) force(`${path}.new`);
+    if (options.forced) syncFile(`${path}.new`);
     renameSync(`${path}.new`, path);
-    if (options.forced) force(dirname(path));
+    if (options.forced) syncFolder(dirname(path));
   } catch (cause) {
     throw new OperatingError('DISK_FULL', `${path} can not be written: ${(cause as Error).message}`, {
       retryable: false,
       hint: 'make room on the disk, or name another folder with --state DIR',
       cause,
     });
-  }
-}
-
-function force(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../..', import.meta.url));
+/** Generous: two cores may be shared with everything else. */
+const DEADLINE_MS = 600_000;
 
 /** Runs a program of node_modules at the repository's top and wants exit code 0. */
 function passes(program: string, ...args: string[]): void {
   const path = join(top, 'node_modules', '.bin', program);
   assert(existsSync(path), `${program} is not installed: run npm ci`);
-  const { status, stdout, stderr } = spawnSync(path, args, { cwd: top, encoding: 'utf8', timeout: 100_000 });
+  const { status, stdout, stderr } = spawnSync(path, args, { cwd: top, encoding: 'utf8', timeout: DEADLINE_MS });
   assert.equal(status, 0, `${program} ${args.join(' ')} exit ${status}\n${stdout}${stderr}`);
 }
 
@@ -47,4 +49,41 @@ test('lint: planted floating and misused promises are found, so the linter does 
     (match) => `${match[1]} ${match[2]}`,
   );
   assert.deepEqual(found.sort(), ['4 no-floating-promises', '5 no-floating-promises', '6 no-misused-promises', '7 no-misused-promises']);
+});
+
+/** buf in a copy of the gRPC room, so that a test may plant something. */
+function lintProtos(folder: string): { status: number | null; text: string } {
+  const buf = join(top, 'node_modules', '.bin', 'buf');
+  assert(existsSync(buf), 'buf is not installed: run npm ci');
+  const env = { ...process.env, BUF_CACHE_DIR: join(folder, 'cache') };
+  const { status, stdout, stderr } = spawnSync(buf, ['lint'], { cwd: folder, env, encoding: 'utf8', timeout: DEADLINE_MS });
+  return { status, text: stdout + stderr };
+}
+
+function grpcRoom(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fogline-buf-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const name of ['buf.yaml', 'proto']) cpSync(join(top, 'cloud/server/grpc', name), join(folder, name), { recursive: true });
+  return folder;
+}
+
+test('definitions of gRPC: buf finds nothing', (t) => {
+  const { status, text } = lintProtos(grpcRoom(t));
+  assert.equal(status, 0, text);
+});
+
+test('definitions of gRPC: planted faults are found, in our files and beyond what is excepted in the others', (t) => {
+  const folder = grpcRoom(t);
+  const ours = join(folder, 'proto/fogline/v1/fogline.proto');
+  appendFileSync(
+    ours,
+    'message badly_named { int32 BadField = 1; }\nservice Tail { rpc Read(ReadSeriesRequest) returns (ReadSeriesResponse); }\n',
+  );
+  appendFileSync(join(folder, 'proto/meterusage.proto'), 'enum Kind { NOTHING = 0; }\n');
+  const { status, text } = lintProtos(folder);
+  assert.notEqual(status, 0);
+  for (const found of [/fogline\.proto:.*"badly_named" should be PascalCase/, /fogline\.proto:.*"BadField" should be lower_snake_case/])
+    assert.match(text, found);
+  assert.match(text, /fogline\.proto:.*"Tail" should be suffixed with "Service"/);
+  assert.match(text, /meterusage\.proto:.*"NOTHING" should be (prefixed|suffixed)/);
 });

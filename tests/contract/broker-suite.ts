@@ -40,7 +40,7 @@ export interface BrokerAbilities {
 
 export function brokerSuite(name: string, open: () => Promise<BrokerHarness>, abilities: BrokerAbilities): void {
   const onEach = (title: string, run: (harness: BrokerHarness) => Promise<void>): void => {
-    it(title, { timeout: 60_000, skip: abilities.skip ?? false }, async () => {
+    it(title, { timeout: 300_000, skip: abilities.skip ?? false }, async () => {
       const harness = await open();
       try {
         await harness.broker.ensureTopic(TOPIC, { partitions: 3, retentionMs: RETENTION_MS });

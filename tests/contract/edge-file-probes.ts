@@ -1,6 +1,7 @@
 /** What the edge file's suite is made of. */
 import type { NewRow } from '../../common/protocol/edge-ledger.ts';
 import { closePart, openPart } from '../../common/protocol/window.ts';
+import type { RowToShip } from '../../common/wire.ts';
 import type { EdgeStore } from '../../edge/server/edge-store.ts';
 
 export interface EdgeFileHarness {
@@ -37,6 +38,13 @@ export function sourceIdOf(store: EdgeStore, household: string): number {
   return store.outbox.sourceIdOf({ household, ...SOURCE });
 }
 
+/** What goes out of a row, its statistics as numbers: a file may keep them as text. */
+function shipped(row: RowToShip): unknown {
+  if (row.kind === 'gap') return { gap: row.gap };
+  const { stats } = row.part;
+  return { part: { ...row.part, stats: typeof stats === 'string' ? JSON.parse(stats) : stats } };
+}
+
 /** Everything that can be asked of the outbox and the ledger, to compare two moments or two files. */
 export function everything({ outbox, ledgerStore }: EdgeStore, households: readonly string[]): unknown {
   const { ledger, positions, postalCodes, runs } = ledgerStore;
@@ -50,8 +58,8 @@ export function everything({ outbox, ledgerStore }: EdgeStore, households: reado
         household,
         sets: [seen, covered, declared, gapped, kept].map((set) => set.ranges()),
         keptDigest,
-        queued: id === undefined ? [] : outbox.queuedOf(id, 0, -1).map(({ row, bytes }) => ({ row, bytes })),
-        some: id === undefined ? [] : outbox.queuedOf(id, 4, 3).map(({ row }) => row),
+        queued: id === undefined ? [] : outbox.queuedOf(id, 0, -1).map(({ row, bytes }) => ({ row: shipped(row), hasSize: bytes > 0 })),
+        some: id === undefined ? [] : outbox.queuedOf(id, 4, 3).map(({ row }) => shipped(row)),
         unacked: outbox.unacked(source).map(({ id: _id, ...row }) => row),
         outside: outbox.ackedOutside(source, source.covered, source.declared).map(({ id: _id, ...row }) => row),
       },

@@ -8,7 +8,7 @@ import { change, type EdgeFileHarness, everything, gapRow, insert, partRow, sour
 /** @param open an empty file for windows of 5 s, its store started */
 export function edgeFileSuite(name: string, open: (quotaBytes: number) => EdgeFileHarness): void {
   const onEach = (title: string, run: (harness: EdgeFileHarness) => Promise<void>, quotaBytes = 1 << 28): void => {
-    it(title, { timeout: 60_000 }, async () => {
+    it(title, { timeout: 300_000 }, async () => {
       const harness = open(quotaBytes);
       try {
         await run(harness);

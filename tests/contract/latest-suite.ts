@@ -1,7 +1,7 @@
 /** What every `latest` must do, run for memory and for Redis. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Latest } from '../../cloud/server/storage/latest.ts';
+import { AHEAD_SERIES_MAX, type Latest } from '../../cloud/server/storage/latest.ts';
 import type { Bucket } from '../../cloud/server/storage/series-store.ts';
 import { systemClock } from '../../common/clock.ts';
 import { until } from './link-suite.ts';
@@ -30,7 +30,7 @@ export function sorted(windows: readonly Bucket[]): Bucket[] {
 }
 
 export function latestSuite({ name, skip = false, open }: LatestUnderTest): void {
-  describe(`latest: ${name}`, { timeout: 120_000 }, () => {
+  describe(`latest: ${name}`, { timeout: 300_000 }, () => {
     if (skip !== false) {
       test('all of it', { skip }, () => {});
       return;
@@ -54,21 +54,7 @@ export function latestSuite({ name, skip = false, open }: LatestUnderTest): void
       assert.deepEqual(await run.latest.all(), [bucket('a', at(1), { count: 3, mean: 9 })]);
     });
 
-    test('a window that is not stored yet goes ahead, is not taken back by older ones, and never replaces more of the same', async () => {
-      await using run = await started();
-      run.latest.put([bucket('a', at(1)), bucket('b', at(1), { count: 5 })]);
-      run.latest.putNewer([bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 4, mean: 7 })]);
-      const ahead = [bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 5 })];
-      assert.deepEqual(sorted(await run.latest.all()), ahead);
-      run.latest.put([bucket('a', at(2)), bucket('a', at(8))]);
-      run.latest.putNewer([bucket('a', at(8)), bucket('a', at(9), { count: 3 })]);
-      assert.deepEqual(sorted(await run.latest.all()), ahead);
-      run.latest.put([bucket('a', at(9), { count: 4 })]);
-      assert.deepEqual(sorted(await run.latest.all()), ahead, 'stored it is the same window');
-      run.latest.putNewer([bucket('c', at(3))]);
-      assert.deepEqual(sorted(await run.latest.all()), [...ahead, bucket('c', at(3))]);
-    });
-
+    aheadTests(started);
     subscriberTests(started);
 
     test('who ended the subscription, and everybody after stop, is told nothing', async () => {
@@ -86,6 +72,51 @@ export function latestSuite({ name, skip = false, open }: LatestUnderTest): void
       await systemClock.sleep(50);
       assert.equal(told, 3);
     });
+  });
+}
+
+function aheadTests(started: () => ReturnType<typeof start>): void {
+  test('a window that is not stored yet goes ahead, is not taken back by stored ones, and never replaces more of the same', async () => {
+    await using run = await started();
+    const show = (...windows: Bucket[]) => run.latest.show(windows.map((window) => ({ window, src: 'src-1' })));
+    run.latest.put([bucket('a', at(1)), bucket('b', at(1), { count: 5 })]);
+    show(bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 4, mean: 7 }));
+    const ahead = [bucket('a', at(9), { count: 4 }), bucket('b', at(1), { count: 5 })];
+    assert.deepEqual(sorted(await run.latest.all()), ahead);
+    run.latest.put([bucket('a', at(2)), bucket('a', at(8))]);
+    show(bucket('a', at(9), { count: 3 }), bucket('b', at(0), { count: 9 }));
+    assert.deepEqual(sorted(await run.latest.all()), ahead);
+    run.latest.put([bucket('a', at(9), { count: 4 })]);
+    show(bucket('a', at(8)));
+    assert.deepEqual(sorted(await run.latest.all()), ahead, 'stored it is the same window');
+    show(bucket('c', at(3)));
+    assert.deepEqual(sorted(await run.latest.all()), [...ahead, bucket('c', at(3))]);
+  });
+
+  test('of what was shown ahead the newer word of a source holds, whatever its start; another source has to be later', async () => {
+    await using run = await started();
+    run.latest.put([bucket('a', at(1))]);
+    run.latest.show([{ window: bucket('a', at(9_000_000)), src: 'src-1' }]);
+    run.latest.show([{ window: bucket('a', at(5)), src: 'src-2' }]);
+    assert.deepEqual(await run.latest.all(), [bucket('a', at(9_000_000))]);
+    run.latest.show([{ window: bucket('a', at(5)), src: 'src-1' }]);
+    assert.deepEqual(await run.latest.all(), [bucket('a', at(5))]);
+    run.latest.put([bucket('a', at(6))]);
+    assert.deepEqual(await run.latest.all(), [bucket('a', at(6))]);
+  });
+
+  test('what was never stored is shown of so many series of a household, and others are counted', async () => {
+    await using run = await started();
+    const series = (household: string, count: number, field: string) =>
+      Array.from({ length: count }, (_, i) => bucket(household, at(1), { field: `${field}-${i}` }));
+    run.latest.put(series('a', 10, 'stored'));
+    const show = (windows: Bucket[]) => run.latest.show(windows.map((window) => ({ window, src: 'src-1' }))).series;
+    assert.equal(show(series('a', AHEAD_SERIES_MAX + 7, 'new')), 7);
+    assert.equal(show([...series('a', 10, 'stored'), ...series('a', AHEAD_SERIES_MAX, 'new')]), 0, 'known ones go on');
+    assert.equal(show(series('b', AHEAD_SERIES_MAX, 'new')), 0, 'each household has its own');
+    assert.equal((await run.latest.all()).length, 10 + 2 * AHEAD_SERIES_MAX);
+    run.latest.put(series('a', 3, 'new'));
+    assert.equal(show(series('a', 5, 'newer')), 2, 'what was stored since makes room');
   });
 }
 

@@ -31,7 +31,7 @@ export function linkSuite(link: LinkUnderTest): void {
     test(link.name, { skip: link.skip }, () => {});
     return;
   }
-  describe(link.name, { timeout: 120_000 }, () => {
+  describe(link.name, { timeout: 300_000 }, () => {
     roundTrips(link);
     waitingTheirTurn(link);
     comingAndGoing(link);

@@ -21,7 +21,7 @@ linkSuite({
 });
 
 /** Some of these end the process, by abort(), when the addon meets them alone. */
-describe('nanomsg client and hostile servers', { timeout: 120_000 }, () => {
+describe('nanomsg client and hostile servers', { timeout: 300_000 }, () => {
   if (skip !== undefined) {
     test('all of them', { skip }, () => {});
     return;

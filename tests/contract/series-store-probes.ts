@@ -126,12 +126,12 @@ export function trueBuckets(readings: readonly Reading[], resolution: Resolution
       field,
       startMs: Number(start),
       count: values.length,
-      mean: mean(values),
+      mean: isPower(field) ? mean(windowMeans(group)) : mean(values),
       min: Math.min(...values),
       max: Math.max(...values),
       first: values[0] as number,
       last: values.at(-1) as number,
-      energyKwh: field.startsWith('power') ? trueEnergyKwh(group) : null,
+      energyKwh: isPower(field) ? trueEnergyKwh(group) : null,
     };
   });
 }
@@ -146,14 +146,21 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+function isPower(field: string): boolean {
+  return field.startsWith('power');
+}
+
 function trueEnergyKwh(group: readonly { reading: Reading; value: number }[]): number {
+  return windowMeans(group).reduce((sum, its) => sum + its * (WINDOW_MS / 1_000), 0) / 3_600_000;
+}
+
+function windowMeans(group: readonly { reading: Reading; value: number }[]): number[] {
   const windows = new Map<number, number[]>();
   for (const { reading: its, value } of group) {
     const start = trueStartMs(its.timeMs, 'raw');
     windows.set(start, [...(windows.get(start) ?? []), value]);
   }
-  const wattSeconds = [...windows.values()].map((values) => mean(values) * (WINDOW_MS / 1_000));
-  return wattSeconds.reduce((sum, its) => sum + its, 0) / 3_600_000;
+  return [...windows.values()].map(mean);
 }
 
 /** Sums are added in another order, so numbers are compared relatively. */

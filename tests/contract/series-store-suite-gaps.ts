@@ -67,11 +67,102 @@ export async function gapsAreMissingWindows({ store }: StoreHarness): Promise<vo
   assert.deepEqual(await gapsOf(store, { household: 'nobody' }), []);
 }
 
+/** Hours whole and not, holes at the ends of buckets, inside of them and over hours; windows of all but the last hour are forgotten. */
+export async function gapsOutliveTheirWindows({ store }: StoreHarness): Promise<void> {
+  const random = seededRandom(9);
+  const edge = await helloEdge(store);
+  const isHole = (window: number) => (window > 1_000 && window < 1_003) || (window > 1_430 && window < 2_900) || window === 3_000;
+  const readings: Reading[] = [];
+  for (let window = 0; window < 5 * 720; window++) {
+    if (isHole(window) || (window > 2_950 && random.below(30) === 0)) continue;
+    readings.push(reading(readings.length + 1, { timeMs: T0_MS + window * WINDOW_MS }));
+  }
+  const rows = cutIntoParts(readings, WINDOW_MS).map((its) => ({ kind: 'part' as const, part: its }));
+  for (let from = 0; from < rows.length; from += 500) await edge.send(rows.slice(from, from + 500));
+  const truth = await gapsOf(store);
+  const cutMs = T0_MS + 4.5 * HOUR_MS;
+  await store.deleteBefore(cutMs);
+  await gapsAreThoseOf(store, truth, cutMs, 60_000);
+  await store.deleteBefore(T0_MS + 4 * HOUR_MS, { levelMs: 60_000 });
+  await gapsAreThoseOf(store, truth, cutMs, 900_000);
+  await store.deleteBefore(T0_MS + 4 * HOUR_MS, { levelMs: 900_000 });
+  await gapsAreThoseOf(store, truth, cutMs, HOUR_MS);
+}
+
+/**
+ * Windows, then shorter buckets, are forgotten while somebody goes through the gaps: what is told then may be told by buckets, and nothing
+ * is told that is none.
+ */
+export async function gapsStayTrueWhileWindowsAreForgotten({ store }: StoreHarness): Promise<void> {
+  const edge = await helloEdge(store);
+  // A hole every quarter of an hour, two windows wide, for eight hours.
+  const readings: Reading[] = [];
+  for (let window = 0; window < 8 * 720; window++)
+    if (window % 180 !== 100 && window % 180 !== 101) readings.push(reading(readings.length + 1, { timeMs: T0_MS + window * WINDOW_MS }));
+  const rows = cutIntoParts(readings, WINDOW_MS).map((its) => ({ kind: 'part' as const, part: its }));
+  for (let from = 0; from < rows.length; from += 500) await edge.send(rows.slice(from, from + 500));
+  const truth = await gapsOf(store);
+  assert.equal(truth.length, 32);
+  const forget = [
+    () => store.deleteBefore(T0_MS + 4 * HOUR_MS),
+    () => store.deleteBefore(T0_MS + 3 * HOUR_MS, { levelMs: 60_000 }),
+    () => store.deleteBefore(T0_MS + 7 * HOUR_MS),
+  ];
+  for (const its of forget) {
+    const found: GapRow[] = [];
+    for await (const row of store.gaps({ household: HOME })) {
+      found.push(row);
+      if (found.length === 2) await its();
+    }
+    assert.equal(found.length, truth.length);
+    for (const [i, { fromMs, toMs, missingMs }] of found.entries()) {
+      const true_ = truth[i] as GapRow;
+      assert.equal(missingMs, true_.missingMs, `gap ${i}: ${toMs - fromMs} ms`);
+      assert.ok(fromMs <= true_.fromMs && toMs >= true_.toMs && toMs - fromMs < 900_000, `gap ${i}: ${fromMs} to ${toMs}`);
+    }
+  }
+}
+
+/** To the window where two buckets lie between, or windows are kept; within `levelMs` elsewhere, with nothing lost or counted twice. */
+async function gapsAreThoseOf(store: SeriesStore, truth: readonly GapRow[], cutMs: number, levelMs: number): Promise<void> {
+  const found = await gapsOf(store);
+  const missing = (rows: readonly GapRow[]) => rows.reduce((sum, { missingMs }) => sum + missingMs, 0);
+  assert.equal(missing(found), missing(truth), `by ${levelMs}`);
+  assert.deepEqual(
+    found.filter(({ fromMs }) => fromMs >= cutMs),
+    truth.filter(({ fromMs }) => fromMs >= cutMs),
+  );
+  assert.ok(found.some(({ fromMs, toMs, missingMs }) => missingMs < toMs - fromMs));
+  for (const { fromMs, toMs, missingMs } of found) {
+    const inside = truth.filter((its) => its.fromMs >= fromMs && its.toMs <= toMs);
+    assert.equal(missing(inside), missingMs, `${fromMs} to ${toMs}`);
+    if (inside.length !== 1) assert.ok(toMs - fromMs < levelMs, 'what is not known lies within one bucket');
+  }
+  for (let at = 0; at < found.length; at += 5) {
+    const { device, fromMs } = found[at] as GapRow;
+    assert.deepEqual(await gapsOf(store, { after: { device, fromMs } }), found.slice(at + 1), 'one goes on after any of them');
+  }
+  for (const [from, to] of [
+    [0, 1],
+    [1.9, 2.3],
+    [2.5, 5],
+    [4.6, 5],
+  ] as const) {
+    const [fromMs, toMs] = [T0_MS + from * HOUR_MS, T0_MS + to * HOUR_MS];
+    assert.deepEqual(
+      await gapsOf(store, { fromMs, toMs }),
+      found.filter((row) => row.fromMs < toMs && row.toMs > fromMs),
+    );
+  }
+}
+
 export async function gapsTellTheirReason({ store }: StoreHarness): Promise<void> {
   const edge = await helloEdge(store);
   const at = (window: number) => T0_MS + window * WINDOW_MS;
   await edge.verdicts(gap(1, 4, 'not in run'), part(5, 5, { timeMs: at(10) }), part(6, 6, { timeMs: at(20) }), gap(7, 9));
-  assert.deepEqual(await gapsOf(store), [{ device: 'meter', fromMs: at(11), toMs: at(20), reason: 'no readings', declared: 0 }]);
+  assert.deepEqual(await gapsOf(store), [
+    { device: 'meter', fromMs: at(11), toMs: at(20), reason: 'no readings', declared: 0, missingMs: 9 * WINDOW_MS },
+  ]);
   await edge.verdicts(part(10, 10, { timeMs: at(30) }), part(11, 11, { timeMs: at(31) }), gap(12, 12), part(13, 13, { timeMs: at(32) }));
   assert.deepEqual(
     (await gapsOf(store)).map(({ fromMs, toMs, reason, declared }) => [fromMs, toMs, reason, declared]),

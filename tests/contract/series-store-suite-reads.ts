@@ -26,7 +26,7 @@ import {
 const RESOLUTIONS: readonly Resolution[] = ['raw', '1m', '15m', '1h', '1d'];
 const SOURCES = ['src1', 'src2'];
 
-interface RandomFleet {
+export interface RandomFleet {
   /** Parts by source, in order of seq. */
   queues: ShippedRow[][];
   /** What is stored when all of them are. */
@@ -34,7 +34,7 @@ interface RandomFleet {
 }
 
 /** Sources of two households with late readings, holes in time, changing fields, and cuts at any place. */
-function randomFleet(random: Random, startMs: number): RandomFleet {
+export function randomFleet(random: Random, startMs: number): RandomFleet {
   const fleet: RandomFleet = { queues: [], readings: [] };
   for (const [household, device] of [
     ['home-a', 'meter'],
@@ -72,7 +72,7 @@ function cutAnywhere(readings: readonly Reading[], random: Random) {
 }
 
 /** Sends the queues in random interleaving, with repeats and with rows out of turn, until all is stored. */
-async function sendAll(edge: Edge, fleet: RandomFleet, random: Random): Promise<Map<string, Bucket>> {
+export async function sendAll(edge: Edge, fleet: RandomFleet, random: Random): Promise<Map<string, Bucket>> {
   const told = new Map<string, Bucket>();
   const queues = fleet.queues.map((queue) => [...queue]);
   const sent: ShippedRow[] = [];

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { ConfigError } from '../../common/errors.ts';
 import { armFailpoints } from '../../common/failpoints.ts';
 import type { HelloHousehold } from '../../common/messages.ts';
+import { MS_PER_HOUR } from '../../common/units.ts';
 import {
+  assertBuckets,
   collect,
   Edge,
   everything,
@@ -14,6 +16,7 @@ import {
   reading,
   type StoreHarness,
   T0_MS,
+  trueBuckets,
   WINDOW_MS,
 } from './series-store-probes.ts';
 
@@ -196,6 +199,18 @@ export async function setsOutliveARestart(harness: StoreHarness): Promise<void> 
   assert.deepEqual(await edge.hello(), before);
   assert.deepEqual(await everything(edge.store), all);
   assert.deepEqual(await edge.verdicts(part(1, 2), part(7, 7, { values: { power: 0 } }), part(9, 9)), ['duplicate', 'conflict', 'gap']);
+}
+
+/** A store that has just been opened knows which bucket is the newest, and not what is in it. */
+export async function lateWindowsAfterARestart(harness: StoreHarness): Promise<void> {
+  const edge = await helloEdge(harness.store);
+  const readings = [reading(1, { timeMs: T0_MS }), reading(2, { timeMs: T0_MS + 3 * MS_PER_HOUR }), reading(3, { timeMs: T0_MS + 1_000 })];
+  readings.push(reading(4, { timeMs: T0_MS + 3 * MS_PER_HOUR + 1_000 }), reading(5, { timeMs: T0_MS + 2_000 }));
+  await edge.ship(readings.slice(0, 1));
+  edge.store = await harness.reopen();
+  for (const its of readings.slice(1)) await edge.ship([its]);
+  for (const resolution of ['1m', '15m', '1h'] as const)
+    assertBuckets(await collect(edge.store, { resolution }), trueBuckets(readings, resolution));
 }
 
 export async function secondSourceMustLieLater({ store }: StoreHarness): Promise<void> {

@@ -25,7 +25,7 @@ linkSuite({
 /** `large` is answered with more than a peer that doesn't read can hold. */
 const handler: LinkHandler = async (payload) => (payload.equals(Buffer.from('large')) ? Buffer.alloc(256 << 10) : payload);
 
-describe('sp server and hostile clients', { timeout: 120_000 }, () => {
+describe('sp server and hostile clients', { timeout: 300_000 }, () => {
   for (const hostile of HOSTILE_CLIENTS) {
     test(`a client that ${hostile.name} costs its own connection only`, async () => {
       await using run = await honestPair(handler, TIGHT);
@@ -57,7 +57,7 @@ describe('sp server and hostile clients', { timeout: 120_000 }, () => {
   });
 });
 
-describe('limits of the sp server', { timeout: 120_000 }, () => {
+describe('limits of the sp server', { timeout: 300_000 }, () => {
   test('a peer that does not read is not read from: what it has in the handler stays bounded', async () => {
     const limits = { ...TIGHT, unreadMs: 60_000, inFlightMax: 4 };
     let calls = 0;
@@ -126,7 +126,7 @@ describe('limits of the sp server', { timeout: 120_000 }, () => {
   });
 });
 
-describe('ends of the sp server', { timeout: 60_000 }, () => {
+describe('ends of the sp server', { timeout: 300_000 }, () => {
   test('a reply above the limit is a failure of the handler, not a frame', async () => {
     await using run = await honestPair(async (payload) => (String(payload) === 'huge' ? Buffer.alloc((1 << 20) + 1) : payload), {});
     await assert.rejects(run.client.request(Buffer.from('huge'), 200), { code: 'LINK_TIMEOUT' });
@@ -149,7 +149,7 @@ describe('ends of the sp server', { timeout: 60_000 }, () => {
   });
 });
 
-describe('sp client and hostile servers', { timeout: 120_000 }, () => {
+describe('sp client and hostile servers', { timeout: 300_000 }, () => {
   for (const kind of HOSTILE_SERVERS) {
     test(`a server that ${kind.name} costs requests, never the client`, async () => {
       const hostile = await startHostileServer(kind);

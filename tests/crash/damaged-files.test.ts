@@ -18,6 +18,7 @@ const PAGE_BYTES = 8_192;
 const FLIP_SEEDS = process.env['FOGLINE_LONG'] === '1' ? [1, 2, 3, 4, 5, 6] : [1, 2];
 const FLIPS = 40;
 const FEW_FLIPS = 8;
+const AUDITED_DEADLINE_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-damage-'));
 const dataDir = join(folder, 'data');
@@ -78,6 +79,17 @@ function flipAppends(path: string): void {
   database.close();
 }
 
+/** In the statistics of one part, which keeps the file well-formed. */
+function flipPart(path: string): void {
+  const database = new Database(path);
+  const row = database.prepare('SELECT * FROM parts ORDER BY device_id, window_start_ms LIMIT 1').get() as { stats: Buffer };
+  const last = row.stats.length - 1;
+  row.stats[last] = row.stats[last]! ^ 1;
+  const where = 'device_id = @device_id AND window_start_ms = @window_start_ms AND source_id = @source_id AND from_seq = @from_seq';
+  assert.equal(database.prepare(`UPDATE parts SET stats = @stats WHERE ${where}`).run(row).changes, 1);
+  database.close();
+}
+
 /** So that what is damaged is the file, and not what the WAL puts over it. */
 function foldWal(path: string): void {
   const database = new Database(path);
@@ -119,7 +131,9 @@ for (const [what, hurt, seen] of OUTBOX) {
       const edgeLog = await untilDone(fleet);
       if (seen !== undefined) assert.match(edgeLog, seen);
       const aside = join(fleet.stateDir, 'edge/damaged/outbox-1/outbox.db');
-      if (existsSync(aside)) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+      // Damage that only a running edge met lies in a file that has been written to since.
+      const isAsFound = existsSync(aside) && !edgeLog.includes('a running edge met damage');
+      if (isAsFound) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
       for (const part of ['cloud', 'simulate'] as const) assert.equal(fleet.starts[part], 1);
       assert.deepEqual([...fleet.assertAudited()], []);
     });
@@ -169,12 +183,59 @@ for (const [part, name, what, hurt, told] of OTHERS) {
       assert.match(log, /\[STORE_DAMAGED\]\n {2}what to do: /);
       assert.ok(statSync(file).size >= damaged.length, 'never begun anew by itself');
       // As the message says: the damaged file is moved away.
-      for (const each of readdirSync(dirname(file))) renameSync(join(dirname(file), each), join(fleet.folder, each));
+      moveAway(fleet, file);
       fleet.startAll();
       await fleet.untilDone();
       assert.deepEqual([...fleet.assertAudited()], []);
     });
   });
+}
+
+function moveAway(fleet: Fleet, file: string): void {
+  for (const each of readdirSync(dirname(file))) renameSync(join(dirname(file), each), join(fleet.folder, each));
+}
+
+const STORE_FLIPS: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+  [`${FLIPS} flipped bits, seed 1`, (path) => flip(path, FLIPS, 1), undefined],
+  [`${FEW_FLIPS} flipped bits, seed 2`, (path) => flip(path, FEW_FLIPS, 2), undefined],
+  ['a bit flipped in a part', flipPart, /audit: exit 1[^]*the checksum of seqs \d+ to \d+ does not hold/],
+];
+
+for (const [what, hurt, seen] of STORE_FLIPS) {
+  test(`cloud/series.db, ${what}: refused, mended or named by the audit; when the file is moved away everything arrives`, async () => {
+    await withFleet(async (fleet) => {
+      const file = join(fleet.stateDir, 'cloud/series.db');
+      foldWal(file);
+      hurt(file);
+      fleet.startAll();
+      const done = fleet.untilDone();
+      done.catch(() => undefined);
+      const isRefused = (await Promise.race([done, fleet.exited('cloud')])) === 1;
+      const log = fleet.logOf('cloud').join('\n');
+      if (isRefused) assert.match(log, /series\.db is damaged: .*\[STORE_DAMAGED\]\n {2}what to do: move the file away/);
+      const found = isRefused ? log : foundByAudit(fleet);
+      if (seen !== undefined) assert.match(found ?? '', seen);
+      if (found === undefined) return;
+      for (const part of ['simulate', 'edge', 'cloud'] as const) await fleet.kill(part);
+      moveAway(fleet, file);
+      fleet.startAll();
+      await fleet.untilDone();
+      // The edge may have been done before: then it says so until it has asked the new store.
+      const deadline = performance.now() + AUDITED_DEADLINE_MS;
+      while (performance.now() < deadline && foundByAudit(fleet) !== undefined) await new Promise((resolve) => setTimeout(resolve, 500));
+      assert.deepEqual([...fleet.assertAudited()], []);
+    });
+  });
+}
+
+/** Undefined where the cloud has the truth. */
+function foundByAudit(fleet: Fleet): string | undefined {
+  try {
+    assert.deepEqual([...fleet.assertAudited()], []);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 for (const [name, hurt] of [

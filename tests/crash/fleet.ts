@@ -1,4 +1,5 @@
 /** Simulator, edge and cloud as real child processes from dist/, so that tests can kill each by itself. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const ENTRY = join(ROOT, 'dist/fogline.js');
 /** Generous: the machines are small and busy. */
 const DONE_DEADLINE_MS = 240_000;
-const END_DEADLINE_MS = 60_000;
+const END_DEADLINE_MS = 240_000;
 
 /** Builds dist/ when the sources changed. */
 export function ensureBuilt(): void {
@@ -48,6 +49,7 @@ interface AuditReport {
 interface Running {
   process: ChildProcess;
   exited: Promise<NodeJS.Signals | number | null>;
+  ready: Promise<void>;
   log: string[];
 }
 
@@ -68,9 +70,10 @@ export class Fleet {
   }
 
   /** Chooses ports. Fixed for the fleet's life, so that a restarted part is found again. */
-  async open(): Promise<{ heartbeatPort: number; dataPort: number; httpPort: number }> {
+  async open(): Promise<{ heartbeatPort: number; dataPort: number; httpPort: number; statusPort: number }> {
     this.ports = { http: await freePort(), heartbeat: await freePort(), data: await freePort(), status: await freePort() };
-    return { heartbeatPort: this.ports.heartbeat, dataPort: this.ports.data, httpPort: this.ports.http };
+    const { heartbeat, data, http, status } = this.ports;
+    return { heartbeatPort: heartbeat, dataPort: data, httpPort: http, statusPort: status };
   }
 
   dial(ports: { heartbeatPort: number; dataPort: number }): void {
@@ -93,12 +96,16 @@ export class Fleet {
     const exited = new Promise<NodeJS.Signals | number | null>((resolve) => {
       process_.once('exit', (code, signal) => resolve(signal ?? code));
     });
-    createInterface({ input: process_.stdout }).on('line', (line) => this.hear(JSON.parse(line) as ChildEvent));
+    const said = createInterface({ input: process_.stdout });
+    said.on('line', (line) => this.hear(JSON.parse(line) as ChildEvent));
+    const ready = new Promise<void>((resolve) => {
+      said.on('line', (line) => (JSON.parse(line) as ChildEvent).event === 'ready' && resolve());
+    });
     createInterface({ input: process_.stderr }).on('line', (line) => {
       log.push(line);
       this.logs.push(`${part}: ${line}`);
     });
-    this.running.set(part, { process: process_, exited, log });
+    this.running.set(part, { process: process_, exited, ready, log });
     this.starts[part]++;
   }
 
@@ -143,11 +150,21 @@ export class Fleet {
   }
 
   /** The same, for a part that must end by itself. @throws when it lives on */
-  async ended(part: PartName): Promise<NodeJS.Signals | number | null> {
-    const late = new Promise<'late'>((resolve) => setTimeout(resolve, END_DEADLINE_MS, 'late').unref());
-    const end = await Promise.race([this.exited(part), late]);
-    if (end === 'late') throw new Error(`${part} did not end\n${this.logs.slice(-30).join('\n')}`);
-    return end as NodeJS.Signals | number | null;
+  ended(part: PartName): Promise<NodeJS.Signals | number | null> {
+    return this.inTime(this.exited(part), `${part} did not end`);
+  }
+
+  /** @throws when the part neither says that it is ready nor ends */
+  async readyOrEnded(part: PartName): Promise<void> {
+    await this.inTime(Promise.race([this.running.get(part)?.ready, this.exited(part)]), `${part} did not get ready`);
+  }
+
+  private async inTime<T>(awaited: Promise<T>, otherwise: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${otherwise}\n${this.logs.slice(-30).join('\n')}`)), END_DEADLINE_MS);
+    });
+    return Promise.race([awaited, late]).finally(() => clearTimeout(timer));
   }
 
   async status(): Promise<EdgeStatus | undefined> {
@@ -157,6 +174,13 @@ export class Fleet {
     } catch {
       return undefined;
     }
+  }
+
+  /** What Prometheus would scrape. */
+  async metrics(part: 'cloud' | 'edge'): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${part === 'cloud' ? this.ports.http : this.ports.status}/metrics`);
+    if (!response.ok) throw new Error(`/metrics of ${part}: ${response.status}`);
+    return response.text();
   }
 
   /** Waits until the simulator finished and the edge says that its run is done (R10). */
@@ -179,6 +203,7 @@ export class Fleet {
     const result = spawnSync(process.execPath, [ENTRY, 'export', '--state', this.stateDir, ...more], {
       encoding: 'utf8',
       maxBuffer: 1 << 29,
+      timeout: END_DEADLINE_MS,
     });
     if (result.status !== 0) throw new Error(`export: ${result.stderr}`);
     return result.stdout;
@@ -211,7 +236,12 @@ export class Fleet {
   private auditReport(): AuditReport {
     const { stateDir, options } = this;
     const args = ['audit', '--state', stateDir, '--data', options.dataDir, '--json'];
-    const result = spawnSync(process.execPath, [ENTRY, ...args], { encoding: 'utf8', maxBuffer: 1 << 29, cwd: this.folder });
+    const result = spawnSync(process.execPath, [ENTRY, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 29,
+      cwd: this.folder,
+      timeout: END_DEADLINE_MS,
+    });
     if (result.status !== 0)
       throw new Error(`audit: exit ${result.status}\n${result.stdout.slice(0, 6_000)}${result.stderr}\n${this.logs.slice(-40).join('\n')}`);
     const report = JSON.parse(result.stdout) as AuditReport;
@@ -257,5 +287,18 @@ export class Fleet {
       if (untilSeconds !== undefined) all.push(`simulation.until_seconds=${untilSeconds}`);
     }
     return ['--state', this.stateDir, '--json', ...[...all, ...sets].flatMap((set) => ['--set', set])];
+  }
+}
+
+/** A fleet that is driven by `drive`, then replays to its end: afterwards the audit agrees with it. */
+export async function auditedFleet(options: FleetOptions, drive: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const fleet = new Fleet(options);
+  try {
+    await fleet.open();
+    await drive(fleet);
+    await fleet.untilDone();
+    assert.deepEqual([...fleet.assertAudited()], []);
+  } finally {
+    await fleet.stop();
   }
 }

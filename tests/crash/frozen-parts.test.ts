@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
-import { ensureBuilt, Fleet } from './fleet.ts';
+import { FleetLink, type LinkKind } from '../doubles/fleet-link.ts';
+import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'fogline-frozen-'));
 const FROZEN_MS = 4_000;
@@ -17,9 +18,18 @@ before(() => {
 });
 after(() => rmSync(dataDir, { recursive: true }));
 
-for (const part of ['simulate', 'edge', 'cloud'] as const) {
-  test(`${part} frozen for ${FROZEN_MS / 1_000} s`, async () => {
-    const fleet = new Fleet({ dataDir, speed: '300' });
+const FROZEN: [part: PartName, kind: LinkKind][] = [
+  ['simulate', 'auto'],
+  ['edge', 'auto'],
+  ['cloud', 'auto'],
+  ['edge', 'tls'],
+  ['cloud', 'tls'],
+];
+
+for (const [part, kind] of FROZEN) {
+  test(`${kind}, ${part} frozen for ${FROZEN_MS / 1_000} s`, async () => {
+    using link = await FleetLink.of(kind);
+    const fleet = new Fleet({ dataDir, speed: '300', sets: link.sets });
     try {
       await fleet.open();
       fleet.startAll();

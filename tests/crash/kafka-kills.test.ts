@@ -53,7 +53,7 @@ test('the edge killed whenever its consumption begins, and while it commits to K
       'edge_before_broker_commit',
     ]) {
       fleet.start('edge', name);
-      assert.equal(await fleet.exited('edge'), 'SIGKILL', name);
+      assert.equal(await fleet.ended('edge'), 'SIGKILL', name);
     }
     for (const ms of KILLS_AFTER_MS) {
       fleet.start('edge');

@@ -1,9 +1,13 @@
-/** The cloud absent for the first 30 s; the link swallowing everything for 20 s: nothing is lost, and it is seen in time. */
+/**
+ * The cloud absent for the first 30 s; the link swallowing everything for 20 s, in plaintext and over mutual TLS: nothing is lost, and it
+ * is seen in time.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { FleetLink } from '../doubles/fleet-link.ts';
 import { startFaultyProxy } from '../doubles/faulty-proxy.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { ensureBuilt, Fleet } from './fleet.ts';
@@ -37,26 +41,29 @@ test('the cloud absent for the first 30 s', async () => {
   }
 });
 
-test('the link black-holed for 20 s', async () => {
-  // About 36 s of replay, so that the hole lies inside it.
-  const fleet = new Fleet({ dataDir, speed: '50' });
-  const { heartbeatPort, dataPort } = await fleet.open();
-  const heartbeats = await startFaultyProxy({ targetPort: heartbeatPort });
-  const data = await startFaultyProxy({ targetPort: dataPort });
-  fleet.dial({ heartbeatPort: heartbeats.port, dataPort: data.port });
-  try {
-    fleet.startAll();
-    await fleet.until('the first rows are acknowledged', (status) => status.acked > 0);
-    for (const proxy of [heartbeats, data]) proxy.setFault({ kind: 'swallow' });
-    await sleep(BLACK_HOLE_MS);
-    const held = await fleet.status();
-    assert.ok((held?.queued ?? 0) > 0, 'rows are kept while the link is away');
-    for (const proxy of [heartbeats, data]) proxy.setFault({ kind: 'pass' });
-    await fleet.untilDone();
-    assert.deepEqual([...fleet.assertAudited()], []);
-  } finally {
-    await fleet.stop();
-    await heartbeats.stop();
-    await data.stop();
-  }
-});
+for (const kind of ['sp', 'tls'] as const) {
+  test(`${kind}, the link black-holed for ${BLACK_HOLE_MS / 1_000} s`, async () => {
+    using link = await FleetLink.of(kind);
+    // About 36 s of replay, so that the hole lies inside it.
+    const fleet = new Fleet({ dataDir, speed: '50', sets: link.sets });
+    const { heartbeatPort, dataPort } = await fleet.open();
+    const heartbeats = await startFaultyProxy({ targetPort: heartbeatPort });
+    const data = await startFaultyProxy({ targetPort: dataPort });
+    fleet.dial({ heartbeatPort: heartbeats.port, dataPort: data.port });
+    try {
+      fleet.startAll();
+      await fleet.until('the first rows are acknowledged', (status) => status.acked > 0);
+      for (const proxy of [heartbeats, data]) proxy.setFault({ kind: 'swallow' });
+      await sleep(BLACK_HOLE_MS);
+      const held = await fleet.status();
+      assert.ok((held?.queued ?? 0) > 0, 'rows are kept while the link is away');
+      for (const proxy of [heartbeats, data]) proxy.setFault({ kind: 'pass' });
+      await fleet.untilDone();
+      assert.deepEqual([...fleet.assertAudited()], []);
+    } finally {
+      await fleet.stop();
+      await heartbeats.stop();
+      await data.stop();
+    }
+  });
+}

@@ -9,9 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
-import { seededRandom } from '../../common/random.ts';
 import { addReadingDigest, textDigest } from '../../common/protocol/digest.ts';
-import { REMAINS, type Remains, writeImage } from '../doubles/power-cut.ts';
+import { assertSurvives, type CutRun, lossesAt } from '../doubles/power-cut-trials.ts';
 import { type DiskOp, noStrace, recordWrites } from '../doubles/write-log.ts';
 import { BROKER_TOPIC, HOMES, openStores, readingAt, recordAt } from './announcing-writer.ts';
 
@@ -100,27 +99,11 @@ const CHECKS: Readonly<Record<Kind, (image: string, promised: Promised) => Promi
 
 for (const kind of ['outbox', 'broker', 'series'] as const) {
   test(`${kind}: nothing announced is lost at ${CUTS} power cuts`, { skip }, async () => {
-    const { home, ops } = record(kind, 'FULL');
-    const random = seededRandom(20_261_121);
-    let hurt = 0;
-    for (let n = 0; n < CUTS; n++) {
-      const remains = REMAINS[n % REMAINS.length] as Remains;
-      const cut = random.below(ops.length + 1);
-      const { error, unsyncedChanges } = await tryCut(kind, home, ops, cut, remains, n);
-      if (unsyncedChanges > 0) hurt++;
-      assert.equal(error, undefined, `cut behind op ${cut} of ${ops.length}, of the rest remains ${remains}: ${error?.stack}`);
-    }
-    assert.ok(hurt > CUTS / 2, `${hurt} cuts had something to destroy`);
+    await assertSurvives(record(kind, 'FULL'), CUTS);
   });
 
   test(`${kind}: the control, synchronous=NORMAL, loses what was announced`, { skip }, async () => {
-    const { home, ops } = record(kind, 'NORMAL');
-    const random = seededRandom(7);
-    const lost: string[] = [];
-    for (let n = 0; n < CONTROL_CUTS; n++) {
-      const { error } = await tryCut(kind, home, ops, random.below(ops.length + 1), REMAINS[n % REMAINS.length] as Remains, n);
-      if (error !== undefined) lost.push(error.message);
-    }
+    const lost = await lossesAt(record(kind, 'NORMAL'), CONTROL_CUTS);
     assert.ok(lost.length > CONTROL_CUTS / 4, `${lost.length} of ${CONTROL_CUTS} cuts lost something`);
     assert.ok(
       lost.some((message) => / were /.test(message)),
@@ -130,37 +113,22 @@ for (const kind of ['outbox', 'broker', 'series'] as const) {
 }
 
 /** The log of a writer's whole life. It must end with everything announced. */
-function record(kind: Kind, sync: 'FULL' | 'NORMAL'): { home: string; ops: DiskOp[] } {
+function record(kind: Kind, sync: 'FULL' | 'NORMAL'): CutRun {
   const home = mkdtempSync(join(folder, `${kind}-`));
   const ops = recordWrites(home, ['--import', 'tsx', WRITER, kind, home, sync]);
   const count = (of: DiskOp['kind']) => ops.filter((op) => op.kind === of).length;
   assert.ok(count('said') > 70 && count('write') > 500 && count('make') > 3, `${count('said')} announced, ${count('write')} writes`);
   assert.ok(sync === 'NORMAL' || count('sync') >= count('said'), 'each announcement had its sync');
-  return { home, ops };
+  return { home, ops, image: join(folder, 'image'), check: (image, said) => CHECKS[kind](image, promisedIn(said)) };
 }
 
-async function tryCut(
-  kind: Kind,
-  home: string,
-  ops: readonly DiskOp[],
-  cut: number,
-  remains: Remains,
-  seed: number,
-): Promise<{ error: Error | undefined; unsyncedChanges: number }> {
-  const image = join(folder, 'image');
-  rmSync(image, { recursive: true, force: true });
-  const { said, unsyncedChanges } = writeImage(ops, cut, remains, seededRandom(seed), home, image);
+function promisedIn(said: readonly string[]): Promised {
   const promised: Record<string, number> = {};
   for (const line of said.join('').split('\n')) {
     const [what = '', number] = line.split(' ');
     promised[what] = Number(number);
   }
-  try {
-    await CHECKS[kind](image, promised);
-    return { error: undefined, unsyncedChanges };
-  } catch (error) {
-    return { error: error as Error, unsyncedChanges };
-  }
+  return promised;
 }
 
 function rowsIn(path: string): { from_seq: number; to_seq: number; state: number; stats: string | null }[] {

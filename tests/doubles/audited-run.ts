@@ -44,6 +44,8 @@ type Totals = { readings: number; firstSeq: number; lastSeq: number; digest: str
 
 /** Of this test file's process. */
 export const folder = mkdtempSync(join(tmpdir(), 'fogline-audit-'));
+// For those who import the checks alone, and make no run here.
+process.once('exit', cleanUp);
 export const dataDir = join(folder, 'data');
 /** State of a run of an hour of three households that has ended. */
 export const whole = join(folder, 'whole');

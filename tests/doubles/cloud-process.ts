@@ -35,8 +35,14 @@ export class CloudProcess {
   private readonly stream = new AbortController();
   ready: Ready | undefined;
 
-  constructor(stateDir: string, redisUrl: string | undefined) {
-    const sets = ['cloud.http_port=0', 'link.heartbeat_port=0', 'link.data_port=0', `edge.window_seconds=${WINDOW_MS / 1_000}`];
+  constructor(stateDir: string, redisUrl: string | undefined, moreSets: readonly string[] = []) {
+    const sets = [
+      ...moreSets,
+      'cloud.http_port=0',
+      'link.heartbeat_port=0',
+      'link.data_port=0',
+      `edge.window_seconds=${WINDOW_MS / 1_000}`,
+    ];
     const args = ['--import', TSX, ENTRY, 'cloud', '--json', '--state', stateDir, ...sets.flatMap((set) => ['--set', set])];
     const { FOGLINE_REDIS_URL: _notThis, ...environment } = process.env;
     const env = { ...environment, FOGLINE_LOG_LEVEL: 'info', ...(redisUrl === undefined ? {} : { FOGLINE_REDIS_URL: redisUrl }) };
@@ -78,6 +84,16 @@ export class CloudProcess {
     const response = await fetch(`${this.url}/api/v1/stream`, { signal: this.stream.signal });
     assert.equal(response.status, 200);
     void this.readEvents(response).catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  async kill(): Promise<void> {
+    this.stream.abort();
+    this.child.kill('SIGKILL');
+    await this.exited;
   }
 
   async stop(): Promise<void> {

@@ -2,11 +2,15 @@
 import type {
   AppendResult,
   Bucket,
+  BucketsQuery,
+  ForgetOptions,
   GapQuery,
   GapRow,
   HouseholdRow,
+  KeptLevel,
   PowerTotals,
   RangeQuery,
+  SeriesBuckets,
   SeriesStore,
 } from '../../cloud/server/storage/series-store.ts';
 import type { HelloHousehold, HelloRequest, PartsRequest } from '../../common/messages.ts';
@@ -66,11 +70,19 @@ export class ForwardingStore implements SeriesStore {
     return this.store.range(query);
   }
 
+  buckets(query: BucketsQuery): Promise<SeriesBuckets[]> {
+    return this.store.buckets(query);
+  }
+
+  kept(): Promise<KeptLevel[]> {
+    return this.store.kept();
+  }
+
   gaps(query: GapQuery): AsyncIterable<GapRow> {
     return this.store.gaps(query);
   }
 
-  deleteBefore(timeMs: number): Promise<number> {
-    return this.store.deleteBefore(timeMs);
+  deleteBefore(timeMs: number, options?: ForgetOptions): Promise<number> {
+    return this.store.deleteBefore(timeMs, options);
   }
 }

@@ -10,6 +10,7 @@ import { systemClock } from '../../common/clock.ts';
 import { type Random, seededRandom } from '../../common/random.ts';
 import { encodeRequest } from '../../common/wire.ts';
 import { type Dial, frame, HELLO, HOSTILE_CLIENTS, ID, lengthOf, sendMutatedFrames, sendRandomBytes } from './hostile-clients.ts';
+import { InsideFlood } from './inside-flood.ts';
 import type { HostileAnswer, HostileOptions, HostileOrder, Identity } from './hostile-process.ts';
 
 const MIB = 1 << 20;
@@ -39,6 +40,7 @@ const counts = new Map<string, { begun: number; ended: number }>();
 const idle = new Set<Socket>();
 let idleMost = 0;
 let isOn = false;
+let flood: InsideFlood | undefined;
 let nextAddress = 0;
 let nextPort = 0;
 
@@ -221,14 +223,27 @@ async function keepIdle(): Promise<void> {
   }
 }
 
-function obey(order: HostileOrder): HostileAnswer {
+/** At the port for data, which is the first. */
+async function startFlood(): Promise<void> {
+  const { flooder, ports } = options;
+  if (flooder === undefined) throw new Error('nobody was named for a flood');
+  flood = new InsideFlood(flooder.edge, ports[0] as number, over(flooder.identity));
+  await flood.start();
+}
+
+async function obey(order: HostileOrder): Promise<HostileAnswer> {
+  if (order === 'flood') await startFlood();
+  else if (order === 'pause') await flood?.stop();
+
   isOn = order === 'attack' || (isOn && order === 'report');
   if (order === 'pause') for (const socket of idle) socket.destroy();
   const { user, system } = process.cpuUsage();
-  return { counts: Object.fromEntries(counts), idleSocketsMost: idleMost, cpuSeconds: (user + system) / 1e6 };
+  const { servedMs = [], turnedAway = 0 } = flood ?? {};
+  const its = { counts: Object.fromEntries(counts), idleSocketsMost: idleMost, cpuSeconds: (user + system) / 1e6 };
+  return { ...its, flood: { servedMs, turnedAway } };
 }
 
-process.on('message', (order: HostileOrder) => process.send?.(obey(order)));
+process.on('message', (order: HostileOrder) => void obey(order).then((answer) => process.send?.(answer)));
 process.on('disconnect', () => process.exit(0));
 for (const attack of [...strangers(), ...wrongCertificates(), ...insiders()]) void keepUp(attack);
 void keepIdle();

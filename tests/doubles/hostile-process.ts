@@ -26,19 +26,24 @@ export interface HostileOptions {
   /** A certificate that the cloud takes, of an edge that means no good; undefined on a plaintext link. */
   insider: Identity | undefined;
   insiderEdge: string;
+  /** Another, of an edge that asks more than its share; undefined = none. */
+  flooder?: { edge: string; identity: Identity };
   /** Of nobody's group. */
   insiderHome: string;
   /** Certificates that the cloud must not take; null = none is shown. */
   wrong: readonly { name: string; identity: Identity | null }[];
 }
 
-export type HostileOrder = 'attack' | 'pause' | 'report';
+/** `attack` is by all kinds but the flood, `flood` by the flood alone. */
+export type HostileOrder = 'attack' | 'flood' | 'pause' | 'report';
 
 export interface HostileAnswer {
   /** By kind. `ended` is by whichever side. */
   counts: Record<string, { begun: number; ended: number }>;
   /** Open at once so far. */
   idleSocketsMost: number;
+  /** Of the flood so far: how long the requests took that were served, and how many were not. */
+  flood: { servedMs: number[]; turnedAway: number };
   cpuSeconds: number;
 }
 

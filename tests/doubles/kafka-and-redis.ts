@@ -12,7 +12,7 @@ import { silentLogger } from '../../common/logger.ts';
 import { noKafka } from '../../scripts/real-kafka.ts';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { compareExport, describeComparison, isClean, type Range, trueWindows } from '../truth/truth.ts';
-import { writeTinyData } from '../truth/tiny-data.ts';
+import { writeMeteredData } from '../truth/metered-data.ts';
 import type { Report } from './audited-run.ts';
 import { noRedis, RedisServer } from './redis-server.ts';
 import { TestKafka } from './test-kafka.ts';
@@ -69,7 +69,8 @@ export class KafkaAndRedis {
   hourOfHomes(): { dataDir: string; range: Range } {
     if (existsSync(REAL_DATA)) return { dataDir: REAL_DATA, range: { untilSeconds: HOUR_SECONDS } };
     const dataDir = join(this.folder, 'made-up');
-    writeTinyData(dataDir, { households: HOMES, seconds: HOUR_SECONDS, seed: 12 });
+    // The audit looks at energy registers too, so they must be the integral of the power.
+    writeMeteredData(dataDir, { households: HOMES, seconds: HOUR_SECONDS, seed: 12 });
     return { dataDir, range: {} };
   }
 

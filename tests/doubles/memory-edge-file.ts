@@ -5,10 +5,8 @@
 import { deviceKey } from '../../common/ids.ts';
 import type { Mark } from '../../common/messages.ts';
 import { EdgeLedger, type OpenEntry } from '../../common/protocol/edge-ledger.ts';
-import { isRunComplete } from '../../common/protocol/edge-ledger.ts';
-import { sourceKey } from '../../common/ids.ts';
 import type { EdgeFile, EdgeFileOptions, LedgerContract } from '../../edge/server/edge-file.ts';
-import type { TopicPosition, UnreadableTopicRecord } from '../../edge/server/ledger-store.ts';
+import { runStatesOf, type TopicPosition, type UnreadableTopicRecord } from '../../edge/server/ledger-store.ts';
 import { copySource, type MemoryEdgeFile } from './memory-edge-tables.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
 
@@ -79,11 +77,11 @@ class MemoryLedger implements LedgerContract {
       const source = ledger.sources.get(key);
       if (source === undefined) continue;
       const id = file.sourceId(source);
-      file.put(file.sources, key, { ...copySource({ ...source, id }) });
+      file.put(file.sources, key, copySource({ ...source, id }));
     }
     for (const [key, partition] of ledger.changedOpen) {
       const entry = ledger.openIn(partition).get(key);
-      if (entry === undefined) file.remove(file.open, key);
+      if (entry === undefined) file.unset(file.open, key);
       else file.put(file.open, key, { partition, offset: entry.offset, part: JSON.stringify(entry.part) });
     }
     ledger.changedSources.clear();
@@ -101,7 +99,7 @@ class MemoryLedger implements LedgerContract {
 
   removePosition(partition: number): void {
     this.positions.delete(partition);
-    this.file.remove(this.file.positions, partition);
+    this.file.unset(this.file.positions, partition);
   }
 
   saveRun(run: string, partition: number, last: LastSeqs): void {
@@ -143,14 +141,6 @@ class MemoryLedger implements LedgerContract {
   }
 
   runStates(partitions: number): { run: string; ended: boolean; done: boolean }[] {
-    return [...this.runs].map(([run, lastByPartition]) => {
-      const ended = lastByPartition.size === partitions;
-      return { run, ended, done: ended && [...lastByPartition.values()].every((last) => last.every((entry) => this.isComplete(entry))) };
-    });
-  }
-
-  private isComplete(last: LastSeqs[number]): boolean {
-    if (this.ledger.parked.has(last.household)) return true;
-    return isRunComplete(this.ledger.sources.get(sourceKey(last.household, last.device, last.src)), last.seq);
+    return runStatesOf(this.runs, this.ledger, partitions);
   }
 }

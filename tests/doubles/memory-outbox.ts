@@ -1,7 +1,6 @@
 /** The rows of an outbox in memory. Room is counted in bytes as they would lie in a file, about. */
-import type { Part } from '../../common/messages.ts';
 import { type NewRow, NOT_IN_RUN, type SourceLedger } from '../../common/protocol/edge-ledger.ts';
-import type { HeldRow } from '../../common/protocol/hello-rules.ts';
+import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
 import type { RowToShip } from '../../common/wire.ts';
@@ -9,11 +8,13 @@ import type { OutboxContract } from '../../edge/server/edge-file.ts';
 import { NEWEST_LOOKED_AT_ROWS, OutboxFull, type QueuedRow } from '../../edge/server/outbox.ts';
 import type { SourceRow } from '../../edge/server/outbox-rows.ts';
 import { ROW_STATE } from '../../edge/server/outbox-schema.ts';
-import type { MemoryEdgeFile, MemoryRow } from './memory-edge-tables.ts';
+import type { MemoryEdgeFile } from './memory-edge-tables.ts';
+
+type SourceNames = MemoryEdgeFile['names'][number];
 
 const ROW_BYTES = 60;
-/** Of a row in the file. */
-const ROW_FILE_BYTES = 300;
+/** Of a statistic in a request, at most about. */
+const NUMBER_BYTES = 18;
 /** Of an empty file: its quota must hold that too. */
 const EMPTY_BYTES = 14 * 8_192;
 
@@ -34,16 +35,19 @@ export class MemoryOutbox implements OutboxContract {
     this.unackedBySource.clear();
     this.ackedCount = 0;
     this.unackedCount = 0;
-    for (const { state, sourceId } of this.file.rows.values()) {
-      if (state === ROW_STATE.acked) this.ackedCount++;
-      else this.countUnacked(sourceId, 1);
+    const { rows } = this.file;
+    for (let id = 1; id <= rows.made; id++) {
+      if (!rows.has(id)) continue;
+      if (rows.state[id] === ROW_STATE.acked) this.ackedCount++;
+      else this.countUnacked(rows.sourceId[id] as number, 1);
     }
     for (const [sourceId, unacked] of this.unackedBySource) unacked.isMixed = this.isMixed(sourceId);
   }
 
   private isMixed(sourceId: number): boolean {
-    const rows = this.rowsOf(sourceId);
-    return rows.some(({ offset }, at) => at > 0 && (rows[at - 1] as MemoryRow).offset > offset);
+    const { offset } = this.file.rows;
+    const ids = this.file.rowsOf(sourceId);
+    return ids.some((id, at) => at > 0 && (offset[ids[at - 1] as number] as number) > (offset[id] as number));
   }
 
   /** Memory is not damaged. */
@@ -72,8 +76,7 @@ export class MemoryOutbox implements OutboxContract {
   }
 
   householdOf(sourceId: number): string {
-    for (const { id, household } of this.file.sources.values()) if (id === sourceId) return household;
-    return '';
+    return this.file.names[sourceId]?.household ?? '';
   }
 
   write(grows: boolean, change: () => void): void {
@@ -92,95 +95,96 @@ export class MemoryOutbox implements OutboxContract {
   insert(row: NewRow, nowMs: number): void {
     const { file } = this;
     const range = row.kind === 'part' ? row.part : row.gap;
-    const { fromSeq, toSeq } = range;
     const sourceId = file.sourceId(range);
-    const id = ++file.rowsMade;
-    const held: MemoryRow = {
-      id,
-      sourceId,
-      state: ROW_STATE.queued,
-      changedMs: nowMs,
-      fromSeq,
-      toSeq,
-      windowStartMs: row.kind === 'part' ? row.part.windowStartMs : null,
-      partition: row.partition,
-      offset: row.offset,
-      row: toShip(row),
-    };
-    file.rows.set(id, held);
-    const rows = this.rowsOf(sourceId);
-    const at = placeOf(rows, fromSeq);
-    rows.splice(at, 0, held);
-    file.usedBytes += ROW_FILE_BYTES;
-    file.grew = true;
-    file.did(() => this.takeOut(held));
+    const at = file.putIn(row, sourceId, nowMs);
     this.countUnacked(sourceId, 1, at);
-    const before = rows[at - 1]?.offset ?? row.offset;
-    const after = rows[at + 1]?.offset ?? row.offset;
+    const { offset } = file.rows;
+    const ids = file.rowsOf(sourceId);
+    const before = at === 0 ? row.offset : (offset[ids[at - 1] as number] as number);
+    const after = at + 1 === ids.length ? row.offset : (offset[ids[at + 1] as number] as number);
     if (before > row.offset || after < row.offset) (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = true;
   }
 
   queuedOf(sourceId: number, fromSeq: number, limit: number): QueuedRow[] {
-    return this.unackedFrom(sourceId, fromSeq, limit).map(({ id, row }) => ({ id, sourceId, row, bytes: bytesOf(row) }));
+    const { rows, names } = this.file;
+    const source = names[sourceId] as SourceNames;
+    return this.unackedFrom(sourceId, fromSeq, limit).map((id) => ({
+      id,
+      sourceId,
+      row: rows.row(id, source),
+      bytes: rows.statsCount(id) * NUMBER_BYTES + ROW_BYTES,
+    }));
   }
 
   heads(): { partition: number; offset: number; windowStartMs: number | null }[] {
+    const { rows } = this.file;
     return [...this.unackedBySource].map(([sourceId, { isMixed }]) => {
-      const { partition, offset, windowStartMs } = this.unackedFrom(sourceId, 0, 1)[0] as MemoryRow;
-      if (!isMixed) return { partition, offset, windowStartMs };
-      return { partition, windowStartMs, offset: Math.min(...this.unackedFrom(sourceId, 0, -1).map((row) => row.offset)) };
+      const [id] = this.unackedFrom(sourceId, 0, 1) as [number];
+      const head = { partition: rows.partition[id] as number, windowStartMs: rows.windowStartOf(id) };
+      if (!isMixed) return { ...head, offset: rows.offset[id] as number };
+      return { ...head, offset: Math.min(...this.unackedFrom(sourceId, 0, -1).map((its) => rows.offset[its] as number)) };
     });
   }
 
   backlogs(rowsMin: number): { sourceId: number; lastSeq: number }[] {
     const deep = [...this.unackedBySource].filter(([, { rows }]) => rows >= rowsMin);
-    return deep.map(([sourceId]) => ({ sourceId, lastSeq: (this.unackedFrom(sourceId, 0, -1).at(-1) as MemoryRow).fromSeq }));
+    const { state, fromSeq } = this.file.rows;
+    return deep.map(([sourceId]) => {
+      const last = this.file.rowsOf(sourceId).findLast((id) => state[id] !== ROW_STATE.acked) as number;
+      return { sourceId, lastSeq: fromSeq[last] as number };
+    });
   }
 
   newestWindow(sourceId: number): RowToShip[] {
-    const parts = this.rowsOf(sourceId)
-      .slice(-NEWEST_LOOKED_AT_ROWS)
-      .reverse()
-      .map(({ row }) => row)
-      .filter((row) => row.kind === 'part');
-    const newestMs = Math.max(...parts.map(({ part }) => part.windowStartMs));
-    return parts.filter(({ part }) => part.windowStartMs === newestMs);
+    const { rows, names } = this.file;
+    const newest = this.file.rowsOf(sourceId).slice(-NEWEST_LOOKED_AT_ROWS).reverse();
+    const parts = newest.filter((id) => rows.isPart(id));
+    const newestMs = Math.max(...parts.map((id) => rows.windowStartOf(id) as number));
+    return parts.filter((id) => rows.windowStartOf(id) === newestMs).map((id) => rows.row(id, names[sourceId] as SourceNames));
   }
 
   markSent(ids: readonly number[], nowMs: number): void {
-    for (const id of ids) this.setState(id, ROW_STATE.sent, nowMs);
+    this.setState(ids, ROW_STATE.sent, nowMs);
   }
 
   acknowledge(ids: readonly { id: number; sourceId: number }[], nowMs: number): void {
-    for (const { id, sourceId } of ids) {
-      const row = this.file.rows.get(id);
-      if (row === undefined || row.state === ROW_STATE.acked) continue;
-      this.setState(id, ROW_STATE.acked, nowMs);
-      this.countUnacked(sourceId, -1);
-      this.ackedCount++;
+    const changed = this.setState(
+      ids.map(({ id }) => id),
+      ROW_STATE.acked,
+      nowMs,
+    );
+    const { sourceId } = this.file.rows;
+    this.ackedCount += changed.length;
+    // Those of a source lie side by side.
+    for (let at = 0; at < changed.length; ) {
+      const its = sourceId[changed[at] as number] as number;
+      const from = at;
+      while (at < changed.length && sourceId[changed[at] as number] === its) at++;
+      this.countUnacked(its, from - at);
     }
   }
 
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
-    for (const id of ids) this.setState(id, ROW_STATE.queued, nowMs);
-    this.ackedCount -= ids.length;
     if (ids.length === 0) return;
+    this.setState(ids, ROW_STATE.queued, nowMs);
+    this.ackedCount -= ids.length;
     this.countUnacked(sourceId, ids.length, 0);
     (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = this.isMixed(sourceId);
   }
 
   setOffsets(partition: number, offset: number): void {
-    for (const row of this.file.rows.values()) {
-      if (row.partition !== partition) continue;
-      const before = row.offset;
-      row.offset = offset;
-      this.file.did(() => void (row.offset = before));
+    const { rows } = this.file;
+    for (let id = 1; id <= rows.made; id++) {
+      if (!rows.has(id) || rows.partition[id] !== partition) continue;
+      const before = rows.offset[id] as number;
+      rows.offset[id] = offset;
+      this.file.did(() => void (rows.offset[id] = before));
     }
   }
 
   drop(sourceId: number, ids: readonly number[]): void {
     for (const id of ids) {
-      const { state } = this.file.rows.get(id) as MemoryRow;
+      const state = this.file.rows.state[id];
       this.remove(id);
       if (state === ROW_STATE.acked) this.ackedCount--;
       else this.countUnacked(sourceId, -1);
@@ -188,45 +192,57 @@ export class MemoryOutbox implements OutboxContract {
   }
 
   unacked(source: SourceLedger): HeldRow[] {
-    return this.unackedFrom(this.sourceIdOf(source), 0, -1).map(toHeld);
+    return this.unackedFrom(this.sourceIdOf(source), 0, -1).map((id) => this.toHeld(id));
+  }
+
+  *held(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): Generator<void, HeldRows> {
+    const acked = this.ackedOutside(source, covered, declared);
+    yield;
+    const unacked = this.unacked(source);
+    return { unacked: () => unacked, ackedOutside: () => acked };
   }
 
   ackedOutside(source: SourceLedger, covered: SeqIntervals, declared: SeqIntervals): HeldRow[] {
-    const rows = this.rowsOf(this.sourceIdOf(source));
-    const outside = rows.filter(({ state, windowStartMs, fromSeq, toSeq }) => {
-      if (state !== ROW_STATE.acked) return false;
-      return missingFromAll(fromSeq, toSeq, windowStartMs === null ? [covered, declared] : [covered]).length > 0;
+    const { rows } = this.file;
+    const outside = this.file.rowsOf(this.sourceIdOf(source)).filter((id) => {
+      if (rows.state[id] !== ROW_STATE.acked) return false;
+      const sets = rows.isPart(id) ? [covered] : [covered, declared];
+      return missingFromAll(rows.fromSeq[id] as number, rows.toSeq[id] as number, sets).length > 0;
     });
-    return outside.map(toHeld);
+    return outside.map((id) => this.toHeld(id));
   }
 
   partsAbove(id: number, limit: number): { id: number; household: string; record: Buffer }[] {
     const found: { id: number; household: string; record: Buffer }[] = [];
-    for (let next = id + 1; next <= this.file.rowsMade && found.length < limit; next++) {
-      const row = this.file.rows.get(next)?.row;
-      if (row?.kind !== 'part') continue;
-      const { household, ...rest } = row.part;
-      const part = { v: 1, household, ...rest, stats: JSON.parse(row.part.stats as string) };
-      found.push({ id: next, household, record: Buffer.from(JSON.stringify(part)) });
+    const { rows, names } = this.file;
+    for (let next = id + 1; next <= rows.made && found.length < limit; next++) {
+      if (!rows.has(next)) continue;
+      const row = rows.row(next, names[rows.sourceId[next] as number] as SourceNames);
+      if (row.kind !== 'part') continue;
+      found.push({ id: next, household: row.part.household, record: Buffer.from(JSON.stringify({ v: 1, ...row.part })) });
     }
     return found;
   }
 
   highestId(): number {
-    return [...this.file.rows.keys()].at(-1) ?? 0;
+    const { rows } = this.file;
+    let id = rows.made;
+    while (id > 0 && !rows.has(id)) id--;
+    return id;
   }
 
   trimStep(afterId: number, untilId: number, beforeMs: number, limit: number): { deleted: number; nextAfterId: number | undefined } {
     let deleted = 0;
     let looked = 0;
     let lastId: number | undefined;
-    for (const [id, { state, changedMs }] of this.file.rows) {
-      if (id <= afterId) continue;
+    const { rows } = this.file;
+    for (let id = afterId + 1; id <= rows.made; id++) {
+      if (!rows.has(id)) continue;
       if (id > untilId || looked === limit) break;
       looked++;
       lastId = id;
-      if (state !== ROW_STATE.acked) continue;
-      if (changedMs >= beforeMs) return { deleted, nextAfterId: undefined };
+      if (rows.state[id] !== ROW_STATE.acked) continue;
+      if ((rows.changedMs[id] as number) >= beforeMs) return { deleted, nextAfterId: undefined };
       this.remove(id);
       this.ackedCount--;
       deleted++;
@@ -254,56 +270,56 @@ export class MemoryOutbox implements OutboxContract {
     return EMPTY_BYTES + this.file.usedBytes;
   }
 
-  private rowsOf(sourceId: number): MemoryRow[] {
-    let rows = this.file.rowsBySource.get(sourceId);
-    if (rows === undefined) this.file.rowsBySource.set(sourceId, (rows = []));
-    return rows;
-  }
-
-  /** In order of seq, from `fromSeq` on. */
-  private unackedFrom(sourceId: number, fromSeq: number, limit: number): MemoryRow[] {
+  /** Ids in order of seq, from `fromSeq` on. */
+  private unackedFrom(sourceId: number, fromSeq: number, limit: number): number[] {
     const unacked = this.unackedBySource.get(sourceId);
     if (unacked === undefined) return [];
-    const rows = this.rowsOf(sourceId);
-    while (rows[unacked.from]?.state === ROW_STATE.acked) unacked.from++;
-    const found: MemoryRow[] = [];
-    for (let at = Math.max(unacked.from, placeOf(rows, fromSeq)); at < rows.length && found.length !== limit; at++) {
-      const row = rows[at] as MemoryRow;
-      if (row.state !== ROW_STATE.acked) found.push(row);
+    const { state } = this.file.rows;
+    const ids = this.file.rowsOf(sourceId);
+    while (unacked.from < ids.length && state[ids[unacked.from] as number] === ROW_STATE.acked) unacked.from++;
+    const found: number[] = [];
+    for (let at = Math.max(unacked.from, this.file.placeOf(ids, fromSeq)); at < ids.length && found.length !== limit; at++) {
+      const id = ids[at] as number;
+      if (state[id] !== ROW_STATE.acked) found.push(id);
     }
     return found;
   }
 
-  private setState(id: number, state: number, nowMs: number): void {
-    const row = this.file.rows.get(id);
-    if (row === undefined) return;
-    const before = { state: row.state, changedMs: row.changedMs };
-    row.state = state;
-    row.changedMs = nowMs;
-    this.file.did(() => void Object.assign(row, before));
+  /** @returns those that were in another state */
+  private setState(ids: readonly number[], state: number, nowMs: number): Int32Array {
+    const { rows } = this.file;
+    const changed = new Int32Array(ids.length);
+    const [stateBefore, changedMsBefore] = [new Uint8Array(ids.length), new Float64Array(ids.length)];
+    let count = 0;
+    for (const id of ids) {
+      if (!rows.has(id) || rows.state[id] === state) continue;
+      stateBefore[count] = rows.state[id] as number;
+      changedMsBefore[count] = rows.changedMs[id] as number;
+      changed[count++] = id;
+      rows.state[id] = state;
+      rows.changedMs[id] = nowMs;
+    }
+    this.file.did(() => {
+      for (let i = 0; i < count; i++) {
+        const id = changed[i] as number;
+        rows.state[id] = stateBefore[i] as number;
+        rows.changedMs[id] = changedMsBefore[i] as number;
+      }
+    });
+    return changed.subarray(0, count);
   }
 
   private remove(id: number): void {
-    const row = this.file.rows.get(id) as MemoryRow;
-    this.takeOut(row);
-    this.file.did(() => {
-      this.file.rows.set(id, row);
-      // Ids are the order of the rows.
-      this.file.rows = new Map([...this.file.rows].sort(([a], [b]) => a - b));
-      const rows = this.rowsOf(row.sourceId);
-      rows.splice(placeOf(rows, row.fromSeq), 0, row);
-      this.file.usedBytes += ROW_FILE_BYTES;
-    });
+    const at = this.file.remove(id);
+    const unacked = this.unackedBySource.get(this.file.rows.sourceId[id] as number);
+    if (unacked !== undefined && at < unacked.from) unacked.from--;
   }
 
-  private takeOut(row: MemoryRow): void {
-    this.file.rows.delete(row.id);
-    const rows = this.rowsOf(row.sourceId);
-    const at = rows.indexOf(row, Math.max(0, placeOf(rows, row.fromSeq)));
-    rows.splice(at, 1);
-    this.file.usedBytes -= ROW_FILE_BYTES;
-    const unacked = this.unackedBySource.get(row.sourceId);
-    if (unacked !== undefined && at < unacked.from) unacked.from--;
+  private toHeld(id: number): HeldRow {
+    const { rows } = this.file;
+    const range = { id, fromSeq: rows.fromSeq[id] as number, toSeq: rows.toSeq[id] as number };
+    if (rows.isPart(id)) return { ...range, kind: 'part' };
+    return { ...range, kind: 'gap', isSkip: rows.gapOf(id).reason === NOT_IN_RUN };
   }
 
   /** @param at place of a row that may lie below where the un-acked ones began */
@@ -317,33 +333,4 @@ export class MemoryOutbox implements OutboxContract {
       if (unacked.rows === 0) this.unackedBySource.delete(sourceId);
     }
   }
-}
-
-/** Place of the first row at or above the seq. */
-function placeOf(rows: readonly MemoryRow[], fromSeq: number): number {
-  let low = 0;
-  let high = rows.length;
-  if (high > 0 && (rows[high - 1] as MemoryRow).fromSeq < fromSeq) return high;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[middle] as MemoryRow).fromSeq < fromSeq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function toShip(row: NewRow): RowToShip {
-  if (row.kind === 'gap') return { kind: 'gap', gap: { ...row.gap } };
-  const { household, device, src, fromSeq, toSeq, windowStartMs, count, fields, stats, firstMs, lastMs, digest } = row.part as Part;
-  const range = { household, device, src, fromSeq, toSeq, windowStartMs, count };
-  return { kind: 'part', part: { ...range, fields: [...fields], stats: JSON.stringify(stats), firstMs, lastMs, digest } };
-}
-
-function bytesOf(row: RowToShip): number {
-  return (row.kind === 'part' ? (row.part.stats as string).length : 0) + ROW_BYTES;
-}
-
-function toHeld({ id, row, fromSeq, toSeq }: MemoryRow): HeldRow {
-  if (row.kind === 'part') return { id, kind: 'part', fromSeq, toSeq };
-  return { id, kind: 'gap', fromSeq, toSeq, isSkip: row.gap.reason === NOT_IN_RUN };
 }

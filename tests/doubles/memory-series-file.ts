@@ -1,17 +1,13 @@
 /** What a series store in memory holds: what the tables of the real one do, as objects that can be copied whole. */
-import type { Aggregate, Rollup } from '../../cloud/server/analytics/rollup.ts';
+import type { Rollup } from '../../cloud/server/analytics/rollup.ts';
 import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+import { MemoryParts } from './memory-parts.ts';
+import type { MemoryWindows } from './memory-windows.ts';
 
 export interface MemoryGap {
   from: number;
   to: number;
   reason: string;
-}
-
-export interface MemoryPart {
-  toSeq: number;
-  digest: string;
-  windowStartMs: number;
 }
 
 export interface MemorySource {
@@ -25,8 +21,7 @@ export interface MemorySource {
   firstMs: number | undefined;
   greatestMs: number | undefined;
   readings: number;
-  /** By first seq. */
-  parts: Map<number, MemoryPart>;
+  parts: MemoryParts;
 }
 
 export interface MemorySeries {
@@ -36,6 +31,7 @@ export interface MemorySeries {
   energyWs: number;
   windowCount: number;
   lastMs: number;
+  windows: MemoryWindows;
   /** By level, then by start. */
   levels: Map<number, Rollup>[];
 }
@@ -44,8 +40,6 @@ export interface MemoryDevice {
   device: string;
   sources: Map<string, MemorySource>;
   series: MemorySeries[];
-  /** By start; aggregates by place in `series`. */
-  windows: Map<number, (Aggregate | undefined)[]>;
 }
 
 export interface MemoryHousehold {
@@ -64,6 +58,8 @@ export class MemorySeriesFile {
   windowMs: number | undefined;
   households = new Map<string, MemoryHousehold>();
   sourcesMade = 0;
+  /** By length of bucket: what starts before was forgotten. */
+  keptFromMs = new Map<number, number>();
   /** Nothing can be written any more. */
   isFull = false;
 
@@ -71,6 +67,7 @@ export class MemorySeriesFile {
     const copy = new MemorySeriesFile();
     copy.windowMs = this.windowMs;
     copy.sourcesMade = this.sourcesMade;
+    copy.keptFromMs = new Map(this.keptFromMs);
     copy.households = copyMap(this.households, (held) => ({ ...held, devices: copyMap(held.devices, copyDevice) }));
     return copy;
   }
@@ -87,21 +84,21 @@ export function inOrder<T>(map: ReadonlyMap<string, T>): T[] {
 
 export function copySource(source: MemorySource): MemorySource {
   const { covered, declared, gaps, parts } = source;
-  return { ...source, covered: covered.clone(), declared: declared.clone(), gaps: gaps.map((gap) => ({ ...gap })), parts: new Map(parts) };
+  return { ...source, covered: covered.clone(), declared: declared.clone(), gaps: gaps.map((gap) => ({ ...gap })), parts: parts.copy() };
 }
 
 export function emptySource(src: string): MemorySource {
   const totals = { firstMs: undefined, greatestMs: undefined, readings: 0 };
-  return { src, id: 0, covered: new SeqIntervals(), declared: new SeqIntervals(), gaps: [], ...totals, parts: new Map() };
+  return { src, id: 0, covered: new SeqIntervals(), declared: new SeqIntervals(), gaps: [], ...totals, parts: new MemoryParts() };
 }
 
-function copyDevice({ device, sources, series, windows }: MemoryDevice): MemoryDevice {
-  return {
-    device,
-    sources: copyMap(sources, copySource),
-    series: series.map((its) => ({ ...its, levels: its.levels.map((level) => copyMap(level, (rollup) => ({ ...rollup }))) })),
-    windows: copyMap(windows, (fields) => fields.map((aggregate) => (aggregate === undefined ? undefined : { ...aggregate }))),
-  };
+function copyDevice({ device, sources, series }: MemoryDevice): MemoryDevice {
+  return { device, sources: copyMap(sources, copySource), series: series.map(copySeries) };
+}
+
+function copySeries(series: MemorySeries): MemorySeries {
+  const levels = series.levels.map((level) => copyMap(level, (rollup) => ({ ...rollup })));
+  return { ...series, windows: series.windows.copy(), levels };
 }
 
 function copyMap<K, V>(map: ReadonlyMap<K, V>, copy: (value: V) => V): Map<K, V> {

@@ -1,6 +1,7 @@
 /** What can be asked of a series store in memory. Pieces let the event loop turn between them, as pages of the real one do. */
-import { LocalDays, SITE_TIME_ZONE } from '../../cloud/server/analytics/local-days.ts';
-import { addRollup, kwhFromWattSeconds, type Rollup } from '../../cloud/server/analytics/rollup.ts';
+import assert from 'node:assert/strict';
+import { LocalDays, SITE_TIME_ZONE } from '../../cloud/server/analytics/local-time.ts';
+import { addRollup, type Aggregate, kwhFromWattSeconds, ROLLUP_LEVELS_MS, type Rollup } from '../../cloud/server/analytics/rollup.ts';
 import { rollupBucket, windowBucket } from '../../cloud/server/storage/buckets.ts';
 import type { Bucket, GapQuery, GapRow, HouseholdRow, PowerTotals, RangeQuery } from '../../cloud/server/storage/series-store.ts';
 import { yieldToEventLoop } from '../../common/clock.ts';
@@ -9,17 +10,48 @@ import { inOrder, type MemoryDevice, type MemorySeries, type MemorySeriesFile, t
 
 const BUCKETS_PER_PIECE = 200;
 const MS_PER_HOUR = 3_600_000;
-const QUARTERS = 1;
-const LEVELS = { '1m': 0, '15m': QUARTERS, '1h': 2 } as const;
+const HOURS = 2;
+const LEVELS = { '1m': 0, '15m': 1, '1h': HOURS } as const;
 
 interface OneSeries {
   household: string;
   device: MemoryDevice;
-  index: number;
   series: MemorySeries;
 }
 
-export async function* rangeOfBuckets(file: MemorySeriesFile, windowMs: number, query: RangeQuery): AsyncGenerator<Bucket> {
+/** What a range holds: piece by piece with turns of the event loop between them, or all at once for whoever has the time. */
+export class MemoryRange implements AsyncIterable<Bucket> {
+  private readonly file: MemorySeriesFile;
+  private readonly windowMs: number;
+  private readonly query: RangeQuery;
+
+  constructor(file: MemorySeriesFile, windowMs: number, query: RangeQuery) {
+    this.file = file;
+    this.windowMs = windowMs;
+    this.query = query;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Bucket> {
+    return rangeOfBuckets(this.file, this.windowMs, this.query);
+  }
+
+  /** The same buckets in the same order; of whole series only. */
+  each(look: (bucket: Bucket) => void): void {
+    const { file, windowMs, query } = this;
+    assert(query.after === undefined && query.fromMs === undefined && query.toMs === undefined);
+    for (const one of allSeries(file, query)) {
+      const { household, device, series } = one;
+      if (query.resolution !== 'raw') {
+        for (const bucket of bucketsOf(one, query.resolution, windowMs)) look(bucket);
+        continue;
+      }
+      const name = { household, device: device.device, field: series.field };
+      series.windows.each((startMs, window) => look(windowBucket(name, startMs, window, windowMs)));
+    }
+  }
+}
+
+async function* rangeOfBuckets(file: MemorySeriesFile, windowMs: number, query: RangeQuery): AsyncGenerator<Bucket> {
   const { after, fromMs = Number.MIN_SAFE_INTEGER, toMs = Number.MAX_SAFE_INTEGER } = query;
   let given = 0;
   for (const one of allSeries(file, query)) {
@@ -38,9 +70,8 @@ function* allSeries(file: MemorySeriesFile, { household, field }: Pick<RangeQuer
   for (const held of file.inOrder()) {
     if (household !== undefined && held.household !== household) continue;
     for (const device of inOrder(held.devices)) {
-      const named = [...device.series.entries()].sort(([, a], [, b]) => (a.field < b.field ? -1 : 1));
-      for (const [index, series] of named) {
-        if (field === undefined || series.field === field) yield { household: held.household, device, index, series };
+      for (const series of [...device.series].sort((a, b) => (a.field < b.field ? -1 : 1))) {
+        if (field === undefined || series.field === field) yield { household: held.household, device, series };
       }
     }
   }
@@ -53,17 +84,14 @@ function compare(names: readonly string[], after: RangeQuery['after']): number {
   return 0;
 }
 
-function bucketsOf({ household, device, index, series }: OneSeries, resolution: RangeQuery['resolution'], windowMs: number): Bucket[] {
+function bucketsOf({ household, device, series }: OneSeries, resolution: RangeQuery['resolution'], windowMs: number): Bucket[] {
   const name = { household, device: device.device, field: series.field };
   if (resolution === 'raw') {
-    return sorted(device.windows).flatMap(([startMs, fields]) => {
-      const aggregate = fields[index];
-      return aggregate === undefined ? [] : [windowBucket(name, startMs, aggregate, windowMs)];
-    });
+    return series.windows.starts().map((startMs) => windowBucket(name, startMs, series.windows.get(startMs) as Aggregate, windowMs));
   }
-  const level = series.levels[resolution === '1d' ? QUARTERS : LEVELS[resolution]] as Map<number, Rollup>;
+  const level = series.levels[resolution === '1d' ? HOURS : LEVELS[resolution]] as Map<number, Rollup>;
   const rollups = sorted(level).map(([, rollup]) => rollup);
-  return (resolution === '1d' ? inDays(rollups) : rollups).map((rollup) => rollupBucket(name, rollup));
+  return (resolution === '1d' ? inDays(rollups) : rollups).map((rollup) => rollupBucket(name, rollup, windowMs));
 }
 
 function inDays(rollups: readonly Rollup[]): Rollup[] {
@@ -83,9 +111,9 @@ function sorted<T>(map: ReadonlyMap<number, T>): [number, T][] {
 }
 
 export function newestOf(file: MemorySeriesFile, windowMs: number): Bucket[] {
-  return [...allSeries(file, {})].flatMap(({ household, device, index, series }) => {
+  return [...allSeries(file, {})].flatMap(({ household, device, series }) => {
     const startMs = windowStartMs(series.lastMs, windowMs);
-    const aggregate = device.windows.get(startMs)?.[index];
+    const aggregate = series.windows.get(startMs);
     return aggregate === undefined
       ? []
       : [windowBucket({ household, device: device.device, field: series.field }, startMs, aggregate, windowMs)];
@@ -126,28 +154,72 @@ export async function* gapsOf(file: MemorySeriesFile, windowMs: number, query: G
   for (const device of inOrder(file.households.get(household)?.devices ?? new Map<string, MemoryDevice>())) {
     if (after !== undefined && device.device < after.device) continue;
     const afterMs = after?.device === device.device ? after.fromMs : Number.MIN_SAFE_INTEGER;
-    const starts = sorted(device.windows).map(([startMs]) => startMs);
     const declared = declaredIn(device);
-    for (const [i, startMs] of starts.entries()) {
-      const gapFromMs = i === 0 ? startMs : (starts[i - 1] as number) + windowMs;
-      if (gapFromMs >= startMs || startMs <= fromMs || gapFromMs >= toMs || gapFromMs <= afterMs) continue;
-      const inside = declared.filter(({ beforeMs, afterMs: nextMs }) => beforeMs < gapFromMs && nextMs >= startMs);
-      const reason = inside[0] === undefined ? 'no readings' : `declared: ${inside[0].reason}`;
-      yield { device: device.device, fromMs: gapFromMs, toMs: startMs, reason, declared: inside.reduce((sum, its) => sum + its.count, 0) };
+    const forgotten = forgottenSpans(device, file, windowMs);
+    const lastMs = Math.max(Number.MIN_SAFE_INTEGER, ...forgotten.map((its) => its.lastMs));
+    const kept = [...new Set(device.series.flatMap(({ windows }) => windows.starts()))].filter((startMs) => startMs > lastMs);
+    const spans = [...forgotten, ...kept.sort((a, b) => a - b).map((startMs) => ({ firstMs: startMs, lastMs: startMs, windows: 1 }))];
+    for (const [i, span] of spans.entries()) {
+      const inside = (span.lastMs - span.firstMs) / windowMs + 1 - span.windows;
+      const holes = [
+        { fromMs: i === 0 ? span.firstMs : (spans[i - 1] as DeviceSpan).lastMs + windowMs, toMs: span.firstMs, missing: Number.NaN },
+        { fromMs: span.firstMs + windowMs, toMs: span.lastMs, missing: inside },
+      ];
+      for (const hole of holes) {
+        const missingMs = Number.isNaN(hole.missing) ? hole.toMs - hole.fromMs : hole.missing * windowMs;
+        if (missingMs <= 0 || hole.toMs <= fromMs || hole.fromMs >= toMs || hole.fromMs <= afterMs) continue;
+        const its = declared.filter(({ beforeMs, afterMs: nextMs }) => beforeMs < hole.fromMs && nextMs >= hole.toMs);
+        const reason = its[0] === undefined ? 'no readings' : `declared: ${its[0].reason}`;
+        const count = its.reduce((sum, { count: readings }) => sum + readings, 0);
+        yield { device: device.device, fromMs: hole.fromMs, toMs: hole.toMs, reason, declared: count, missingMs };
+      }
     }
     await yieldToEventLoop();
   }
 }
 
+interface DeviceSpan {
+  firstMs: number;
+  lastMs: number;
+  windows: number;
+}
+
+/** What the shortest kept buckets say of the time in which windows were forgotten; a whole hour is one. */
+function forgottenSpans({ series }: MemoryDevice, { keptFromMs }: MemorySeriesFile, windowMs: number): DeviceSpan[] {
+  const untilMs = keptFromMs.get(windowMs);
+  if (untilMs === undefined) return [];
+  const at = (level: number, startMs: number): DeviceSpan | undefined => {
+    const all = series.flatMap(({ levels }) => levels[level]?.get(startMs) ?? []);
+    if (all.length === 0) return undefined;
+    const window = (timeMs: number) => windowStartMs(timeMs, windowMs);
+    return {
+      firstMs: window(Math.min(...all.map((its) => its.firstMs))),
+      lastMs: window(Math.max(...all.map((its) => its.lastMs))),
+      windows: Math.max(...all.map(({ windowCount }) => windowCount)),
+    };
+  };
+  const hours = [...new Set(series.flatMap(({ levels }) => [...(levels[HOURS]?.keys() ?? [])]))].sort((a, b) => a - b);
+  return hours
+    .filter((hourMs) => hourMs < untilMs)
+    .flatMap((hourMs): DeviceSpan[] => {
+      const hour = at(HOURS, hourMs);
+      if (hour === undefined || hour.windows === MS_PER_HOUR / windowMs) return hour === undefined ? [] : [hour];
+      const level = ROLLUP_LEVELS_MS.findIndex((levelMs) => hourMs >= (keptFromMs.get(levelMs) ?? Number.MIN_SAFE_INTEGER));
+      const levelMs = ROLLUP_LEVELS_MS[level] as number;
+      const starts = Array.from({ length: MS_PER_HOUR / levelMs }, (_, i) => hourMs + i * levelMs).filter((startMs) => startMs < untilMs);
+      return starts.map((startMs) => at(level, startMs)).filter((its) => its !== undefined);
+    });
+}
+
 /** Declared ranges between two parts of their source, with the windows of those. */
 function declaredIn({ sources }: MemoryDevice): { reason: string; count: number; beforeMs: number; afterMs: number }[] {
   return [...sources.values()].flatMap((source) => {
-    const parts = sorted(source.parts);
+    const parts = source.parts.all();
     return byFirst(source.gaps).flatMap(({ from, to, reason }) => {
-      const before = parts.findLast(([fromSeq]) => fromSeq < from);
-      const next = parts.find(([fromSeq]) => fromSeq > to);
+      const before = parts.findLast(({ fromSeq }) => fromSeq < from);
+      const next = parts.find(({ fromSeq }) => fromSeq > to);
       if (before === undefined || next === undefined) return [];
-      return [{ reason, count: to - from + 1, beforeMs: before[1].windowStartMs, afterMs: next[1].windowStartMs }];
+      return [{ reason, count: to - from + 1, beforeMs: before.windowStartMs, afterMs: next.windowStartMs }];
     });
   });
 }

@@ -3,21 +3,27 @@
  * judged on drafts of its sources, and taken over when nothing can fail any more, so a request that fails leaves nothing.
  */
 import { countWindow, isPower, ROLLUP_LEVELS_MS } from '../../cloud/server/analytics/rollup.ts';
-import { addAggregate, addRollup, addUp, type Rollup, rollupOf } from '../../cloud/server/analytics/rollup.ts';
+import { addRollup, addToBuckets, addUp, emptyRollup, readRollup, type Rollup } from '../../cloud/server/analytics/rollup.ts';
 import { windowBucket } from '../../cloud/server/storage/buckets.ts';
 import type {
   AppendResult,
   Bucket,
+  BucketsQuery,
+  ForgetOptions,
   GapQuery,
   GapRow,
   HouseholdRow,
+  KeptLevel,
   PowerTotals,
   RangeQuery,
+  SeriesBuckets,
   SeriesStore,
   StoredVerdict,
 } from '../../cloud/server/storage/series-store.ts';
 import type { PostalCodes } from '../../cloud/server/storage/sqlite-series-store.ts';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { yieldToEventLoop } from '../../common/clock.ts';
+import { sourceKey } from '../../common/ids.ts';
 import { reach } from '../../common/failpoints.ts';
 import { type HelloHousehold, type HelloRequest, type Part, type PartsRequest, rangeOf, type ShippedRow } from '../../common/messages.ts';
 import { applyStored, claimHousehold, judgeRow, SECOND_SOURCE, type SourceView } from '../../common/protocol/receiver-rules.ts';
@@ -27,12 +33,13 @@ import {
   emptySource,
   type MemoryDevice,
   type MemoryHousehold,
-  type MemoryPart,
   type MemorySeries,
   type MemorySeriesFile,
   type MemorySource,
 } from './memory-series-file.ts';
-import { gapsOf, householdRows, newestOf, powerTotalsOf, rangeOfBuckets } from './memory-series-reads.ts';
+import { bucketsOfFile, keptOf } from './memory-series-buckets.ts';
+import { MemoryWindows } from './memory-windows.ts';
+import { gapsOf, householdRows, MemoryRange, newestOf, powerTotalsOf } from './memory-series-reads.ts';
 
 export { MemorySeriesFile } from './memory-series-file.ts';
 
@@ -79,7 +86,7 @@ export class MemorySeriesStore implements SeriesStore {
     const file = this.started();
     const answer: AppendResult = { verdicts: [], postalCodes: {}, generations: {}, newest: [] };
     const owned = ownedHouseholds(file, request, answer);
-    const drafts = new Drafts(file);
+    const drafts = new Drafts(file, this.options.windowMs);
     for (const row of request.rows) answer.verdicts.push(judge(drafts, owned, row));
     reach('cloud_inside_commit');
     if (file.isFull) throw noSpace();
@@ -119,24 +126,35 @@ export class MemorySeriesStore implements SeriesStore {
     return newestOf(this.started(), this.options.windowMs);
   }
 
-  range(query: RangeQuery): AsyncIterable<Bucket> {
-    return rangeOfBuckets(this.started(), this.options.windowMs, query);
+  range(query: RangeQuery): MemoryRange {
+    return new MemoryRange(this.started(), this.options.windowMs, query);
+  }
+
+  async buckets({ signal, ...query }: BucketsQuery): Promise<SeriesBuckets[]> {
+    const file = this.started();
+    signal?.throwIfAborted();
+    await yieldToEventLoop();
+    signal?.throwIfAborted();
+    return bucketsOfFile(file, this.options.windowMs, query);
+  }
+
+  async kept(): Promise<KeptLevel[]> {
+    return keptOf(this.started(), this.options.windowMs);
   }
 
   gaps(query: GapQuery): AsyncIterable<GapRow> {
     return gapsOf(this.started(), this.options.windowMs, query);
   }
 
-  async deleteBefore(timeMs: number): Promise<number> {
-    let windows = 0;
-    for (const { devices } of this.started().households.values()) {
-      for (const device of devices.values()) {
-        for (const startMs of device.windows.keys()) if (startMs < timeMs && device.windows.delete(startMs)) windows++;
-        for (const { parts } of device.sources.values())
-          for (const [from, { windowStartMs: startMs }] of parts) if (startMs < timeMs) parts.delete(from);
-      }
-    }
-    return windows;
+  async deleteBefore(timeMs: number, { levelMs = this.options.windowMs }: ForgetOptions = {}): Promise<number> {
+    const { keptFromMs, households } = this.started();
+    const devices = [...households.values()].flatMap((held) => [...held.devices.values()]);
+    const level = ROLLUP_LEVELS_MS.findIndex((its) => its === levelMs);
+    const isWindows = levelMs === this.options.windowMs;
+    const forgotten = devices.map((device) => (isWindows ? forgetWindows(device, timeMs) : forgetBuckets(device, level, timeMs)));
+    const deleted = forgotten.reduce((sum, its) => sum + its, 0);
+    if (deleted > 0) keptFromMs.set(levelMs, Math.max(timeMs, keptFromMs.get(levelMs) ?? timeMs));
+    return deleted;
   }
 
   private addHousehold(household: string): MemoryHousehold {
@@ -157,39 +175,44 @@ export class MemorySeriesStore implements SeriesStore {
 
   /** Windows, totals and rollups of one device; the newest windows that it changed. */
   private addUpDevice({ household, device, added }: Touched): Bucket[] {
-    const { windowMs } = this.options;
     const newest: Bucket[] = [];
-    for (const [index, series] of device.series.entries()) {
-      const shownMs = windowStartMs(series.lastMs, windowMs);
-      let changes: Rollup[] = [];
+    for (const series of device.series) {
+      const shownMs = windowStartMs(series.lastMs, this.options.windowMs);
+      const minutes: Rollup[] = [];
       let newestMs = Number.NEGATIVE_INFINITY;
-      for (const [startMs, fields] of added) {
-        const change = fields[index];
-        if (change === undefined) continue;
-        newestMs = Math.max(newestMs, startMs);
-        this.addToWindow(device, index, startMs, change, series.power);
-        addTotals(series, change);
-        changes.push(change);
-      }
-      if (changes.length === 0) continue;
-      const aggregate = device.windows.get(newestMs)?.[index];
+      for (const { source, parts } of added) newestMs = Math.max(newestMs, this.addParts(series, source, parts, minutes));
+      if (minutes.length === 0) continue;
+      const aggregate = series.windows.get(newestMs);
       const name = { household: household.household, device: device.device, field: series.field };
-      if (newestMs >= shownMs && aggregate !== undefined) newest.push(windowBucket(name, newestMs, aggregate, windowMs));
+      if (newestMs >= shownMs && aggregate !== undefined) newest.push(windowBucket(name, newestMs, aggregate, this.options.windowMs));
+      let changes = minutes;
       for (const [level, levelMs] of ROLLUP_LEVELS_MS.entries()) {
-        changes = addUp(changes, levelMs);
+        if (level > 0) changes = addUp(changes, levelMs);
         for (const change of changes) addToLevel(series, level, change);
       }
     }
     return newest;
   }
 
-  private addToWindow(device: MemoryDevice, index: number, startMs: number, change: Rollup, power: boolean): void {
-    let window = device.windows.get(startMs);
-    if (window === undefined) device.windows.set(startMs, (window = []));
-    const before = window[index];
-    countWindow(change, before, this.options.windowMs, power);
-    if (before === undefined) window[index] = { ...change };
-    else addAggregate(before, change);
+  /** @returns start of the newest window */
+  private addParts(series: MemorySeries, source: number, parts: readonly Part[], minutes: Rollup[]): number {
+    const { windowMs } = this.options;
+    const { field, windows, power } = series;
+    let newestMs = Number.NEGATIVE_INFINITY;
+    for (const part of parts) {
+      const at = part.fields.indexOf(field);
+      if (at < 0) continue;
+      const change = readRollup(CHANGE, part, at, source);
+      const startMs = part.windowStartMs;
+      if (startMs > newestMs) newestMs = startMs;
+      const before = windows.getInto(BEFORE, startMs);
+      countWindow(change, before, windowMs, power);
+      if (before === undefined) windows.put(startMs, change);
+      else windows.add(startMs, before, change);
+      addTotals(series, change);
+      addToBuckets(minutes, change, ROLLUP_LEVELS_MS[0]);
+    }
+    return newestMs;
   }
 
   private refuseOtherWindows(windowMs: number): void {
@@ -202,6 +225,21 @@ export class MemorySeriesStore implements SeriesStore {
     if (!this.isStarted) throw new Error('the series store is not started');
     return this.options.file;
   }
+}
+
+function forgetWindows({ series, sources }: MemoryDevice, beforeMs: number): number {
+  const forgotten = new Set<number>();
+  for (const { windows } of series)
+    for (const startMs of windows.starts()) if (startMs < beforeMs && windows.delete(startMs)) forgotten.add(startMs);
+  for (const { parts } of sources.values()) parts.deleteBefore(beforeMs);
+  return forgotten.size;
+}
+
+function forgetBuckets({ series }: MemoryDevice, level: number, beforeMs: number): number {
+  let forgotten = 0;
+  for (const { levels } of series)
+    for (const startMs of levels[level]?.keys() ?? []) if (startMs < beforeMs && levels[level]?.delete(startMs)) forgotten++;
+  return forgotten;
 }
 
 function addTotals(series: MemorySeries, { count, energyWs, windowCount, lastMs }: Rollup): void {
@@ -224,8 +262,14 @@ function noSpace(): OperatingError {
 
 function ownedHouseholds(file: MemorySeriesFile, request: PartsRequest, answer: AppendResult): Map<string, MemoryHousehold> {
   const owned = new Map<string, MemoryHousehold>();
-  const asked = request.rows.length === 0 ? Object.keys(request.generations) : request.rows.map((row) => rangeOf(row).household);
-  for (const household of new Set(asked)) {
+  const asked = new Set<string>();
+  if (request.rows.length === 0) for (const household of Object.keys(request.generations)) asked.add(household);
+  let before: string | undefined;
+  for (const row of request.rows) {
+    const { household } = rangeOf(row);
+    if (household !== before) asked.add((before = household));
+  }
+  for (const household of asked) {
     const held = file.households.get(household);
     if (held !== undefined) answer.postalCodes[household] = held.postalCode;
     if (held !== undefined && held.claim === request.claim && held.generation === request.generations[household])
@@ -235,25 +279,35 @@ function ownedHouseholds(file: MemorySeriesFile, request: PartsRequest, answer: 
   return owned;
 }
 
+const STORED: StoredVerdict = { verdict: 'stored' };
+
 function judge(drafts: Drafts, owned: ReadonlyMap<string, MemoryHousehold>, row: ShippedRow): StoredVerdict {
-  const range = rangeOf(row);
+  const range = row.kind === 'part' ? row.part : row.gap;
   const household = owned.get(range.household);
   if (household === undefined) return { verdict: 'not_owner' };
-  if (row.kind === 'part' && row.part.fields.some((name, i, all) => i > 0 && (all[i - 1] as string) >= name))
+  if (row.kind === 'part' && !isSorted(row.part.fields))
     return { verdict: 'rejected', reason: 'field names are not sorted, or one is there twice' };
   const draft = drafts.of(household, range.device, range.src);
   const verdict = judgeRow(draft, row);
-  if (verdict === 'stored') drafts.store(draft, row);
-  return verdict === 'rejected' ? { verdict, reason: SECOND_SOURCE } : { verdict };
+  if (verdict !== 'stored') return verdict === 'rejected' ? { verdict, reason: SECOND_SOURCE } : { verdict };
+  drafts.store(draft, row);
+  return STORED;
+}
+
+function isSorted(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if ((names[i - 1] as string) >= (names[i] as string)) return false;
+  return true;
 }
 
 /** What one request added to a device. */
 interface Touched {
   household: MemoryHousehold;
   device: MemoryDevice;
-  /** By window start, then by place in `series`. */
-  added: Map<number, (Rollup | undefined)[]>;
+  added: { source: number; parts: readonly Part[] }[];
 }
+
+/** One part's, used for each. */
+const [CHANGE, BEFORE] = [emptyRollup(), emptyRollup()];
 
 /** A source as the running request leaves it. */
 class Draft implements SourceView {
@@ -264,7 +318,6 @@ class Draft implements SourceView {
   readonly declared;
   readonly gaps;
   readonly stored: Part[] = [];
-  readonly newParts = new Map<number, MemoryPart>();
   private readonly drafts: Drafts;
   id: number;
   greatestMs: number | undefined;
@@ -283,8 +336,8 @@ class Draft implements SourceView {
 
   digestOf(fromSeq: number, toSeq: number): string | undefined {
     if (fromSeq > this.covered.max) return undefined;
-    const part = this.newParts.get(fromSeq) ?? this.source.parts.get(fromSeq);
-    return part?.toSeq === toSeq ? part.digest : undefined;
+    for (const part of this.stored) if (part.fromSeq === fromSeq && part.toSeq === toSeq) return part.digest;
+    return this.source.parts.digestOf(fromSeq, toSeq);
   }
 
   get otherGreatestMs(): number | undefined {
@@ -298,21 +351,28 @@ class Draft implements SourceView {
 
 class Drafts {
   private readonly file: MemorySeriesFile;
+  private readonly windowMs: number;
   private readonly drafts = new Map<string, Draft>();
+  private last: Draft | undefined;
   private sourcesMade: number;
 
-  constructor(file: MemorySeriesFile) {
+  constructor(file: MemorySeriesFile, windowMs: number) {
     this.file = file;
+    this.windowMs = windowMs;
     this.sourcesMade = file.sourcesMade;
   }
 
   of(household: MemoryHousehold, device: string, src: string): Draft {
-    const key = `${household.household}/${device}/${src}`;
+    const { last } = this;
+    // Rows of a source lie side by side.
+    if (last !== undefined && last.household === household && last.device === device && last.source.src === src) return last;
+    const key = sourceKey(household.household, device, src);
     let draft = this.drafts.get(key);
     if (draft === undefined) {
       const source = household.devices.get(device)?.sources.get(src) ?? emptySource(src);
       this.drafts.set(key, (draft = new Draft(this, household, device, source)));
     }
+    this.last = draft;
     return draft;
   }
 
@@ -329,14 +389,13 @@ class Drafts {
 
   store(draft: Draft, row: ShippedRow): void {
     if (draft.id === 0) draft.id = ++this.sourcesMade;
-    const { fromSeq, toSeq } = rangeOf(row);
+    const { fromSeq, toSeq } = row.kind === 'part' ? row.part : row.gap;
     if (row.kind === 'gap') {
       const free = missingFromAll(fromSeq, toSeq, [draft.covered, draft.declared]);
       draft.gaps.push(...free.map(([from, to]) => ({ from, to, reason: row.gap.reason })));
     } else {
       const { part } = row;
       draft.stored.push(part);
-      draft.newParts.set(fromSeq, { toSeq, digest: part.digest, windowStartMs: part.windowStartMs });
       if (draft.declared.overlaps(fromSeq, toSeq)) draft.gaps.splice(0, draft.gaps.length, ...draft.gaps.flatMap((gap) => cut(gap, part)));
       if (draft.greatestMs === undefined || part.lastMs > draft.greatestMs) draft.greatestMs = part.lastMs;
     }
@@ -354,39 +413,38 @@ class Drafts {
       device.sources.set(source.src, source);
       const { covered, declared, gaps, id, greatestMs } = draft;
       Object.assign(source, { covered, declared, gaps, id, greatestMs });
-      for (const [from, part] of draft.newParts) source.parts.set(from, part);
       if (draft.stored.length === 0) continue;
       let its = touched.get(device);
-      if (its === undefined) touched.set(device, (its = { household, device, added: new Map() }));
-      for (const part of draft.stored) addPart(its, source, part);
+      if (its === undefined) touched.set(device, (its = { household, device, added: [] }));
+      its.added.push({ source: id, parts: draft.stored });
+      keepParts(device, source, draft.stored, this.windowMs);
     }
     return touched.values();
   }
 }
 
-function addPart({ device, added }: Touched, source: MemorySource, part: Part): void {
-  source.readings += part.count;
-  if (source.firstMs === undefined || part.firstMs < source.firstMs) source.firstMs = part.firstMs;
-  let window = added.get(part.windowStartMs);
-  if (window === undefined) added.set(part.windowStartMs, (window = []));
-  for (let i = 0; i < part.fields.length; i++) {
-    const index = seriesIndex(device, part.fields[i] as string);
-    const rollup = rollupOf(part, i, source.id);
-    const before = window[index];
-    if (before === undefined) window[index] = rollup;
-    else addAggregate(before, rollup);
+function keepParts(device: MemoryDevice, source: MemorySource, parts: readonly Part[], windowMs: number): void {
+  let fieldsBefore: readonly string[] | undefined;
+  for (const part of parts) {
+    source.parts.put(part);
+    source.readings += part.count;
+    if (source.firstMs === undefined || part.firstMs < source.firstMs) source.firstMs = part.firstMs;
+    if (part.fields === fieldsBefore) continue;
+    fieldsBefore = part.fields;
+    for (const field of part.fields) addSeries(device, field, windowMs);
   }
 }
 
-function seriesIndex({ series }: MemoryDevice, field: string): number {
-  for (let i = 0; i < series.length; i++) if ((series[i] as MemorySeries).field === field) return i;
+function addSeries({ series }: MemoryDevice, field: string, windowMs: number): void {
+  if (series.some((its) => its.field === field)) return;
   const levels = ROLLUP_LEVELS_MS.map(() => new Map<number, Rollup>());
-  return series.push({ field, power: isPower(field), count: 0, energyWs: 0, windowCount: 0, lastMs: 0, levels }) - 1;
+  const windows = new MemoryWindows(windowMs);
+  series.push({ field, power: isPower(field), count: 0, energyWs: 0, windowCount: 0, lastMs: 0, windows, levels });
 }
 
 function deviceOf({ devices }: MemoryHousehold, name: string): MemoryDevice {
   let device = devices.get(name);
-  if (device === undefined) devices.set(name, (device = { device: name, sources: new Map(), series: [], windows: new Map() }));
+  if (device === undefined) devices.set(name, (device = { device: name, sources: new Map(), series: [] }));
   return device;
 }
 

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Random } from '../../common/random.ts';
 import type { DiskOp } from './write-log.ts';
 
@@ -23,8 +23,11 @@ interface Inode {
   /** So many of the changes are safe. */
   synced: number;
   /** Of a folder: names made and removed. */
-  names: { path: string; inode: Inode | undefined }[];
+  names: { name: string; inode: Inode | undefined }[];
 }
+
+/** One change of two folders, or two of one: both are there after a cut, or none. */
+type Rename = readonly [{ folder: Inode; at: number }, { folder: Inode; at: number }];
 
 export interface Image {
   /** What the process had said before the cut. */
@@ -35,19 +38,20 @@ export interface Image {
 
 /** Writes the disk after a cut behind `cut` ops into the folder `into`, for what was below `folder`. */
 export function writeImage(ops: readonly DiskOp[], cut: number, remains: Remains, random: Random, folder: string, into: string): Image {
-  const { root, said, inodes } = stateAt(ops.slice(0, cut), folder);
+  const { root, said, inodes, renames } = stateAt(ops.slice(0, cut), folder);
   let unsyncedChanges = 0;
   for (const { changes, names, synced } of inodes) unsyncedChanges += changes.length + names.length - synced;
   mkdirSync(into, { recursive: true });
-  writeFolder(root, folder, into, remains, random);
+  writeFolder(root, into, namesLeft(inodes, renames, remains, random), remains, random);
   return { said, unsyncedChanges };
 }
 
-function stateAt(ops: readonly DiskOp[], folder: string): { root: Inode; said: string[]; inodes: Inode[] } {
+function stateAt(ops: readonly DiskOp[], folder: string): { root: Inode; said: string[]; inodes: Inode[]; renames: Rename[] } {
   const root = newInode(true);
   const byPath = new Map([[folder, root]]);
   const inodes = [root];
   const said: string[] = [];
+  const renames: Rename[] = [];
   const at = (path: string) => {
     const inode = byPath.get(path);
     assert.ok(inode !== undefined, `${path} is not there`);
@@ -59,32 +63,65 @@ function stateAt(ops: readonly DiskOp[], folder: string): { root: Inode; said: s
       const inode = newInode(op.isFolder);
       inodes.push(inode);
       byPath.set(op.path, inode);
-      at(dirname(op.path)).names.push({ path: op.path, inode });
+      at(dirname(op.path)).names.push({ name: basename(op.path), inode });
     } else if (op.kind === 'remove') {
       byPath.delete(op.path);
-      at(dirname(op.path)).names.push({ path: op.path, inode: undefined });
+      at(dirname(op.path)).names.push({ name: basename(op.path), inode: undefined });
+    } else if (op.kind === 'rename') {
+      const [from, to] = [at(dirname(op.path)), at(dirname(op.to))];
+      from.names.push({ name: basename(op.path), inode: undefined });
+      to.names.push({ name: basename(op.to), inode: at(op.path) });
+      renames.push([
+        { folder: from, at: from.names.length - (from === to ? 2 : 1) },
+        { folder: to, at: to.names.length - 1 },
+      ]);
+      for (const [path, inode] of [...byPath]) {
+        if (path !== op.path && !path.startsWith(`${op.path}/`)) continue;
+        byPath.delete(path);
+        byPath.set(op.to + path.slice(op.path.length), inode);
+      }
     } else if (op.kind === 'sync') {
       const inode = at(op.path);
       inode.synced = inode.isFolder ? inode.names.length : inode.changes.length;
     } else at(op.path).changes.push(op.kind === 'write' ? { at: op.at, bytes: op.bytes } : { toBytes: op.toBytes });
   }
-  return { root, said, inodes };
+  return { root, said, inodes, renames };
 }
 
 function newInode(isFolder: boolean): Inode {
   return { isFolder, changes: [], synced: 0, names: [] };
 }
 
-function writeFolder(inode: Inode, folder: string, into: string, remains: Remains, random: Random): void {
-  // File systems keep the order of names.
-  const left = remains === 'none' ? 0 : random.below(inode.names.length - inode.synced + 1);
-  const names = new Map(inode.names.slice(0, inode.synced + left).map(({ path, inode: its }) => [path, its]));
-  for (const [path, its] of names) {
+/** How many changes of each folder's names are there. File systems keep the order of names, and a rename is never half. */
+function namesLeft(inodes: readonly Inode[], renames: readonly Rename[], remains: Remains, random: Random): Map<Inode, number> {
+  const left = new Map<Inode, number>();
+  for (const inode of inodes) {
+    if (!inode.isFolder) continue;
+    left.set(inode, inode.synced + (remains === 'none' ? 0 : random.below(inode.names.length - inode.synced + 1)));
+  }
+  // What one of them brings with it may be behind another.
+  for (let hasChanged = true; hasChanged; ) {
+    hasChanged = false;
+    for (const both of renames) {
+      const isThere = both.some(({ folder, at }) => (left.get(folder) ?? 0) > at);
+      for (const { folder, at } of both) {
+        if (!isThere || (left.get(folder) ?? 0) > at) continue;
+        left.set(folder, at + 1);
+        hasChanged = true;
+      }
+    }
+  }
+  return left;
+}
+
+function writeFolder(inode: Inode, into: string, left: ReadonlyMap<Inode, number>, remains: Remains, random: Random): void {
+  const names = new Map(inode.names.slice(0, left.get(inode)).map(({ name, inode: its }) => [name, its]));
+  for (const [name, its] of names) {
     if (its === undefined) continue;
-    const target = join(into, relative(folder, path));
+    const target = join(into, name);
     if (its.isFolder) {
       mkdirSync(target);
-      writeFolder(its, path, target, remains, random);
+      writeFolder(its, target, left, remains, random);
     } else writeFileSync(target, contentOf(its, remains, random));
   }
 }

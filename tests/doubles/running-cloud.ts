@@ -13,6 +13,9 @@ import { formatRows } from '../../cloud/server/export-rows.ts';
 import { Liveness } from '../../cloud/server/liveness.ts';
 import { STATE_NAMES } from '../../cloud/server/postal-codes.ts';
 import { MemoryLatest } from '../../cloud/server/storage/memory-latest.ts';
+import { FleetRecord } from '../../cloud/server/fleet-record.ts';
+import type { FleetBatch } from '../../cloud/server/storage/fleet-log.ts';
+import { SqliteFleetLog } from '../../cloud/server/storage/sqlite-fleet-log.ts';
 import { SqliteEventLog } from '../../cloud/server/storage/sqlite-event-log.ts';
 import { SqliteSeriesStore } from '../../cloud/server/storage/sqlite-series-store.ts';
 import { Watch } from '../../cloud/server/watch.ts';
@@ -37,8 +40,12 @@ export interface CloudOptions {
   /** State of each household. */
   states: Readonly<Record<string, string>>;
   silentAfterMs?: number;
+  /** What an earlier process has kept of the fleet. */
+  past?: readonly FleetBatch[];
   /** 0 = any free one. */
   port?: number;
+  /** By household; the window unless given. */
+  intervalsMs?: Readonly<Record<string, number>>;
   /** Open to this machine unless given. */
   doors?: Partial<Doors>;
 }
@@ -73,16 +80,25 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
   const settings = { ...SETTINGS, pageDir: join(stateDir, 'no-page'), ...options.settings };
   const doors = { ...OPEN_DOORS, ...options.doors };
   const events = new SqliteEventLog({ stateDir, clock, logger });
-  const watch = new Watch({ store, latest, liveness, log: events, metrics, clock, logger, windowMs: WINDOW_MS });
+  const fleet = new SqliteFleetLog({ stateDir, clock, logger });
+  const intervalMsOf = (household: string) => options.intervalsMs?.[household] ?? WINDOW_MS;
+  const record = new FleetRecord({ log: fleet, liveness, clock, logger, metrics });
+  const watch = new Watch({ store, latest, liveness, log: events, metrics, clock, logger, windowMs: WINDOW_MS, intervalMsOf });
   await store.start();
   await latest.start();
   liveness.start();
   await events.start();
+  await fleet.start();
+  for (const batch of options.past ?? []) await fleet.write(batch);
+  await record.start();
   await watch.start();
-  const parts = { store, latest, liveness, watch, events, metrics, doors, clock, logger };
+  const grpcState = () => 'off' as const;
+  const parts = { store, latest, liveness, watch, events, fleet, metrics, doors, grpcState, intervalMsOf, clock, logger };
   const api = createApi({ ...parts, eventReply, settings, stateNames: STATE_NAMES, formatRows });
   const port = await api.start('127.0.0.1', options.port ?? 0);
-  const ship = shipper(store, latest);
+  const ship = shipper(store, latest, (parts) =>
+    liveness.facts.taken('edge-1', { stored: parts, duplicates: 0, refused: 0, declaredReadings: 0 }),
+  );
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -98,12 +114,14 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
         household,
         Array.from({ length: count }, (_, i) => ({ timeMs: fromMs + i * WINDOW_MS, values: { power } })),
       ),
-    heartbeat: (edge, status = {}) => liveness.seen(edge, { ...QUIET, ...status }, clock.nowMs()),
+    heartbeat: (edge, status = {}) => liveness.seen(edge, { ...QUIET, ...status }, clock.nowMs(), clock.nowMs()),
     async stop() {
       const stopped = api.stop();
       if (clock instanceof VirtualClock) await clock.advance(2_000);
       await stopped;
       await watch.stop();
+      await record.stop();
+      await fleet.stop();
       liveness.stop();
       await events.stop();
       await latest.stop();
@@ -113,7 +131,7 @@ export async function runCloud(options: CloudOptions): Promise<RunningCloud> {
   };
 }
 
-const SETTINGS = { priceEurPerKwh: 0.3, dataLabel: 'synthetic', windowMs: WINDOW_MS };
+const SETTINGS = { priceEurPerKwh: 0.3, dataLabel: 'synthetic', windowMs: WINDOW_MS, meterUsageHousehold: '' };
 const OPEN_DOORS: Doors = {
   demandsToken: false,
   isBehindProxy: false,
@@ -123,7 +141,7 @@ const OPEN_DOORS: Doors = {
 
 const QUIET: EdgeStatus = { ...QUIET_EDGE, households: 1 };
 
-function shipper(store: WatchedStore, latest: MemoryLatest): RunningCloud['ship'] {
+function shipper(store: WatchedStore, latest: MemoryLatest, told: (parts: number) => void): RunningCloud['ship'] {
   const owner = { edge: 'edge-1', epoch: 'epoch-1', claim: '1-test', windowMs: WINDOW_MS };
   const generations: Record<string, number> = {};
   /** By household/device. */
@@ -144,6 +162,7 @@ function shipper(store: WatchedStore, latest: MemoryLatest): RunningCloud['ship'
       const refused = result.verdicts.find(({ verdict }) => verdict !== 'stored');
       if (refused !== undefined) throw new Error(`a part of ${key} was not stored but ${JSON.stringify(refused)}`);
       latest.put(result.newest);
+      told(batch.length);
     }
   };
 }

@@ -55,6 +55,9 @@ async function play(part: Part, options: CommandOptions): Promise<number> {
   if (behaviour === 'damaged') throw new OperatingError('STORE_DAMAGED', `${part}.db is damaged`, { retryable: false, hint: 'look at it' });
   if (behaviour === 'unreached') throw new OperatingError('BROKER_UNREACHABLE', 'no Kafka', { retryable: true, hint: 'start it' });
   if (behaviour === 'never_starts') return 1;
+  // By somebody who was quicker, on the first ports that were chosen or on any.
+  if (behaviour === 'port_always_taken' || (behaviour === 'port_taken' && startsOf(part, options) <= 2))
+    throw new OperatingError('PORT_TAKEN', 'a port is taken', { retryable: false, hint: 'stop what listens there' });
   await ready(part, options);
   if (behaviour === 'killed_once' && !existsSync(marker(options, `${part}-was-killed`))) {
     writeFileSync(marker(options, `${part}-was-killed`), '');
@@ -78,7 +81,9 @@ async function ready(part: Part, options: CommandOptions): Promise<void> {
     const httpPort = await serve(options.config.cloud.http_port, () => page);
     writeFileSync(marker(options, 'cloud-settings'), JSON.stringify(options.config));
     const { heartbeat_port: heartbeatPort, data_port: dataPort } = options.config.link;
-    printEvent({ event: 'ready', part, url: `http://127.0.0.1:${httpPort}`, httpPort, heartbeatPort, dataPort });
+    const { grpc_port: grpcPort } = options.config.cloud;
+    const grpc = grpcPort === null ? {} : { grpcPort };
+    printEvent({ event: 'ready', part, url: `http://127.0.0.1:${httpPort}`, httpPort, heartbeatPort, dataPort, ...grpc });
   }
   if (part === 'edge') {
     const port = await serve(0, () => edgeStatus(options));
@@ -126,8 +131,12 @@ function edgeStatus(options: CommandOptions): object {
 
 /** A run must not be over before the part that was to be killed is there again. */
 function hasRestarted(part: string, options: CommandOptions): boolean {
+  return startsOf(part, options) > 1;
+}
+
+function startsOf(part: string, options: CommandOptions): number {
   const starts = marker(options, `${part}-starts`);
-  return existsSync(starts) && readFileSync(starts, 'utf8').trim().split('\n').length > 1;
+  return existsSync(starts) ? readFileSync(starts, 'utf8').trim().split('\n').length : 0;
 }
 
 function serve(port: number, answer: () => object): Promise<number> {

@@ -15,11 +15,16 @@ export interface TestCerts extends Disposable {
   dir: string;
   folder: CaFolder;
   /** The file of a new bundle; the edge is let in unless `isNamed` is false. */
-  bundle(edge: string, wish?: { ageDays?: number; days?: number; households?: Households; isNamed?: boolean }): Promise<string>;
+  bundle(
+    edge: string,
+    wish?: { ageDays?: number; days?: number; households?: Households; isNamed?: boolean; cloudSinceMs?: number },
+  ): Promise<string>;
   /** A bundle that says the same and comes from another CA; it trusts ours. */
   foreignBundle(edge: string): Promise<string>;
   /** A bundle with another's certificate and key and the rest as in a good one. */
   withPair(name: string, pair: Pick<Issued, 'certificate' | 'key'>): string;
+  /** Of the cloud's newest certificate. */
+  cloudFromMs(): number;
   renewCloud(wish?: { hosts?: string[]; ageDays?: number; days?: number }): Promise<Issued>;
   /** All certificates of the edge. */
   revoke(edge: string): void;
@@ -36,21 +41,23 @@ export async function testCerts(): Promise<TestCerts> {
   folder.create(authority, ['127.0.0.1']);
   let files = 0;
   const cloud = { host: '127.0.0.1', heartbeatPort: 63_270, dataPort: 63_271 };
-  const withPair = (name: string, pair: Pick<Issued, 'certificate' | 'key'>): string => {
+  let newestFromMs = 0;
+  const withPair = (name: string, pair: Pick<Issued, 'certificate' | 'key'>, cloudSinceMs = 0): string => {
     const path = join(top, `${name}-${++files}.pem`);
-    writeFileSync(path, bundleText({ ...pair, ca: authority.certificate, cloud }), { mode: 0o600 });
+    writeFileSync(path, bundleText({ ...pair, ca: authority.certificate, cloud, cloudSinceMs }), { mode: 0o600 });
     return path;
   };
   const certs: TestCerts = {
     dir,
     folder,
     withPair,
-    async bundle(edge, { ageDays = 0, days = YEAR_DAYS, households = 'any', isNamed = true } = {}) {
+    async bundle(edge, { ageDays = 0, days = YEAR_DAYS, households = 'any', isNamed = true, cloudSinceMs = 0 } = {}) {
       if (isNamed) folder.bind(edge, edge, households);
       const issued = await issue(authority, { role: { kind: 'edge', edge }, nowMs: nowMs - ageDays * DAY_MS, days });
       folder.enter(edge, issued);
-      return withPair(edge, issued);
+      return withPair(edge, issued, cloudSinceMs);
     },
+    cloudFromMs: () => newestFromMs,
     async foreignBundle(edge) {
       const other = await makeAuthority(nowMs, YEAR_DAYS);
       return withPair(edge, await issue(other, { role: { kind: 'edge', edge }, nowMs, days: YEAR_DAYS }));
@@ -58,6 +65,7 @@ export async function testCerts(): Promise<TestCerts> {
     async renewCloud({ hosts = ['localhost', '127.0.0.1', '::1'], ageDays = 0, days = YEAR_DAYS } = {}) {
       const issued = await issue(authority, { role: { kind: 'cloud', hosts }, nowMs: nowMs - ageDays * DAY_MS, days });
       folder.saveCloud(issued);
+      newestFromMs = issued.fromMs;
       return issued;
     },
     revoke(edge) {

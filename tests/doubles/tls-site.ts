@@ -73,8 +73,11 @@ export class Site implements AsyncDisposable {
     return { ...silentLogger, error: note, warn: note };
   }
 
-  async client(bundle: string, host = '127.0.0.1'): Promise<SpLinkClient> {
-    const { dial } = new EdgeCredentials(bundle, systemClock, this.logger);
+  client(bundle: string, host?: string): Promise<SpLinkClient> {
+    return this.clientOf(new EdgeCredentials(bundle, systemClock, this.logger), host);
+  }
+
+  async clientOf({ dial }: EdgeCredentials, host = '127.0.0.1'): Promise<SpLinkClient> {
     const client = new SpLinkClient({ host, port: this.port, clock: systemClock, random: seededRandom(3), logger: silentLogger, dial });
     this.clients.push(client);
     await client.start();
@@ -82,8 +85,12 @@ export class Site implements AsyncDisposable {
   }
 
   /** What the bundle's edge is answered, undefined when nobody answers. */
-  async asked(bundle: string, host?: string): Promise<string | undefined> {
-    const client = await this.client(bundle, host);
+  asked(bundle: string, host?: string): Promise<string | undefined> {
+    return this.askedBy(new EdgeCredentials(bundle, systemClock, this.logger), host);
+  }
+
+  async askedBy(credentials: EdgeCredentials, host?: string): Promise<string | undefined> {
+    const client = await this.clientOf(credentials, host);
     const reply = await client.request(Buffer.from('who'), SHORT_MS).then(String, (error: { code: string }) => {
       assert.equal(error.code, 'LINK_TIMEOUT');
       return undefined;

@@ -17,19 +17,18 @@ import { BATCH_RECORDS_MAX } from '../../common/broker/broker.ts';
 import { Delivery } from '../../common/broker/delivery.ts';
 import type { Clock } from '../../common/clock.ts';
 import { OperatingError } from '../../common/errors.ts';
-
-interface Log {
-  logId: string;
-  earliestOffset: number;
-  /** From earliestOffset on. */
-  records: StoredRecord[];
-}
+import { type TopicLog, VirtualLog } from './virtual-log.ts';
 
 export class VirtualTopics {
-  private readonly logs = new Map<string, Log[]>();
+  private readonly logs = new Map<string, TopicLog[]>();
   private readonly groups = new Map<string, Map<number, number>>();
   private logsMade = 0;
   readonly connections = new Set<VirtualBroker>();
+  private readonly makeLog: (logId: string) => TopicLog;
+
+  constructor(makeLog = (logId: string): TopicLog => new VirtualLog(logId)) {
+    this.makeLog = makeLog;
+  }
 
   ensure(topic: string, partitions: number): void {
     if (!this.logs.has(topic))
@@ -39,13 +38,13 @@ export class VirtualTopics {
       );
   }
 
-  partitions(topic: string): Log[] {
+  partitions(topic: string): TopicLog[] {
     const logs = this.logs.get(topic);
     if (logs === undefined) throw unreachable(`nobody made ${topic}`);
     return logs;
   }
 
-  log(topic: string, partition: number): Log {
+  log(topic: string, partition: number): TopicLog {
     const log = this.partitions(topic)[partition];
     assert(log !== undefined, `${topic} has no partition ${partition}`);
     return log;
@@ -54,16 +53,14 @@ export class VirtualTopics {
   append(topic: string, partition: number, records: readonly NewRecord[]): number {
     assert(records.length >= 1 && records.length <= BATCH_RECORDS_MAX);
     const log = this.log(topic, partition);
-    const baseOffset = endOf(log);
-    records.forEach(({ key, value }, i) => log.records.push({ offset: baseOffset + i, key, value: Buffer.from(value) }));
+    const baseOffset = log.endOffset;
+    log.append(records);
     for (const connection of this.connections) connection.wake();
     return baseOffset;
   }
 
   read(topic: string, partition: number, fromOffset: number, toOffset: number, limit: number): StoredRecord[] {
-    const { records, earliestOffset } = this.log(topic, partition);
-    const first = Math.max(0, fromOffset - earliestOffset);
-    return records.slice(first, Math.min(first + limit, Math.max(first, toOffset - earliestOffset)));
+    return this.log(topic, partition).read(fromOffset, toOffset, limit);
   }
 
   committed(topic: string, group: string): Map<number, number> {
@@ -75,11 +72,7 @@ export class VirtualTopics {
 
   /** Retention: everything below the group's committed offset goes at once, but for the log's last record, which is young in any log. */
   deleteCommitted(topic: string, group: string): void {
-    for (const [partition, offset] of this.committed(topic, group)) {
-      const log = this.log(topic, partition);
-      const deleted = log.records.splice(0, Math.max(0, Math.min(offset, endOf(log) - 1) - log.earliestOffset));
-      log.earliestOffset += deleted.length;
-    }
+    for (const [partition, offset] of this.committed(topic, group)) this.log(topic, partition).deleteBelow(offset);
   }
 
   /** The disk under the topic was lost: every log is empty, has another id and begins at 0; nothing is committed. */
@@ -90,8 +83,8 @@ export class VirtualTopics {
     for (const connection of this.connections) connection.failConsumptions();
   }
 
-  private emptyLog(): Log {
-    return { logId: `log-${++this.logsMade}`, earliestOffset: 0, records: [] };
+  private emptyLog(): TopicLog {
+    return this.makeLog(`log-${++this.logsMade}`);
   }
 }
 
@@ -138,7 +131,7 @@ export class VirtualBroker implements Broker {
   logState(topic: string, partition: number): Promise<LogState> {
     return this.serve('other', () => {
       const log = this.topics.log(topic, partition);
-      return { logId: log.logId, earliestOffset: log.earliestOffset, endOffset: endOf(log) };
+      return { logId: log.logId, earliestOffset: log.earliestOffset, endOffset: log.endOffset };
     });
   }
 
@@ -196,8 +189,8 @@ export class VirtualBroker implements Broker {
 
   private beginAt(topic: string, { partition, offset }: StartOffset): StartOffset {
     const log = this.topics.log(topic, partition);
-    if (offset > endOf(log)) {
-      const what = `${topic}/${partition} ends at ${endOf(log)}, below ${offset}`;
+    if (offset > log.endOffset) {
+      const what = `${topic}/${partition} ends at ${log.endOffset}, below ${offset}`;
       throw new OperatingError('STORE_DAMAGED', what, { retryable: false, hint: 'nothing: a test' });
     }
     return { partition, offset: Math.max(offset, log.earliestOffset) };
@@ -213,10 +206,6 @@ export class VirtualBroker implements Broker {
     if (fate === 'lost') throw unreachable('no answer');
     return answer;
   }
-}
-
-function endOf(log: Log): number {
-  return log.earliestOffset + log.records.length;
 }
 
 function unreachable(what: string): OperatingError {

@@ -17,7 +17,7 @@ export interface Fates {
   transport?(way: 'request' | 'reply', bytes: Buffer): Buffer | undefined;
 }
 
-const PEER = { id: null, remote: 'virtual' };
+const SOMEBODY = 'virtual';
 
 export class VirtualNetwork {
   private readonly clock: Clock;
@@ -31,9 +31,12 @@ export class VirtualNetwork {
     this.clock = clock;
   }
 
-  /** @param clock of whoever dials: deadlines are its own */
-  dial(fates: Fates, inFlightMax: number, clock: Clock = this.clock, isOrdered = true): VirtualLink {
-    return new VirtualLink(this, fates, inFlightMax, clock, isOrdered);
+  /**
+   * @param clock of whoever dials: deadlines are its own
+   * @param address where it dials from
+   */
+  dial(fates: Fates, inFlightMax: number, clock: Clock = this.clock, isOrdered = true, address = SOMEBODY): VirtualLink {
+    return new VirtualLink(this, fates, inFlightMax, clock, isOrdered, address);
   }
 
   /** The listener is stopped (SIGSTOP): what arrives lies in its kernel's buffer. */
@@ -49,19 +52,19 @@ export class VirtualNetwork {
   }
 
   /** Carries the payload to whoever listens when it arrives, and each reply back to `onReply`. */
-  carry(payload: Buffer, fates: Fates, onReply: (reply: Buffer) => void): void {
+  carry(payload: Buffer, fates: Fates, onReply: (reply: Buffer) => void, address = SOMEBODY): void {
     this.counters.requests++;
     this.pass('request', payload, fates, (arrived) => {
-      if (this.held !== undefined) this.held.push(() => this.handle(arrived, fates, onReply));
-      else this.handle(arrived, fates, onReply);
+      if (this.held !== undefined) this.held.push(() => this.handle(arrived, fates, onReply, address));
+      else this.handle(arrived, fates, onReply, address);
     });
   }
 
-  private handle(arrived: Buffer, fates: Fates, onReply: (reply: Buffer) => void): void {
+  private handle(arrived: Buffer, fates: Fates, onReply: (reply: Buffer) => void, remote: string): void {
     const { handler } = this;
     if (handler === undefined) return;
     this.counters.handled++;
-    void handler(arrived, PEER).then((reply) => {
+    void handler(arrived, { id: null, remote }).then((reply) => {
       // A cloud that was killed meanwhile sends nothing.
       if (this.handler === handler) this.pass('reply', reply, fates, onReply);
     });
@@ -93,11 +96,13 @@ export class VirtualLink implements LinkClient {
   private readonly network: VirtualNetwork;
   private readonly fates: Fates;
   private readonly clock: Clock;
+  private readonly address: string;
   private readonly waiting = new Set<Waiting>();
   private state: 'new' | 'open' | 'stopped' | 'cut' = 'new';
 
-  constructor(network: VirtualNetwork, fates: Fates, inFlightMax: number, clock: Clock, isOrdered: boolean) {
+  constructor(network: VirtualNetwork, fates: Fates, inFlightMax: number, clock: Clock, isOrdered: boolean, address: string) {
     this.network = network;
+    this.address = address;
     this.isOrdered = isOrdered;
     this.fates = fates;
     this.inFlightMax = inFlightMax;
@@ -120,11 +125,12 @@ export class VirtualLink implements LinkClient {
       });
       const waiting = { resolve, reject, deadline };
       this.waiting.add(waiting);
-      this.network.carry(payload, this.fates, (reply) => {
+      const take = (reply: Buffer) => {
         if (!this.waiting.delete(waiting)) return;
         deadline.cancel();
         resolve(reply);
-      });
+      };
+      this.network.carry(payload, this.fates, take, this.address);
     });
   }
 

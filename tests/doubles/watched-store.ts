@@ -1,10 +1,19 @@
 /** A series store with a dial: it counts what is asked of the real one behind it, and can be told to fail or to hang. */
-import type { Bucket, HouseholdRow, PowerTotals, RangeQuery } from '../../cloud/server/storage/series-store.ts';
+import type {
+  Bucket,
+  BucketsQuery,
+  HouseholdRow,
+  PowerTotals,
+  RangeQuery,
+  SeriesBuckets,
+} from '../../cloud/server/storage/series-store.ts';
 import { ForwardingStore } from './forwarding-store.ts';
 
 export class WatchedStore extends ForwardingStore {
   /** Every question is answered with this error. */
   failWith: Error | undefined;
+  /** Range queries are answered with it too. */
+  failBuckets = false;
   /** Questions wait for it. */
   hang: Promise<void> | undefined;
   /** Rows that a range gives before it fails or waits. */
@@ -31,6 +40,11 @@ export class WatchedStore extends ForwardingStore {
     this.asked.newest++;
     await this.gate();
     return super.newest();
+  }
+
+  override async buckets(query: BucketsQuery): Promise<SeriesBuckets[]> {
+    if (this.failBuckets) await this.gate();
+    return super.buckets(query);
   }
 
   override async *range(query: RangeQuery): AsyncIterable<Bucket> {

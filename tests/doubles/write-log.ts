@@ -15,6 +15,8 @@ export type DiskOp =
   | { kind: 'sync'; path: string }
   | { kind: 'make'; path: string; isFolder: boolean }
   | { kind: 'remove'; path: string }
+  /** Of a file, or of a folder with all that is in it. */
+  | { kind: 'rename'; path: string; to: string }
   | { kind: 'said'; text: string };
 
 const CALLS = [
@@ -24,7 +26,7 @@ const CALLS = [
 /** The wal-index is mapped memory, rebuilt from the log at each start. */
 const IGNORED = /(-shm|doorbell)$/;
 /** Calls of a file in the folder that this reader has no meaning for: a log with one in it would lie. */
-const UNKNOWN = new Set(['writev', 'pwritev', 'pwritev2', 'truncate', 'fallocate', 'rename', 'renameat', 'renameat2', 'link', 'linkat']);
+const UNKNOWN = new Set(['writev', 'pwritev', 'pwritev2', 'truncate', 'fallocate', 'renameat', 'renameat2', 'link', 'linkat']);
 
 /** False, or why strace can't look at a process here. */
 export function noStrace(): false | string {
@@ -39,7 +41,7 @@ export function recordWrites(folder: string, program: readonly string[]): DiskOp
   const log = join(logFolder, 'log');
   try {
     const traced = ['--seccomp-bpf', '-f', '-qq', '-y', '-xx', '-s', String(1 << 26), '-e', `trace=${CALLS.join(',')}`, '-o', log];
-    const result = spawnSync('strace', [...traced, process.execPath, ...program], { encoding: 'utf8', timeout: 120_000 });
+    const result = spawnSync('strace', [...traced, process.execPath, ...program], { encoding: 'utf8', timeout: 300_000 });
     assert.equal(result.status, 0, result.stderr);
     return [...readLog(readFileSync(log, 'latin1'), resolve(folder))];
   } finally {
@@ -54,7 +56,16 @@ function* readLog(text: string, folder: string): Generator<DiskOp> {
     if (op === undefined) continue;
     if (op.kind === 'make') known.add(op.path);
     if (op.kind === 'remove') known.delete(op.path);
+    if (op.kind === 'rename') moveNames(known, op.path, op.to);
     yield op;
+  }
+}
+
+function moveNames(known: Set<string>, from: string, to: string): void {
+  for (const path of [...known]) {
+    if (path !== from && !path.startsWith(`${from}/`)) continue;
+    known.delete(path);
+    known.add(to + path.slice(from.length));
   }
 }
 
@@ -92,6 +103,11 @@ function opOf(call: string, folder: string, known: ReadonlySet<string>): DiskOp 
     case 'unlinkat':
     case 'rmdir':
       return { kind: 'remove', path };
+    case 'rename': {
+      const to = bytesIn(call, call.lastIndexOf('"', call.lastIndexOf('"') - 1)).toString();
+      assert.ok(to.startsWith(`${folder}/`), `${path} is renamed to ${to}, which nobody looks at`);
+      return { kind: 'rename', path, to };
+    }
     case 'pwrite64': {
       const bytes = bytesIn(call, call.indexOf('"'));
       assert.ok(call.endsWith(` = ${bytes.length}`), `${path}: only a part was written`);

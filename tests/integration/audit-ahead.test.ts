@@ -38,7 +38,7 @@ test('shown ahead of the store', async () => {
     fleet.startAll();
     await fleet.until('some windows are stored', ({ acked }) => acked >= STORED_MIN);
     await fleet.kill('cloud');
-    await fleet.exited('simulate');
+    await fleet.ended('simulate');
     await fleet.until('the end of the run is taken in', ({ runs }) => runs.some(({ ended }) => ended));
     await fleet.kill('edge');
 

@@ -130,7 +130,7 @@ async function interrupted(use: (fleet: Fleet) => Promise<void>): Promise<void> 
     fleet.startAll();
     await fleet.until('rows are acknowledged', ({ acked }) => acked > 50);
     await fleet.kill('cloud');
-    await fleet.exited('simulate');
+    await fleet.ended('simulate');
     await fleet.until('rows wait', ({ queued, sent }) => queued + sent > 300);
     await fleet.until('the end mark is taken in', ({ runs }) => runs.some(({ ended }) => ended));
     await fleet.kill('edge');

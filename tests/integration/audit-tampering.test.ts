@@ -47,6 +47,22 @@ const IN_THE_STORE: readonly [what: string, sql: string, named: RegExp][] = [
   ],
   ['postal code that is none', `UPDATE households SET postal_code = '00000' WHERE ${OF_HOME_2}`, /00000 is in no state/],
 ];
+test('no: a drawn postal code and its state changed together, and nobody else knows the code', () => {
+  const state = copyOf(whole);
+  inFile(join(state, 'cloud/series.db'), (database) => {
+    const its = 'SELECT postal_code FROM households WHERE household = ?';
+    const drawn = database.prepare(its).pluck().get('home-2') as string;
+    const other = drawn === '28195' ? '28197' : '28195';
+    const change = `UPDATE households SET postal_code = ?, state = 'DE-HB' WHERE ${OF_HOME_2} AND postal_code_from = 'drawn'`;
+    assert.equal(database.prepare(change).run(other).changes, 1);
+  });
+  inFile(join(state, 'edge/outbox.db'), (database) => {
+    const change = `UPDATE households SET postal_code = NULL WHERE ${OF_HOME_2}`;
+    assert.equal(database.prepare(change).run().changes, 1);
+  });
+  assertNamed(audit(state), { household: 'home-2', stage: 'cloud', what: /is said to be drawn, but its id draws \d{5}/ });
+});
+
 for (const [what, sql, named] of IN_THE_STORE) {
   test(`no: ${what} changed at the cloud`, () => {
     const state = copyOf(whole);

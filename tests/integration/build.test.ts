@@ -19,7 +19,7 @@ before(() => {
 after(() => rmSync(copy, { recursive: true }));
 
 function node(...args: string[]) {
-  return spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: 120_000 });
+  return spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: 300_000 });
 }
 
 test('start says what to do when nothing is built', () => {

@@ -14,7 +14,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 function fogline(args: readonly string[], env: Record<string, string> = {}) {
   const command = ['--import', TSX, join(ROOT, 'fogline.ts'), ...args];
-  return spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env }, timeout: 60_000 });
+  return spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env }, timeout: 300_000 });
 }
 
 test('--help names every subcommand for people, exit 0', () => {

@@ -88,7 +88,7 @@ test('without compilers and browser: named only when something has to be compile
   assert.equal(find('compiler') === undefined, find('nanomsg')?.state === 'ok');
 });
 
-test('redis: there, with a wrong password, and gone', { skip: noRedis, timeout: 60_000 }, async (t) => {
+test('redis: there, with a wrong password, and gone', { skip: noRedis, timeout: 300_000 }, async (t) => {
   const server = new RedisServer();
   t.after(() => server.stop());
   await server.start();
@@ -104,6 +104,11 @@ test('redis: there, with a wrong password, and gone', { skip: noRedis, timeout: 
   const wrong = await examine([], { FOGLINE_REDIS_URL: server.url('not this one') });
   assert.equal(wrong.status, 3);
   assert.match(wrong.find('redis')?.says ?? '', /refuses the password: WRONGPASS/);
+  const secret = join(folder, 'redis-password');
+  writeFileSync(secret, `${server.password}\n`);
+  const apart = await examine([], { FOGLINE_REDIS_URL: `redis://127.0.0.1:${server.port}`, FOGLINE_REDIS_PASSWORD_FILE: secret });
+  assert.deepEqual([apart.status, apart.find('redis')?.state, apart.find('redis password')], [0, 'ok', undefined]);
+  rmSync(secret);
   await server.client.config('SET', 'requirepass', '');
   const open = await examine([], { FOGLINE_REDIS_URL: `redis://127.0.0.1:${server.port}` });
   assert.deepEqual([open.status, open.find('redis password')?.state], [0, 'warn']);
@@ -115,7 +120,7 @@ test('redis: there, with a wrong password, and gone', { skip: noRedis, timeout: 
     assert.doesNotMatch(stdout + stderr, /only for this test|only%20for|not this one/);
 });
 
-test('redis: what is no address, and a server that accepts and says nothing', { timeout: 60_000 }, async (t) => {
+test('redis: what is no address, and a server that accepts and says nothing', { timeout: 300_000 }, async (t) => {
   const noAddress = await examine([], { FOGLINE_REDIS_URL: 'http://secret@x' });
   assert.deepEqual([noAddress.status, noAddress.find('redis')?.state], [1, 'missing']);
   assert.doesNotMatch(noAddress.stdout, /secret/);

@@ -18,7 +18,7 @@ test('the scenario as a program in the docs runs', () => {
   writeFileSync(path, anywhere);
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), path], {
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 300_000,
   });
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^[0-9a-f]{16} \[/);

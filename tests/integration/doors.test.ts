@@ -26,7 +26,11 @@ const TSX = import.meta.resolve('tsx');
 const PATIENT_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-doors-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+/** Of certificates, where they may lie. */
+const keys = mkdtempSync(join(tmpdir(), 'fogline-doors-keys-'));
+after(() => {
+  for (const its of [folder, keys]) rmSync(its, { recursive: true, force: true });
+});
 
 type Environment = Record<string, string>;
 
@@ -139,6 +143,34 @@ async function commandsSaid(stateDir: string, settings: readonly string[], good:
   return places;
 }
 
+/** A CA and a bundle of the edge, in files outside of what is searched; and of each key a line that no other text has. */
+async function madeKeys(): Promise<{ settings: string[]; secrets: Record<string, string> }> {
+  const [certsDir, bundle] = [join(keys, 'certs'), join(keys, 'edge.pem')];
+  const steps = [
+    ['init', '--host', '127.0.0.1'],
+    ['edge', 'edge-1', '--any-household', '--out', bundle],
+  ];
+  for (const step of steps) {
+    const { code, stderr } = await fogline(['certs', ...step, '--dir', certsDir]);
+    assert.equal(code, 0, stderr);
+  }
+  const secrets: Record<string, string> = {};
+  for (const [path, content] of filesOf(keys)) {
+    const [, firstLine] = /-----BEGIN [A-Z ]*PRIVATE KEY-----\n[^]{10}([^\n]+)/.exec(content.toString()) ?? [];
+    if (firstLine !== undefined) secrets[path] = firstLine;
+  }
+  assert.equal(Object.keys(secrets).length, 3, 'the keys of the CA, of the cloud and of the edge');
+  return { settings: sets('link.tls=on', `link.certs_dir=${certsDir}`, `link.bundle_file=${bundle}`), secrets };
+}
+
+/** What a browser is given for the token. */
+async function sessionOf(url: string, token: string): Promise<string> {
+  const reply = await fetch(`${url}/login`, { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual' });
+  const [cookie] = reply.headers.getSetCookie();
+  assert(cookie !== undefined, `no session: ${reply.status}`);
+  return cookie.slice(cookie.indexOf('=') + 1, cookie.indexOf(';'));
+}
+
 test('no secret is said, logged, kept or answered by a whole run', { skip: noRedis }, async (t) => {
   const stateDir = join(folder, 'run');
   const redis = new RedisServer();
@@ -153,11 +185,17 @@ test('no secret is said, logged, kept or answered by a whole run', { skip: noRed
     FOGLINE_DASHBOARD_TOKEN: token,
     FOGLINE_LOG_LEVEL: 'debug',
   };
-  const settings = [...ANY_PORTS, ...sets('cloud.http_token=always', 'broker.kafka_sasl=plain', 'broker.kafka_user=fogline')];
+  const tls = await madeKeys();
+  const settings = [
+    ...ANY_PORTS,
+    ...tls.settings,
+    ...sets('cloud.http_token=always', 'broker.kafka_sasl=plain', 'broker.kafka_user=fogline'),
+  ];
   const run = new Said(['run', '--json', '--state', stateDir, '--until', '60', '--speed', '30', '--exit-when-done', ...settings], env);
   t.after(() => run.stop('SIGKILL'));
   const { url } = (await run.event('ready')) as { url: string };
   const places = await answersOf(url, token);
+  const session = await sessionOf(url, token);
   assert.equal(await run.ended, 0, run.stderr);
   const summary = JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '') as { readings: number };
   assert(summary.readings > 100, 'the run showed its token to its cloud');
@@ -171,7 +209,14 @@ test('no secret is said, logged, kept or answered by a whole run', { skip: noRed
   assert(placesOf('fogline_http_requests_total', places).includes('/metrics 200'));
   const withId = placesOf(id, places);
   assert(withId.includes('list') && withId.some((place) => place.endsWith('tokens.json')));
-  for (const [name, secret] of Object.entries({ redis: redis.password, kafka, token, 'part of the token': token.slice(8) }))
+  for (const [name, secret] of Object.entries({
+    redis: redis.password,
+    kafka,
+    token,
+    'part of the token': token.slice(8),
+    session,
+    ...tls.secrets,
+  }))
     assert.deepEqual(placesOf(secret, places), [], name);
 });
 

@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'fogline-import-'));
 after(() => rmSync(folder, { recursive: true }));
 
 function run(...args: string[]) {
-  return spawnSync(process.execPath, [...COMMAND, ...args], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, [...COMMAND, ...args], { cwd: folder, encoding: 'utf8', timeout: 300_000 });
 }
 
 function put(path: string, body: string | Buffer): string {
@@ -154,4 +154,24 @@ test('interrupted: no half file stays, and that is said', async () => {
   assert.equal(await ended, 130, stderr);
   assert.match(stderr, /interrupted: 0 of 1 files are finished/);
   assert.deepEqual(readdirSync(join(folder, 'large-replay')), []);
+});
+
+test('a meter usage file becomes one household of power alone, under the name that is asked for, and tells its interval', async () => {
+  put(
+    'usage.csv',
+    'time,meterusage\n2019-01-01 00:15:00,45.6\n2019-01-01 00:30:00,NaN\n2019-01-01 00:45:00,x\n2019-01-01 01:00:00,58.68\n',
+  );
+  const { status, stdout, stderr } = run('usage.csv', 'usage-replay', '--household', 'flat-1');
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^1 household, 2 rows, 2019-01-01T00:15:00\.000Z to 2019-01-01T01:00:00\.000Z/);
+  assert.match(stdout, /^1 row without a reading \(NaN\)/m);
+  assert.match(stdout, /^1 row is no reading: .*quarantine\.jsonl$/m);
+  const rows = '2019-01-01 00:15:00,1546301700000,45600\n2019-01-01 01:00:00,1546304400000,58680\n';
+  assert.equal(readFileSync(join(folder, 'usage-replay/flat-1.csv'), 'utf8'), `household\ndate,timestamp,power\n${rows}`);
+  assert.deepEqual(JSON.parse(readFileSync(join(folder, 'usage-replay/households.json'), 'utf8')), { 'flat-1': { intervalSeconds: 900 } });
+  assert.equal((await openHouseholdFolder(join(folder, 'usage-replay'))).files.length, 1);
+  put('two/a.csv', 'time,meterusage\n');
+  put('two/b.csv', 'time,meterusage\n');
+  assert.match(run('two', 'two-replay', '--household', 'flat-1').stderr, /--household names the household of one file/);
+  assert.match(run('usage.csv', 'usage-3', '--household', 'a.b').stderr, /names no household/);
 });

@@ -33,7 +33,7 @@ afterEach(async () => {
   running.clear();
 });
 
-const needsKafka = { skip: noKafka, timeout: 120_000 };
+const needsKafka = { skip: noKafka, timeout: 300_000 };
 const patient = { skip: noKafka, timeout: (OUTAGE_SECONDS + 120) * 1_000 };
 
 function newPrefix(): string {

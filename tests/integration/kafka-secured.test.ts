@@ -89,7 +89,7 @@ async function refusal(broker: ReturnType<typeof open>): Promise<OperatingError>
   return error;
 }
 
-const secured = { skip, timeout: 60_000 };
+const secured = { skip, timeout: 300_000 };
 
 test('with the right authority and password records go in and come out', secured, async () => {
   const broker = open();

@@ -206,7 +206,7 @@ group('a stopped link leaves nothing open', false, () => {
 
 /** A part that is missing here is one skip, by name. */
 function group(name: string, skip: string | false, body: () => void): void {
-  if (skip === false) describe(name, { timeout: 60_000 }, body);
+  if (skip === false) describe(name, { timeout: 300_000 }, body);
   else test(name, { skip }, () => {});
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { sealSources } from '../doubles/older-series-file.ts';
 import { type NewRecord, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
 import { openBroker } from '../../common/broker/open-broker.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -29,7 +30,7 @@ interface HeldBack {
 }
 
 function fogline(...args: string[]) {
-  return spawnSync(process.execPath, [ENTRY, ...args], { encoding: 'utf8', timeout: 60_000 });
+  return spawnSync(process.execPath, [ENTRY, ...args], { encoding: 'utf8', timeout: 300_000 });
 }
 
 function heldBack(fleet: Fleet): HeldBack {
@@ -70,6 +71,7 @@ function mendCloud(stateDir: string): void {
   try {
     const { changes } = database.prepare('UPDATE sources SET first_ms = NULL, greatest_ms = NULL WHERE src = ?').run(WRONG_SRC);
     assert.equal(changes, 1);
+    sealSources(database, WRONG_SRC);
   } finally {
     database.close();
   }
@@ -92,12 +94,12 @@ test('a poison household parks alone; resumed too early it parks again; mended a
     await fleet.until('the edge runs', () => true);
     // Killed before its first reading: the state is its own now, and the topic empty. A new state would refuse another's records.
     fleet.start('simulate', 'simulator_before_append');
-    assert.equal(await fleet.exited('simulate'), 'SIGKILL');
+    assert.equal(await fleet.ended('simulate'), 'SIGKILL');
     await appendWrongTime(fleet.stateDir, 'poison');
     await fleet.until('the wrong reading is stored', ({ acked }) => acked === 1);
 
     fleet.start('simulate');
-    assert.equal(await fleet.exited('simulate'), 0);
+    assert.equal(await fleet.ended('simulate'), 0);
     const status = await fleet.untilDone();
     assert.deepEqual(
       status.parked.map(({ household }) => household),

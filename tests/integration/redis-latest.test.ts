@@ -51,7 +51,7 @@ function open(options: Partial<RedisLatestOptions> = {}): RedisLatest & { metric
 
 type Opened = ReturnType<typeof open>;
 
-const needsRedis = { skip: noRedis, timeout: 120_000 };
+const needsRedis = { skip: noRedis, timeout: 300_000 };
 
 latestSuite({ name: 'redis', skip: noRedis, open: () => open() });
 
@@ -174,6 +174,23 @@ test('a wrong password is told once, with what to do, never with the password; t
   await latest.stop();
 });
 
+test('the password may be given apart from the URL, but not in both', needsRedis, async () => {
+  const bare = `redis://127.0.0.1:${server.port}`;
+  const latest = open({ url: bare, password: server.password });
+  await latest.start();
+  await eventually(async () => /fogline_redis_up 1\n/.test(await latest.metrics.text()));
+  assert.deepEqual(latest.warnings, []);
+  await latest.stop();
+  const without = open({ url: bare });
+  await without.start();
+  await eventually(async () => without.warnings.length > 0);
+  await without.stop();
+  assert.throws(
+    () => open({ url: server.url(), password: 'hush' }).start(),
+    (error: Error) => /redis\.password is another way/.test(error.message) && !/hush|only for/.test(error.message),
+  );
+});
+
 test('without a server nothing waits: not start, not put, not all, not stop', needsRedis, async () => {
   const gone = new RedisServer();
   await gone.start();
@@ -205,9 +222,31 @@ test('a frozen server does not hold up stop', needsRedis, async () => {
   await frozen.stop();
 });
 
+test('stop tells nobody of a window that came just before, also while Redis owes an answer', needsRedis, async () => {
+  const frozen = new RedisServer();
+  await frozen.start();
+  await using run = await started({ url: frozen.url() });
+  const [latest] = run.all;
+  let told = 0;
+  latest.subscribe(1, () => told++);
+  frozen.freeze();
+  latest.put([bucket('a', 1)]);
+  // Long enough for the window to be on its way to Redis.
+  await systemClock.sleep(500);
+  assert.equal(told, 1);
+  latest.put([bucket('a', 2)]);
+  const stopped = latest.stop();
+  const dueAtMs = systemClock.monotonicMs() + 20;
+  while (systemClock.monotonicMs() < dueAtMs);
+  await stopped;
+  assert.equal(told, 1);
+  frozen.thaw();
+  await frozen.stop();
+});
+
 test('rediss: over TLS, with the authority of redis.ca_file; another one is refused', {
   skip: noRedis || noOpenssl,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'fogline-redis-tls-'));
   const { certificate, key } = selfSigned(folder, 'server');

@@ -47,6 +47,8 @@ async function setUp(): Promise<void> {
   plainEdge = await startEdge(plain);
   await receiving.watch();
   await reading.watch();
+  // What is said of the start is another matter: the second process finds the first one's beat.
+  for (const cloud of clouds) cloud.log.length = 0;
 }
 
 async function startCloud(state: string, redisUrl: string | undefined): Promise<CloudProcess> {
@@ -63,7 +65,7 @@ async function startEdge(cloud: CloudProcess): Promise<ShippingEdge> {
   return started;
 }
 
-const needsRedis = { skip: noRedis, timeout: 120_000 };
+const needsRedis = { skip: noRedis, timeout: 300_000 };
 
 if (noRedis === false) before(setUp);
 after(async () => {
@@ -80,6 +82,11 @@ afterEach(() => {
 
 test('in health: two processes show the same, live, and it was Redis that told', needsRedis, async () => {
   await untilWhole();
+  assert.deepEqual(await Promise.all(clouds.map(readiness)), [
+    [200, 'up'],
+    [200, 'up'],
+    [200, 'off'],
+  ]);
   const before = await server.commandCounts();
   const received = (await outcome(reading, 'received')) ?? 0;
   await shipRound();
@@ -120,6 +127,7 @@ test('frozen: out after a while, told once by each process; whole again after', 
   server.freeze();
   await shipRoundLive();
   await untilState('out');
+  for (const cloud of [receiving, reading]) assert.deepEqual(await readiness(cloud), [200, 'down'], 'it serves its own newest windows');
   await shipRoundLive();
   await untilShown(reading);
   server.thaw();
@@ -248,6 +256,12 @@ async function untilWhole(withinMs = PATIENT_MS): Promise<void> {
     },
     withinMs,
   );
+}
+
+/** What /readyz answers, and what it says of Redis. */
+async function readiness(cloud: CloudProcess): Promise<[number, string]> {
+  const reply = await fetch(`${cloud.url}/readyz`);
+  return [reply.status, ((await reply.json()) as { redis: string }).redis];
 }
 
 async function untilState(state: string): Promise<void> {

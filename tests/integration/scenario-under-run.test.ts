@@ -115,3 +115,24 @@ test('the recording of a simulator that was killed under run is kept aside and t
     assert.match(shown.stdout, /pv/);
   }
 });
+
+test('a simulator killed under run loses no row of its CSV file, of earlier passes neither; the same command again leaves it', () => {
+  writeMeteredData(join(folder, 'looped'), { households: 2, seconds: 60, seed: 2 });
+  const options = ['--data', 'looped', '--loop', '--until', '1200', '--speed', 'max', '--exit-when-done', ...ANY_PORTS];
+  const runInto = (csv: string, state: string, failpoint?: string) => {
+    const args = [ENTRY, 'run', '--state', state, ...options, '--set', `simulation.collect_file=${join(folder, csv)}`];
+    const env = { ...process.env, ...(failpoint === undefined ? {} : { FOGLINE_FAILPOINT: failpoint }) };
+    return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: DEADLINE_MS, env });
+  };
+  const text = (csv: string) => readFileSync(join(folder, csv), 'utf8');
+  const undisturbed = runInto('undisturbed.csv', 'undisturbed');
+  assert.equal(undisturbed.status, 0, undisturbed.stderr);
+  const killed = runInto('killed.csv', 'killed-loop', 'simulator_after_resume_save:12');
+  assert.equal(killed.status, 0, killed.stderr);
+  assert.match(killed.stdout, /simulate ended \(signal SIGKILL\)/);
+  assert.ok(text('undisturbed.csv').length > 100_000);
+  assert.equal(text('killed.csv'), text('undisturbed.csv'));
+  const again = runInto('killed.csv', 'killed-loop');
+  assert.equal(again.status, 0, again.stderr);
+  assert.equal(text('killed.csv'), text('undisturbed.csv'));
+});

@@ -109,7 +109,7 @@ function inMosaik(simulators: Record<string, Entry>): Promise<{ seen: [number, I
   const file = join(folder, 'scenario.json');
   writeFileSync(file, JSON.stringify(scenario));
   return new Promise((resolve, reject) => {
-    execFile(python!, [SCENARIO_RUNNER, file], { timeout: 120_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(python!, [SCENARIO_RUNNER, file], { timeout: 300_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout));
       else reject(new Error(stderr, { cause: error }));
     });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '../../supervisor/process-identity.ts';
+import { isAlive } from '../../common/process-identity.ts';
 import type { Summary } from '../../supervisor/run-view.ts';
 import type { LockContent } from '../../supervisor/state-dir.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
@@ -101,6 +101,21 @@ test('for people: address, what is replayed, how long, what next, and the end', 
   assert.match(stdout, /replays {3}2 synthetic households from 2019-12-24T00:00:00Z, 00:00:00 to 00:01:00, at 60× speed: about 1 s/);
   assert.match(stdout, /next {6}npx fogline export --state /);
   assert.match(stdout, /replay finished: 2 households, 42 readings published, 42 stored \(all runs of this state\)/);
+});
+
+test('the gRPC door is told where the settings open one, on the screen and in the ready event', async () => {
+  const door = ['--set', 'cloud.grpc_port=9090'];
+  const { stdout } = await run(newState(), {}, ...door);
+  assert.match(
+    stdout,
+    /^gRPC {6}127\.0\.0\.1:9090 {3}\(definitions: http:\/\/127\.0\.0\.1:\d+\/api\/protos\/fogline\/v1\/fogline\.proto\)$/m,
+  );
+  const readyIn = (text: string) =>
+    text.split('\n').flatMap((line) => (/"event":"ready"/.test(line) ? [JSON.parse(line) as object] : []))[0];
+  const told = await run(newState(), {}, '--json', ...door);
+  assert.deepEqual((readyIn(told.stdout) as { grpcPort?: number }).grpcPort, 9_090);
+  const without = await run(newState(), {}, '--json');
+  assert.ok(!('grpcPort' in (readyIn(without.stdout) ?? { grpcPort: 0 })));
 });
 
 test('a part that is killed starts again, is counted, and its failpoint does not kill it again', async () => {
@@ -238,6 +253,28 @@ test('a taken port is replaced by a free one, which is said and which the part i
   const settings = JSON.parse(readFileSync(join(state, 'cloud-settings'), 'utf8'));
   assert.notEqual(settings.cloud.http_port, port);
   assert(settings.cloud.http_port > 0 && settings.link.data_port > 0 && settings.link.heartbeat_port > 0);
+});
+
+test('a port that somebody takes after it was chosen: all parts start again on other ports, and nobody has to do anything', async () => {
+  const state = newState();
+  const { code, stdout, stderr } = await run(state, { cloud: 'port_taken' }, '--json');
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /somebody took a port at this moment: all parts start again, on ports that are free now/);
+  assert.deepEqual([summaryIn(stdout).readings, summaryIn(stdout).queued], [42, 0]);
+  const starts = (part: string) =>
+    readFileSync(join(state, `${part}-starts`), 'utf8')
+      .trim()
+      .split('\n').length;
+  assert.deepEqual([starts('cloud'), starts('edge'), starts('simulate')], [3, 2, 2]);
+  const always = await run(newState(), { cloud: 'port_always_taken' });
+  assert.equal(always.code, 3);
+  // A port that the operator has fixed is the operator's to change.
+  const fixed = newState();
+  const refused = await run(fixed, { edge: 'port_always_taken' });
+  assert.equal(refused.code, 3);
+  assert.match(refused.stderr, /edge: a port is taken \[PORT_TAKEN\]\n {2}what to do: stop what listens there/);
+  assert.equal(readFileSync(join(fixed, 'edge-starts'), 'utf8').trim().split('\n').length, 2);
+  assert.match(always.stderr, /cloud: a port is taken \[PORT_TAKEN\]\n {2}what to do: stop what listens there/);
 });
 
 test('synthetic data are labelled and their postal codes are used, unless the operator chose otherwise', async () => {

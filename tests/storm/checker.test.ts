@@ -51,7 +51,8 @@ function good(): Evidence {
     ]),
     buckets: [
       { lengthMs: 5_000, buckets: [bucket(0, [10, -4, 1]), bucket(5_000, [7])] },
-      { lengthMs: 60_000, buckets: [bucket(0, [10, -4, 7, 1], 10, 7)] },
+      // Of two windows: the second weighs as much as the first, though it has one reading only.
+      { lengthMs: 60_000, buckets: [{ ...bucket(0, [10, -4, 7, 1], 10, 7), mean: ((10 - 4 + 1) / 3 + 7) / 2 }] },
     ],
     households: [
       { household: 'h', postalCode: '10115', state: 'DE-BE', postalCodeFrom: 'drawn', firstMs: 0, lastMs: 0, readings: 4, declared: 3 },
@@ -115,7 +116,11 @@ const WRONG: Readonly<Record<string, { spoil: (evidence: Evidence) => void; says
     says: /4 seqs are unknown and should be stored/,
   },
   'a double count': { spoil: (e) => (window(e).count = 4), says: /count is 4, should be 3/ },
-  'a wrong sum': { spoil: (e) => (window(e).mean *= 1 + 1e-8), says: /sum is/ },
+  'a wrong sum': { spoil: (e) => (window(e).mean *= 1 + 1e-8), says: /mean is/ },
+  'a mean of power that weighs readings instead of windows': {
+    spoil: (e) => ((bucketsAt(e, 1)[0] as Bucket).mean = (10 - 4 + 1 + 7) / 4),
+    says: /\+60000: mean is 3.5, should be 4.66/,
+  },
   'a wrong min': { spoil: (e) => (window(e).min = 1), says: /min is 1, should be -4/ },
   'a wrong max': { spoil: (e) => (window(e).max = 11), says: /max is 11, should be 10/ },
   'a wrong first': { spoil: (e) => (window(e).first = -4), says: /first is -4, should be 10/ },
@@ -134,7 +139,7 @@ const WRONG: Readonly<Record<string, { spoil: (evidence: Evidence) => void; says
   'a run that never ended': { spoil: (e) => (e.edge.runs = []), says: /saw no end/ },
   'a run that is not done': { spoil: (e) => (e.edge.runs = [{ run: 'r', ended: true, done: false }]), says: /done false/ },
   'nothing to check': { spoil: (e) => (e.readings = []), says: /nothing to check/ },
-  'a storm that lost count': { spoil: (e) => (e.readings = e.readings.slice(1)), says: /lost count/ },
+  'a storm that lost count': { spoil: (e) => (e.readings = [...e.readings].slice(1)), says: /lost count/ },
 };
 
 describe('the checker', () => {

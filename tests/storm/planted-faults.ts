@@ -36,7 +36,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: 'a gap accepted', from: 1, wrapStore: (store) => new GapAccepted(store) },
   { name: 'a gap accepted, several requests on their way', from: 8, wrapStore: (store) => new GapAccepted(store), plan: onlyPipelining },
   // At the cloud.
-  { name: 'a full disk ignored', from: 2, wrapStore: (store) => new FullDiskIgnored(store) },
+  { name: 'a full disk ignored', from: 6, wrapStore: (store) => new FullDiskIgnored(store) },
   { name: 'owners ignored', from: 2, wrapStore: (store) => new OwnersIgnored(store) },
   { name: 'a claim not kept', wrapStore: (store) => new ClaimNotKept(store) },
   { name: 'duplicates counted again in the hours', from: 2, wrapStore: (store) => new RollupsOfDuplicates(store) },
@@ -45,11 +45,11 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: 'ack on time-out', wrapLink: (link) => new AckOnTimeout(link), plan: withLosses },
   { name: 'the reply of another request taken', from: 9, wrapLink: (link) => new AnyReply(link), plan: withLosses },
   { name: 'refusals do not back off', from: 1, wrapLink: (link) => new RefusalAsLoss(link), plan: withFullCloud },
-  { name: 'the log not searched', from: 2, wrapBroker: searchFindsNothing },
-  { name: 'offsets committed before the ack', from: 9, wrapBroker: commitsTheEnd },
+  { name: 'the log not searched', from: 3, wrapBroker: searchFindsNothing },
+  { name: 'offsets committed before the ack', wrapBroker: commitsTheEnd, plan: withLostEdges },
   { name: 'rows taken for acked that were never sent', from: 1, makeStore: (options) => new AckedAtOnce(options) },
   { name: 'the quota ignored', from: 2, makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
-  { name: 'payloads without a checksum', from: 16, plan: withoutChecksum },
+  { name: 'payloads without a checksum', from: 1, plan: withoutChecksum },
 ];
 
 /**
@@ -81,6 +81,11 @@ export const SURVIVORS: readonly (PlantedFault & { because: string })[] = [
 
 function onSqlite(plan: StormPlan): StormPlan {
   return { ...plan, store: 'sqlite' };
+}
+
+/** What is not acked yet is lost with its edge, when the log does not have it any more. */
+function withLostEdges(plan: StormPlan): StormPlan {
+  return { ...plan, link: CALM_LINK, weights: { 'link black-holed': 3, retention: 4, 'edge lost': 2 }, betweenMs: 3_000, touchOdds: 0 };
 }
 
 function withFullCloud(plan: StormPlan): StormPlan {

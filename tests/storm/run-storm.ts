@@ -10,7 +10,7 @@ import { replayCommand } from './storm-text.ts';
 
 const FINDINGS_SHOWN = 5;
 const USAGE = `usage: npm run storm -- --seed N | --seeds A..B  [--edges E] [--homes H of each edge] [--days D] [--speed S]
-                    [--store ${STORE_KINDS.join('|')}] [--quiet]`;
+                    [--store ${STORE_KINDS.join('|')}] [--only outages [--no-codec]] [--quiet]`;
 
 process.exit(await main());
 
@@ -41,8 +41,12 @@ async function main(): Promise<number> {
 
 function readOptions(): { seeds: number[]; size: StormSize; isQuiet: boolean } {
   const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
   const { values } = parseArgs({
-    options: { seed: text, seeds: text, edges: text, homes: text, days: text, speed: text, store: text, quiet: { type: 'boolean' } },
+    options: {
+      ...{ seed: text, seeds: text, edges: text, homes: text, days: text, speed: text, store: text, only: text },
+      ...{ 'no-codec': flag, quiet: flag },
+    },
   });
   const size: StormSize = {};
   for (const name of ['edges', 'homes', 'days', 'speed'] as const) {
@@ -51,6 +55,14 @@ function readOptions(): { seeds: number[]; size: StormSize; isQuiet: boolean } {
   if (values.store !== undefined) {
     if (!STORE_KINDS.includes(values.store as StoreKind)) throw new Error(`--store is one of ${STORE_KINDS.join(', ')}`);
     size.store = values.store as StoreKind;
+  }
+  if (values.only !== undefined) {
+    if (values.only !== 'outages') throw new Error('--only is outages');
+    size.only = values.only;
+  }
+  if (values['no-codec'] === true) {
+    if (size.only === undefined) throw new Error('--no-codec goes with --only outages: other storms damage frames');
+    size.noCodec = true;
   }
   return { seeds: seedsOf(values.seed, values.seeds), size, isQuiet: values.quiet === true };
 }

@@ -9,6 +9,7 @@ import type { WorkLimits } from '../../cloud/server/work-queue.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
+import type { CloudWire } from '../../common/wire.ts';
 import type { VirtualNetwork } from '../doubles/virtual-link.ts';
 import { type Death, Killed, Life, type LifeOptions } from './life.ts';
 import type { RefusalWitness } from './refusal-witness.ts';
@@ -39,12 +40,13 @@ export interface StormCloudOptions {
   /** A planted fault puts another store in the place of the right one. */
   wrapStore?: (store: SeriesStore, life: CloudLife) => SeriesStore;
   silentAfterMs?: number;
+  wire?: CloudWire | undefined;
   /** The process is dead, in whatever way. */
   onDeath: () => void;
   onTouch?: LifeOptions['onTouch'];
   /** Before a commit, now and then: the disk is slow, and other requests come in. */
   delayMs: () => number;
-  workLimits?: WorkLimits;
+  workLimits?: Partial<WorkLimits>;
   spreadMs?: (edge: string) => number;
   onHeartbeat?: ReceiverOptions['onHeartbeat'];
 }
@@ -148,7 +150,7 @@ export class StormCloud {
   }
 
   private async serve(store: SeriesStore, life: Life): Promise<void> {
-    const { workLimits, spreadMs = () => 0, onHeartbeat } = this.options;
+    const { workLimits, wire, spreadMs = () => 0, onHeartbeat } = this.options;
     const { logger, network, witness, silence, refusals, delayMs, silentAfterMs = SILENT_AFTER_MS } = this.options;
     const liveness = new Liveness({ clock: life.clock, logger, metrics: new Metrics(), silentAfterMs });
     this.liveness = liveness;
@@ -166,10 +168,11 @@ export class StormCloud {
       spreadMs,
       legacy: true,
       ...(workLimits === undefined ? {} : { workLimits }),
-      onHeartbeat: (edge, status, atMs) => {
+      ...(wire === undefined ? {} : { wire }),
+      onHeartbeat: (edge, status, atMs, sentMs) => {
         silence?.heard(edge);
-        liveness.seen(edge, status, atMs);
-        onHeartbeat?.(edge, status, atMs);
+        liveness.seen(edge, status, atMs, sentMs);
+        onHeartbeat?.(edge, status, atMs, sentMs);
       },
       postalCodeOf: (household) => this.registry.assign(household).postalCode,
     });

@@ -2,13 +2,14 @@
  * An edge of a storm: the production edge server on a store, killed, started again on the same disk, set back to an earlier copy of
  * it. What is left of a killed one can reach nothing any more.
  */
-import type { Broker, TopicSettings } from '../../common/broker/broker.ts';
+import type { Broker, StoredRecord, TopicSettings } from '../../common/broker/broker.ts';
 import type { Clock } from '../../common/clock.ts';
 import { OperatingError } from '../../common/errors.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
-import type { EdgeStatus } from '../../common/messages.ts';
+import type { EdgeStatus, TopicMessage } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
+import type { EdgeWire } from '../../common/wire.ts';
 import { EdgeServer } from '../../edge/server/edge-server.ts';
 import { EdgeStore, type EdgeStoreOptions } from '../../edge/server/edge-store.ts';
 import { type BrokerFates, VirtualBroker, type VirtualTopics } from '../doubles/virtual-broker.ts';
@@ -45,6 +46,8 @@ export interface StormEdgeOptions {
   windowMs: number;
   keepMs: number;
   idleCloseMs: number;
+  wire?: EdgeWire;
+  decode?: (record: StoredRecord) => TopicMessage;
   planted?: EdgePlants;
   /** The process is dead, in whatever way. */
   onDeath: () => void;
@@ -97,8 +100,10 @@ export class StormEdge {
     });
     life.arm(death);
     const broker = new VirtualBroker(options.topics, life.clock, options.brokerFates);
-    const data = options.network.dial(options.dataFates, options.inFlightMax, life.clock, options.isOrdered);
-    const heartbeats = options.network.dial(options.heartbeatFates, 1, life.clock);
+    const dial = (fates: Fates, inFlightMax: number, isOrdered?: boolean) =>
+      options.network.dial(fates, inFlightMax, life.clock, isOrdered, options.edge);
+    const data = dial(options.dataFates, options.inFlightMax, options.isOrdered);
+    const heartbeats = dial(options.heartbeatFates, 1);
     const live: VirtualLink[] = [];
     const opened = this.openStore(life);
     cut = () => {
@@ -109,7 +114,7 @@ export class StormEdge {
       opened.store.stop();
     };
     const dialLive = () => {
-      const link = options.network.dial(options.dataFates, 1, life.clock);
+      const link = dial(options.dataFates, 1);
       live.push(link);
       return link;
     };

@@ -44,6 +44,8 @@ export interface StormSize {
   store?: StoreKind;
   /** Nothing but outages of the link, and a reading every 5 s: for figures. */
   only?: 'outages';
+  /** With `only`: nothing is laid out in bytes (message-wire.ts). */
+  noCodec?: boolean;
 }
 
 export interface StormPlan {
@@ -72,6 +74,8 @@ export interface StormPlan {
   publishAverages: boolean;
   /** Messages go through the production frame codec. */
   isCodecOn: boolean;
+  /** Messages go over the link as they are. */
+  noCodec: boolean;
   /** Payloads carry the checksum that the production code gives them. */
   isChecksumOn: boolean;
   link: { lostOdds: number; repeatedOdds: number; lateOdds: number; damagedOdds: number; delayMs: number };
@@ -165,7 +169,7 @@ const LARGE_QUOTA_BYTES = 64 << 20;
 
 export function planOf(seed: number, size: StormSize = {}): StormPlan {
   const drawn = drawPlan(seed, size);
-  return size.only === undefined ? drawn : onlyOutages(drawn);
+  return size.only === undefined ? drawn : { ...onlyOutages(drawn), noCodec: size.noCodec === true };
 }
 
 /** Two outages of some hours a day, and a link that loses a message now and then. */
@@ -225,6 +229,7 @@ function drawPlan(seed: number, size: StormSize): StormPlan {
     isOrdered: pick([true, true, false]),
     publishAverages: pick([true, false]),
     isCodecOn: true,
+    noCodec: false,
     isChecksumOn: true,
     link: {
       lostOdds: pick([0, 0.05, 0.25]),

@@ -7,8 +7,10 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
+import type { EdgeWire } from '../../common/wire.ts';
 import { FENCED } from '../../edge/server/edge-store.ts';
 import { EDGE_GROUP } from '../../edge/server/intake.ts';
+import { MessageLog, messageOf } from '../doubles/message-log.ts';
 import { VirtualBroker, VirtualTopics } from '../doubles/virtual-broker.ts';
 import type { VirtualNetwork } from '../doubles/virtual-link.ts';
 import type { Death, LifeOptions } from './life.ts';
@@ -16,10 +18,13 @@ import { type EdgePlants, isExpectedEnd, StormEdge } from './storm-edge.ts';
 import type { Weather } from './storm-weather.ts';
 import { type StormPlan, streamOf } from './storm-plan.ts';
 import type { StormStores } from './storm-stores.ts';
-import { type Fleet, makeFleet } from './virtual-fleet.ts';
+import { regularFleet } from './regular-fleet.ts';
+import { type Fleet, householdNames, makeFleet } from './virtual-fleet.ts';
 import { VirtualProducer } from './virtual-producer.ts';
 
 const CLONE_MS_MAX = 60_000;
+/** Of a fleet for figures, when nobody says how many. */
+const REGULAR_HOMES = 4;
 
 export interface StormSiteOptions {
   /** 1, 2, … */
@@ -30,6 +35,7 @@ export interface StormSiteOptions {
   network: VirtualNetwork;
   stores: StormStores;
   weather: Weather;
+  wire?: EdgeWire | undefined;
   planted?: EdgePlants;
   /** Of the next life; undefined for one that is not to die by itself. */
   drawDeath: () => Death | undefined;
@@ -43,7 +49,7 @@ export interface StormSiteOptions {
 export class StormSite {
   readonly options: StormSiteOptions;
   readonly fleet: Fleet;
-  readonly topics = new VirtualTopics();
+  readonly topics: VirtualTopics;
   readonly producer: VirtualProducer;
   edge: StormEdge;
   isLogReplaced = false;
@@ -55,7 +61,8 @@ export class StormSite {
   constructor(options: StormSiteOptions) {
     this.options = options;
     const { plan, number, clock, weather } = options;
-    this.fleet = makeFleet(this.stream('fleet'), { ...plan, households: plan.homes, prefix: `home-${number}-` });
+    this.fleet = fleetOf(plan, this.stream('fleet'), `home-${number}-`);
+    this.topics = plan.noCodec ? new VirtualTopics((logId) => new MessageLog(logId)) : new VirtualTopics();
     this.topics.ensure(POWER_TOPIC, plan.partitions);
     const connect = () => new VirtualBroker(this.topics, clock, weather.broker);
     this.producer = new VirtualProducer(this.fleet, connect, clock, this.stream('producer'));
@@ -147,7 +154,7 @@ export class StormSite {
   }
 
   private makeEdge(edge: string, name: string, onDeath: () => void): StormEdge {
-    const { plan, clock, network, stores, weather, windowMs, planted, onNote, onFinding, onTouch, loggerOf } = this.options;
+    const { plan, clock, network, stores, weather, windowMs, wire, planted, onNote, onFinding, onTouch, loggerOf } = this.options;
     const { quotaBytes, keepMs, idleCloseMs, partitions, inFlightMax, isOrdered, publishAverages } = plan;
     return new StormEdge({
       edge,
@@ -168,6 +175,7 @@ export class StormSite {
       windowMs,
       keepMs,
       idleCloseMs,
+      ...(wire === undefined ? {} : { wire, decode: messageOf }),
       ...(planted === undefined ? {} : { planted }),
       onDeath,
       onError: (error) => {
@@ -181,6 +189,12 @@ export class StormSite {
   private stream(part: string): Random {
     return streamOf(this.options.plan.seed, `site ${this.options.number} ${part}`);
   }
+}
+
+function fleetOf(plan: StormPlan, random: Random, prefix: string): Fleet {
+  const { everyMs, homes = REGULAR_HOMES } = plan;
+  if (everyMs === undefined) return makeFleet(random, { ...plan, households: plan.homes, prefix });
+  return regularFleet(random, { ...plan, everyMs }, householdNames(prefix, homes));
 }
 
 /** All that came in is stored or declared, and nothing waits. */

@@ -59,6 +59,7 @@ describe('storms', () => {
     assert.deepEqual([plan.edges, households, plan.store], [4, 8, 'memory']);
     assert.deepEqual(findings, []);
     assert.equal(replayCommand(3, { edges: 4, store: 'memory' }), 'npm run storm -- --seed 3 --edges 4 --store memory');
+    assert.equal(replayCommand(3, { only: 'outages', noCodec: true }), 'npm run storm -- --seed 3 --only outages --no-codec');
   });
 
   it('every fault came, and every usual verdict was given', () => {

@@ -7,10 +7,13 @@ import type { Bucket } from '../../cloud/server/storage/series-store.ts';
 import type { SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Random } from '../../common/random.ts';
+import { MemoryRange } from '../doubles/memory-series-reads.ts';
+import { MessageWire } from '../doubles/message-wire.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../doubles/virtual-link.ts';
-import { check, type Evidence } from './checker.ts';
+import { checkAllBut, type SiteEvidence, truthOf } from './checker.ts';
 import type { HeldSource } from './cloud-file.ts';
+import { BucketHash } from './end-hash.ts';
 import { type Death, watchFailpoints } from './life.ts';
 import { RefusalWitness } from './refusal-witness.ts';
 import { SilenceWitness } from './silence-witness.ts';
@@ -21,6 +24,7 @@ import { planOf, type StormPlan, type StormSize, streamOf } from './storm-plan.t
 import { StormSite } from './storm-site.ts';
 import { openStores, type StormStores } from './storm-stores.ts';
 import { Weather } from './storm-weather.ts';
+import type { BucketCheck, Truth } from './truth.ts';
 import { Witness } from './witness.ts';
 
 export const WINDOW_MS = 5_000;
@@ -30,6 +34,13 @@ const DRAIN_LOOK_MS = 1_000;
 /** Late messages of before still arrive, and an edge may hear only now that the cloud was set back. It must be drained after this too. */
 const AFTERMATH_MS = 60_000;
 const DOWN_MS_MAX = 8_000;
+const RESOLUTIONS = [
+  ['raw', WINDOW_MS],
+  ['1m', 60_000],
+  ['15m', 900_000],
+  ['1h', 3_600_000],
+] as const;
+type Resolution = (typeof RESOLUTIONS)[number][0];
 
 /** A wrong program, made by putting something wrong between right parts. */
 export interface PlantedFault extends EdgePlants {
@@ -45,6 +56,8 @@ export interface PlantedFault extends EdgePlants {
 
 export interface StormOptions extends StormSize {
   planted?: PlantedFault;
+  /** Looks at each message on its way, without a codec. */
+  onMessage?: <T>(message: T) => T;
   /** Told of everything that happens, with the virtual time. */
   onLine?: (line: string) => void;
 }
@@ -105,7 +118,9 @@ class Storm {
   private readonly network = new VirtualNetwork(this.clock);
   private readonly witness = new Witness();
   private readonly silence = new SilenceWitness(this.clock, SILENT_AFTER_MS);
-  private readonly refusals = new RefusalWitness(this.clock);
+  /** Instead of the codec. */
+  private readonly wire: MessageWire | undefined;
+  private readonly refusals: RefusalWitness;
   private readonly stores: StormStores;
   private readonly sites: readonly StormSite[];
   private readonly cloud: StormCloud;
@@ -117,6 +132,8 @@ class Storm {
     this.plan = plan;
     this.options = options;
     const { seed } = plan;
+    if (plan.noCodec) this.wire = new MessageWire(options.onMessage);
+    this.refusals = new RefusalWitness(this.clock, this.wire);
     this.random = streamOf(seed, 'faults');
     this.lives = streamOf(seed, 'lives');
     const numbers = Array.from({ length: plan.edges }, (_, i) => i + 1);
@@ -172,9 +189,11 @@ class Storm {
       this.findings.push('the cloud is down in the end');
       return;
     }
-    const all = await this.cloudEvidence();
-    this.trace.update(JSON.stringify([all.buckets, [...all.sources], all.households]));
-    for (const site of this.sites) this.findings.push(...this.checkSite(site, all));
+    const truths = this.sites.map((site) => truthOf(site.fleet, WINDOW_MS));
+    for (const [resolution, lengthMs] of RESOLUTIONS) this.findings.push(...(await this.checkBuckets(truths, resolution, lengthMs)));
+    const all = { sources: this.cloud.place.held(), households: await this.cloud.reading.households() };
+    this.trace.update(JSON.stringify([[...all.sources], all.households]));
+    for (const [i, site] of this.sites.entries()) this.findings.push(...this.checkSite(site, truths[i] as Truth, all));
     const known = new Set(this.sites.flatMap(({ fleet }) => fleet.households));
     for (const key of all.sources.keys())
       if (!known.has(key.split('/')[0] as string)) this.findings.push(`${key}: nobody made such a source`);
@@ -250,40 +269,39 @@ class Storm {
     return this.cloud.isUp && this.sites.every((site) => site.isDrained);
   }
 
-  private checkSite(site: StormSite, all: CloudEvidence): string[] {
+  /** Each bucket is looked at and let go; one of a household that nobody made has a source that nobody made. */
+  private async checkBuckets(truths: readonly Truth[], resolution: Resolution, lengthMs: number): Promise<string[]> {
+    const checks = truths.map((truth) => truth.bucketCheck(lengthMs));
+    const byHousehold = new Map(this.sites.flatMap(({ fleet }, i) => fleet.households.map((its) => [its, checks[i] as BucketCheck])));
+    const hash = new BucketHash(this.trace, lengthMs);
+    await eachOf(this.cloud.reading.range({ resolution }), (bucket) => {
+      hash.add(bucket);
+      byHousehold.get(bucket.household)?.look(bucket);
+    });
+    hash.end();
+    return checks.flatMap((its) => its.findings());
+  }
+
+  private checkSite(site: StormSite, truth: Truth, all: CloudEvidence): string[] {
     const status = site.edge.status();
     if (status === undefined) return [`${site.edge.options.edge} is down in the end`];
     this.trace.update(JSON.stringify(status));
-    const { readings, notInRun, damaged, last, households } = site.fleet;
+    return checkAllBut({ ...this.evidenceOf(site, all), edge: status }, truth);
+  }
+
+  private evidenceOf({ fleet, isLogReplaced }: StormSite, all: CloudEvidence) {
+    const { readings, notInRun, damaged, last, households } = fleet;
     const own = new Set(households);
-    return check({
+    return {
       windowMs: WINDOW_MS,
       readings,
       notInRun,
       damaged,
       last,
       sources: new Map([...all.sources].filter(([key]) => own.has(key.split('/')[0] as string))),
-      buckets: all.buckets.map(({ lengthMs, buckets }) => ({ lengthMs, buckets: buckets.filter(({ household }) => own.has(household)) })),
       households: all.households.filter(({ household }) => own.has(household)),
-      edge: status,
-      isLogReplaced: site.isLogReplaced,
-    });
-  }
-
-  private async cloudEvidence(): Promise<CloudEvidence> {
-    const store = this.cloud.reading;
-    const all = async (resolution: 'raw' | '1m' | '15m' | '1h') => {
-      const buckets: Bucket[] = [];
-      for await (const bucket of store.range({ resolution })) buckets.push(bucket);
-      return buckets;
+      isLogReplaced,
     };
-    const buckets = [
-      { lengthMs: WINDOW_MS, buckets: await all('raw') },
-      { lengthMs: 60_000, buckets: await all('1m') },
-      { lengthMs: 900_000, buckets: await all('15m') },
-      { lengthMs: 3_600_000, buckets: await all('1h') },
-    ];
-    return { buckets, sources: this.cloud.place.held(), households: await store.households() };
   }
 
   private makeCloud(): StormCloud {
@@ -300,6 +318,7 @@ class Storm {
       silence: this.silence,
       refusals: this.refusals,
       wrapStore: (store, life) => planted?.wrapStore?.(store, life, random) ?? store,
+      wire: this.wire?.cloud,
       ...(planted?.silentAfterMs === undefined ? {} : { silentAfterMs: planted.silentAfterMs }),
       onDeath: () => this.upAgain(),
       ...this.touchNotes,
@@ -317,6 +336,7 @@ class Storm {
       network: this.network,
       stores: this.stores,
       weather: this.weathers[number - 1] as Weather,
+      wire: this.wire?.edge,
       ...(planted === undefined ? {} : { planted }),
       drawDeath: () => this.drawDeath('edge'),
       onDeath: () => this.upAgain(),
@@ -392,9 +412,14 @@ class Storm {
   }
 }
 
-/** What the cloud holds of all. */
+/** What the cloud holds of all, but for the buckets. */
 interface CloudEvidence {
-  buckets: Evidence['buckets'];
   sources: ReadonlyMap<string, HeldSource>;
-  households: Evidence['households'];
+  households: SiteEvidence['households'];
+}
+
+/** A store in memory has them all at once. */
+async function eachOf(buckets: AsyncIterable<Bucket>, look: (bucket: Bucket) => void): Promise<void> {
+  if (buckets instanceof MemoryRange) buckets.each(look);
+  else for await (const bucket of buckets) look(bucket);
 }

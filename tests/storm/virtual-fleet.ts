@@ -2,15 +2,18 @@
  * The households of a storm: what their devices say, and how it lies in the topic. Readings come late, twice in a second, with
  * pauses over windows; a device gets a new source; runs skip the beginning; records are damaged.
  */
-import { BATCH_RECORDS_MAX, type NewRecord, partitionOf } from '../../common/broker/broker.ts';
+import { type NewRecord, partitionOf } from '../../common/broker/broker.ts';
 import type { Mark, Reading, SeqRange } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
 import { encodeMark, encodeReading, encodeSkip } from '../../common/topic-codec.ts';
 
+/** While it is drawn. */
+type DrawnFleet = Fleet & { readings: Reading[] };
+
 /** What is appended at once, when it is due. */
 export interface Produce {
   dueMs: number;
-  records: NewRecord[];
+  records: () => NewRecord[];
   hasSkip: boolean;
 }
 
@@ -21,11 +24,16 @@ interface TimedRecord {
   isSkip: boolean;
 }
 
+/** Many, or made one by one: then one is gone when the next is looked at. */
+export interface Readings extends Iterable<Reading> {
+  readonly length: number;
+}
+
 export interface Fleet {
   partitions: number;
   households: string[];
   /** All that can be read in the topic when everything was appended. */
-  readings: Reading[];
+  readings: Readings;
   /** Skipped by the run, and said so. */
   notInRun: SeqRange[];
   /** Their records can't be read. */
@@ -44,18 +52,16 @@ export interface FleetOptions {
   partitions: number;
   /** Of two produces that change places. */
   outOfTurnOdds: number;
-  /** Between two readings of a device; undefined for the unusual ways of a real one. */
-  everyMs?: number | undefined;
   /** How many; 2 to 4 when undefined. */
   households?: number | undefined;
   /** Of their names. */
   prefix?: string;
 }
 
-const START_MS = 1_577_145_600_000;
-const MARK_MS = 5_000;
+export const START_MS = 1_577_145_600_000;
+export const MARK_MS = 5_000;
 const RECORDS_PER_PRODUCE_MAX = 7;
-const RUN = 'storm';
+export const RUN = 'storm';
 /** Shares of what is unusual. */
 const ODDS = { twiceInASecond: 0.12, sameInstant: 0.04, pause: 0.05, late: 0.06, damaged: 0.006, withoutEnergy: 0.03 };
 
@@ -70,8 +76,8 @@ interface Timed {
 export function makeFleet(random: Random, options: FleetOptions): Fleet {
   const { partitions, prefix = 'home-' } = options;
   const drawn = 2 + random.below(3);
-  const households = Array.from({ length: options.households ?? drawn }, (_, i) => `${prefix}${i + 1}`);
-  const fleet: Fleet = { partitions, households, readings: [], notInRun: [], damaged: [], last: [], produces: [] };
+  const households = householdNames(prefix, options.households ?? drawn);
+  const fleet = { partitions, households, readings: [], notInRun: [], damaged: [], last: [], produces: [] } as DrawnFleet;
   const messages = households.flatMap((household) => [
     ...deviceMessages(fleet, random, options, household, 'meter'),
     ...(random.next() < 0.4 ? deviceMessages(fleet, random, options, household, 'plug') : []),
@@ -89,8 +95,11 @@ export function makeFleet(random: Random, options: FleetOptions): Fleet {
   return fleet;
 }
 
-function deviceMessages(fleet: Fleet, random: Random, { spanMs, everyMs }: FleetOptions, household: string, device: string): Timed[] {
-  if (everyMs !== undefined) return device === 'meter' ? regularMessages(fleet, random, household, spanMs, everyMs) : [];
+export function householdNames(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+}
+
+function deviceMessages(fleet: DrawnFleet, random: Random, { spanMs }: FleetOptions, household: string, device: string): Timed[] {
   const changesSource = random.next() < 0.25;
   const changeMs = Math.floor(spanMs * (0.3 + 0.4 * random.next()));
   const spans = changesSource
@@ -102,22 +111,16 @@ function deviceMessages(fleet: Fleet, random: Random, { spanMs, everyMs }: Fleet
   return spans.flatMap(([from, to], i) => sourceMessages(fleet, random, household, device, `src${i + 1}`, from as number, to as number));
 }
 
-/** One meter without surprises. */
-function regularMessages(fleet: Fleet, random: Random, household: string, spanMs: number, everyMs: number): Timed[] {
-  const messages: Timed[] = [];
-  const source = { household, device: 'meter', src: 'src1' };
-  let seq = 0;
-  for (let ms = 1_000; ms < spanMs; ms += everyMs) {
-    const reading: Reading = { ...source, seq: ++seq, timeMs: START_MS + ms, values: { power: Math.round(random.next() * 3_000) } };
-    fleet.readings.push(reading);
-    messages.push({ reachedMs: START_MS + ms, household, value: encodeReading(reading), isSkip: false });
-  }
-  fleet.last.push({ ...source, seq });
-  return messages;
-}
-
 /** One source's readings from START_MS + from to START_MS + to. */
-function sourceMessages(fleet: Fleet, random: Random, household: string, device: string, src: string, from: number, to: number): Timed[] {
+function sourceMessages(
+  fleet: DrawnFleet,
+  random: Random,
+  household: string,
+  device: string,
+  src: string,
+  from: number,
+  to: number,
+): Timed[] {
   const messages: Timed[] = [];
   const skipped = random.next() < 0.3 ? 1 + random.below(20) : 0;
   let energy = random.next() * 1_000;
@@ -179,13 +182,13 @@ function withMarks(messages: readonly Timed[]): TimedRecord[] {
  * Now and then two produces change places, as with two unacknowledged ones at a broker that does not keep order. Not with a skip:
  * what was declared missing before it came would keep that reason.
  */
-function cutIntoProduces(records: readonly TimedRecord[], random: Random, { speed, outOfTurnOdds, everyMs }: FleetOptions): Produce[] {
-  const recordsMax = everyMs === undefined ? RECORDS_PER_PRODUCE_MAX : BATCH_RECORDS_MAX;
+function cutIntoProduces(records: readonly TimedRecord[], random: Random, { speed, outOfTurnOdds }: FleetOptions): Produce[] {
   const produces: Produce[] = [];
   for (let at = 0; at < records.length; ) {
-    const some = records.slice(at, at + 1 + random.below(recordsMax));
+    const some = records.slice(at, at + 1 + random.below(RECORDS_PER_PRODUCE_MAX));
     const dueMs = ((some.at(-1)?.reachedMs ?? START_MS) - START_MS) / speed;
-    produces.push({ dueMs, records: some.map(({ record }) => record), hasSkip: some.some(({ isSkip }) => isSkip) });
+    const own = some.map(({ record }) => record);
+    produces.push({ dueMs, records: () => own, hasSkip: some.some(({ isSkip }) => isSkip) });
     at += some.length;
   }
   for (let i = 0; i + 2 < produces.length; i++) {

@@ -2,7 +2,7 @@
  * Appends a fleet's produces when they are due: per partition one after the other, each again and again until it is acknowledged.
  * So a lost acknowledgement puts the same produce into the topic twice, as the topic writer does.
  */
-import { POWER_TOPIC } from '../../common/broker/broker.ts';
+import { type NewRecord, POWER_TOPIC } from '../../common/broker/broker.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import type { VirtualBroker } from '../doubles/virtual-broker.ts';
@@ -42,8 +42,9 @@ export class VirtualProducer {
   }
 
   private async run(broker: VirtualBroker, partition: number, produces: readonly Produce[]): Promise<void> {
-    for (const { dueMs, records } of produces) {
+    for (const { dueMs, records: make } of produces) {
       await this.clock.sleep((this.beganMs ?? 0) + dueMs - this.clock.monotonicMs());
+      const records = make();
       while (broker === this.broker && !(await this.append(broker, partition, records))) {
         await this.clock.sleep(this.random.next() * RETRY_MS);
       }
@@ -51,7 +52,7 @@ export class VirtualProducer {
     if (broker === this.broker) this.partitionsLeft--;
   }
 
-  private async append(broker: VirtualBroker, partition: number, records: Produce['records']): Promise<boolean> {
+  private async append(broker: VirtualBroker, partition: number, records: NewRecord[]): Promise<boolean> {
     try {
       await broker.append(POWER_TOPIC, partition, records);
       return true;

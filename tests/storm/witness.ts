@@ -6,12 +6,22 @@
 import type { AppendResult, SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import { ForwardingStore } from '../doubles/forwarding-store.ts';
 import { type HeldSource, seqsOf } from './cloud-file.ts';
-import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf } from '../../common/messages.ts';
+import { SEQ_MAX, SeqStates } from './seq-states.ts';
+import {
+  type HelloHousehold,
+  type HelloRequest,
+  type PartsRequest,
+  rangeOf,
+  type SeqRange,
+  type ShippedRow,
+} from '../../common/messages.ts';
 
-/** What the cloud said of one source. Plain sets of seqs: slow, and nothing to get wrong. */
+/** What was said of a seq. */
+const [STORED, DECLARED] = [1, 2] as const;
+
+/** What the cloud said of one source. */
 interface SaidOfSource {
-  stored: Set<number>;
-  declared: Set<number>;
+  seqs: SeqStates;
   /** All seqs up to here are stored or declared: looked at once. */
   whole: number;
 }
@@ -21,9 +31,6 @@ export interface Said {
   sources: Map<string, SaidOfSource>;
   owners: Map<string, { claim: string; generation: number }>;
 }
-
-/** Seqs above are not of a storm's fleet, and sets of so many don't fit into memory. */
-const SEQ_MAX = 1_000_000;
 
 export class Witness {
   private said: Said = { sources: new Map(), owners: new Map() };
@@ -57,9 +64,10 @@ export class Witness {
 
   /** What the file holds when the cloud starts: all that was answered as stored must be in it. */
   compareWithFile(held: ReadonlyMap<string, HeldSource>): void {
-    for (const [key, { stored }] of this.said.sources) {
+    for (const [key, { seqs }] of this.said.sources) {
       const covered = new Set(held.get(key)?.covered.flatMap(seqsOf));
-      const lost = [...stored].filter((seq) => !covered.has(seq));
+      const lost: number[] = [];
+      for (let seq = 1; seq <= seqs.last; seq++) if (seqs.get(seq) === STORED && !covered.has(seq)) lost.push(seq);
       if (lost.length > 0) this.findings.push(`${key}: seqs ${lost.join(' ')} were acknowledged and are not in the file after a crash`);
     }
   }
@@ -79,41 +87,55 @@ export class Witness {
   }
 
   private note({ rows, claim }: PartsRequest, { verdicts }: AppendResult): void {
-    rows.forEach((row, i) => {
+    let before: SeqRange | undefined;
+    let key = '';
+    let said: SaidOfSource = { seqs: new SeqStates(), whole: 0 };
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as ShippedRow;
       const verdict = verdicts[i]?.verdict ?? 'none';
-      if (rangeOf(row).toSeq > SEQ_MAX) return;
+      const range = rangeOf(row);
+      const { household, fromSeq, toSeq } = range;
+      if (toSeq > SEQ_MAX) continue;
       this.verdicts.set(verdict, (this.verdicts.get(verdict) ?? 0) + 1);
       this.rowsSent++;
       if (verdict === 'stored') this.rowsStored++;
-      const { household, device, src, fromSeq, toSeq } = row.kind === 'part' ? row.part : row.gap;
-      const key = `${household}/${device}/${src}`;
-      const said = this.said.sources.get(key) ?? { stored: new Set(), declared: new Set(), whole: 0 };
-      this.said.sources.set(key, said);
+      // Rows of a source lie side by side.
+      if (before === undefined || before.household !== household || before.device !== range.device || before.src !== range.src) {
+        key = `${household}/${range.device}/${range.src}`;
+        said = this.saidOf(key);
+        before = range;
+      }
+      const { seqs } = said;
       if (verdict === 'duplicate') this.noteDuplicate(key, said, row.kind, fromSeq, toSeq);
-      if (verdict !== 'stored') return;
+      if (verdict !== 'stored') continue;
       const owner = this.said.owners.get(household);
       if (owner !== undefined && owner.claim !== claim) {
         this.findings.push(`${key}: seqs ${fromSeq}..${toSeq} were stored for a claim that another one has taken the place of`);
       }
-      while (said.stored.has(said.whole + 1) || said.declared.has(said.whole + 1)) said.whole++;
+      while (seqs.get(said.whole + 1) !== 0) said.whole++;
       if (said.whole < fromSeq - 1) {
         this.findings.push(`${key}: seqs ${fromSeq}..${toSeq} were stored although seq ${said.whole + 1} was neither stored nor declared`);
       }
       for (let seq = fromSeq; seq <= toSeq; seq++) {
         if (row.kind === 'gap') {
-          if (!said.stored.has(seq)) said.declared.add(seq);
+          if (seqs.get(seq) !== STORED) seqs.set(seq, DECLARED);
           continue;
         }
-        if (said.stored.has(seq)) this.findings.push(`${key}: seq ${seq} was stored twice`);
-        said.stored.add(seq);
-        said.declared.delete(seq);
+        if (seqs.get(seq) === STORED) this.findings.push(`${key}: seq ${seq} was stored twice`);
+        seqs.set(seq, STORED);
       }
-    });
+    }
+  }
+
+  private saidOf(key: string): SaidOfSource {
+    let said = this.said.sources.get(key);
+    if (said === undefined) this.said.sources.set(key, (said = { seqs: new SeqStates(), whole: 0 }));
+    return said;
   }
 
   private noteDuplicate(key: string, said: SaidOfSource, kind: 'part' | 'gap', fromSeq: number, toSeq: number): void {
     for (let seq = fromSeq; seq <= toSeq; seq++) {
-      if (said.stored.has(seq) || (kind === 'gap' && said.declared.has(seq))) continue;
+      if (said.seqs.get(seq) === STORED || (kind === 'gap' && said.seqs.get(seq) === DECLARED)) continue;
       this.findings.push(`${key}: ${kind} ${fromSeq}..${toSeq} was answered as a duplicate, and seq ${seq} never came`);
       return;
     }
@@ -121,7 +143,7 @@ export class Witness {
 }
 
 function copyOf({ sources, owners }: Said): Said {
-  const copy = ({ stored, declared, whole }: SaidOfSource) => ({ stored: new Set(stored), declared: new Set(declared), whole });
+  const copy = ({ seqs, whole }: SaidOfSource) => ({ seqs: seqs.copy(), whole });
   return { sources: new Map([...sources].map(([key, said]) => [key, copy(said)])), owners: new Map(owners) };
 }
 

@@ -43,25 +43,50 @@ export function isPower(field: string): boolean {
 
 /** One field of a part, not yet counted as a window. All its readings lie between its first and last seq, and first and last time. */
 export function rollupOf(part: Part, fieldIndex: number, source: number): Rollup {
-  const { stats, fromSeq, toSeq } = part;
-  const at = fieldIndex * STATS_PER_FIELD;
+  return readRollup(emptyRollup(), part, fieldIndex, source);
+}
+
+/** Of nothing; its numbers mean nothing before something was read into it. */
+export function emptyRollup(): Rollup {
   return {
-    startMs: part.windowStartMs,
-    count: part.count,
-    sum: stats[at + STAT.sum] as number,
-    min: stats[at + STAT.min] as number,
-    max: stats[at + STAT.max] as number,
-    first: stats[at + STAT.first] as number,
-    firstMs: part.firstMs,
-    firstSource: source,
-    firstSeq: fromSeq,
-    last: stats[at + STAT.last] as number,
-    lastMs: part.lastMs,
-    lastSource: source,
-    lastSeq: toSeq,
+    startMs: 0,
+    count: 0,
+    sum: 0,
+    min: 0,
+    max: 0,
+    first: 0,
+    firstMs: 0,
+    firstSource: 0,
+    firstSeq: 0,
+    last: 0,
+    lastMs: 0,
+    lastSource: 0,
+    lastSeq: 0,
     energyWs: 0,
     windowCount: 0,
   };
+}
+
+/** As rollupOf, into one that is there: a request has thousands. */
+export function readRollup(into: Rollup, part: Part, fieldIndex: number, source: number): Rollup {
+  const { stats } = part;
+  const at = fieldIndex * STATS_PER_FIELD;
+  into.startMs = part.windowStartMs;
+  into.count = part.count;
+  into.sum = stats[at + STAT.sum] as number;
+  into.min = stats[at + STAT.min] as number;
+  into.max = stats[at + STAT.max] as number;
+  into.first = stats[at + STAT.first] as number;
+  into.firstMs = part.firstMs;
+  into.firstSource = source;
+  into.firstSeq = part.fromSeq;
+  into.last = stats[at + STAT.last] as number;
+  into.lastMs = part.lastMs;
+  into.lastSource = source;
+  into.lastSeq = part.toSeq;
+  into.energyWs = 0;
+  into.windowCount = 0;
+  return into;
 }
 
 /** into += other. Parts of a source are disjoint ranges, so any seq of a range orders equal times. */
@@ -118,7 +143,7 @@ export function addUp(changes: readonly Rollup[], levelMs: number): Rollup[] {
   const buckets: Rollup[] = [];
   for (const change of changes) {
     const startMs = bucketStartMs(change.startMs, levelMs);
-    const bucket = buckets.findLast((held) => held.startMs === startMs);
+    const bucket = bucketAt(buckets, startMs);
     if (bucket !== undefined) addRollup(bucket, change);
     else {
       change.startMs = startMs;
@@ -126,6 +151,19 @@ export function addUp(changes: readonly Rollup[], levelMs: number): Rollup[] {
     }
   }
   return buckets;
+}
+
+/** Adds one change to the buckets, as addUp does; the change stays as it is, and may be used for the next. */
+export function addToBuckets(buckets: Rollup[], change: Rollup, levelMs: number): void {
+  const startMs = bucketStartMs(change.startMs, levelMs);
+  const bucket = bucketAt(buckets, startMs);
+  if (bucket !== undefined) addRollup(bucket, change);
+  else buckets.push({ ...change, startMs });
+}
+
+function bucketAt(buckets: readonly Rollup[], startMs: number): Rollup | undefined {
+  for (let at = buckets.length - 1; at >= 0; at--) if ((buckets[at] as Rollup).startMs === startMs) return buckets[at];
+  return undefined;
 }
 
 export function meanOf(aggregate: { sum: number; count: number }): number {

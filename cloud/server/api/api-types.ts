@@ -1,222 +1,99 @@
-/** Shapes of the HTTP API, shared with the web page (types only). Times are ISO-8601 with Z. */
+/** Shapes of the HTTP API as types, for the server and the web page. What they mean stands in schemas/, which they are inferred from. */
+import type { z } from 'zod';
+import type { alert, alertEvent, alertsReply, eventsReply } from './schemas/alerts.ts';
+import type { edge, edgesReply } from './schemas/edges.ts';
+import type { allGapsReply, gap, gapsReply } from './schemas/gaps.ts';
+import type { deviceField, devicesReply, household, householdDetailReply, householdsReply } from './schemas/households.ts';
+import type { liveMessage, streamGap } from './schemas/live.ts';
+import type { metaReply } from './schemas/meta.ts';
+import type { availabilityReply, edgeDetailReply, outage, outagesReply, outboxReply } from './schemas/outages.ts';
+import type { pricesReply } from './schemas/prices.ts';
+import type { problemReply } from './schemas/problem.ts';
+import type { profileReply } from './schemas/profile.ts';
+import type { seedDataRow } from './schemas/seed-data.ts';
+import type { seriesColumns, seriesReply, seriesRow, seriesRowsReply } from './schemas/series.ts';
+import type { stateDetailReply, stateRow, statesReply } from './schemas/states.ts';
+import type { windowRow, windowsReply } from './schemas/windows.ts';
+
+/** GET /api/v1 */
+export type MetaReply = z.infer<typeof metaReply>;
 
 /** One of the 16 states, also those without a household. */
-export interface StateRow {
-  /** ISO 3166-2, e.g. DE-BB. */
-  state: string;
-  name: string;
-  /** Households known in the state. */
-  households: number;
-  /** Of these, those whose postal code was drawn and not read from households.json: their place is not real. */
-  drawn: number;
-  /** Households with at least one power window: the figures below are made of these. */
-  reporting: number;
-  /** Mean of the reporting households' mean power. Null where no household reports; never 0 for "nobody". */
-  meanW: number | null;
-  /** Sum over reporting households of mean W × 8.76, divided by their number: a typical household's year. */
-  annualKwh: number | null;
-  annualEur: number | null;
-  /** Hours of windows the mean is made of, averaged over the reporting households. */
-  coveredHours: number;
-  /** True below one hour of data: show "~". */
-  rough: boolean;
-}
-
+export type StateRow = z.infer<typeof stateRow>;
 /** GET /api/v1/states */
-export interface StatesReply {
-  states: StateRow[];
-  priceEurPerKwh: number;
-  /** How the annual figures are made, in words. */
-  extrapolation: string;
-  /** Label of the data, e.g. "synthetic"; empty when none. */
-  dataLabel: string;
-  /** Event time of the newest window end, null before the first window. */
-  newestAt: string | null;
-}
+export type StatesReply = z.infer<typeof statesReply>;
+/** GET /api/v1/states/:code */
+export type StateDetailReply = z.infer<typeof stateDetailReply>;
 
-export interface HouseholdReply {
-  household: string;
-  postalCode: string;
-  postalCodeFrom: 'file' | 'drawn';
-  state: string;
-  firstAt: string | null;
-  lastAt: string | null;
-  readings: number;
-  declaredMissing: number;
-  /** Windows expected and not there, null when nothing is expected of it. */
-  windowsMissing: number | null;
-  /** Newest window mean of `power`, all devices of the household added. */
-  powerW: number | null;
-  /** End of that window. Later than `lastAt` while a backlog drains: the newest window is shown before it is stored. */
-  powerAt: string | null;
-}
+/** One row of the list of households. */
+export type HouseholdReply = z.infer<typeof household>;
+/** GET /api/v1/households */
+export type HouseholdsReply = z.infer<typeof householdsReply>;
+/** GET /api/v1/households/:id */
+export type HouseholdDetailReply = z.infer<typeof householdDetailReply>;
+/** One field of a device, with the reference of its series. */
+export type DeviceField = z.infer<typeof deviceField>;
+/** GET /api/v1/households/:id/devices */
+export type DevicesReply = z.infer<typeof devicesReply>;
+/** GET /api/v1/households/:id/profile */
+export type ProfileReply = z.infer<typeof profileReply>;
 
-/** GET /api/v1/households?state&limit&cursor, in order of household. */
-export interface HouseholdsReply {
-  households: HouseholdReply[];
-  /** Give it back as `cursor` for the next page; null at the end. */
-  nextCursor: string | null;
-  dataLabel: string;
-}
+export type WindowRow = z.infer<typeof windowRow>;
+/** GET /api/v1/households/:id/windows */
+export type WindowsReply = z.infer<typeof windowsReply>;
 
-export interface WindowRow {
-  device: string;
-  field: string;
-  windowStart: string;
-  mean: number;
-  min: number;
-  max: number;
-  last: number;
-  count: number;
-}
+/** One or more whole windows missing between two stored windows of a device. */
+export type GapReply = z.infer<typeof gap>;
+/** GET /api/v1/households/:id/gaps */
+export type GapsReply = z.infer<typeof gapsReply>;
+/** GET /api/v1/gaps */
+export type AllGapsReply = z.infer<typeof allGapsReply>;
 
-/** GET /api/v1/households/:id/windows?field&from&to&resolution&limit&cursor, in order of device, field, start. */
-export interface WindowsReply {
-  windows: WindowRow[];
-  /** Give it back as `cursor` for the next page; null at the end. */
-  nextCursor: string | null;
-  dataLabel: string;
-}
+/** GET /api/v1/series, layout=columns */
+export type SeriesReply = z.infer<typeof seriesReply>;
+export type SeriesColumns = z.infer<typeof seriesColumns>;
+/** GET /api/v1/series, layout=rows */
+export type SeriesRowsReply = z.infer<typeof seriesRowsReply>;
+/** One bucket of one series; a line of NDJSON. */
+export type SeriesRow = z.infer<typeof seriesRow>;
 
-/**
- * One or more whole windows missing between two stored windows of a device. What is before its first or after its last window
- * is no gap, and neither is a window with fewer readings than usual. Nothing is filled in: there are no windows in a gap, never zeros.
- */
-export interface GapReply {
-  device: string;
-  /** End of the window before the gap. */
-  from: string;
-  /** Start of the window after it. */
-  to: string;
-  seconds: number;
-  /** `no readings`, or `declared: …` with the reason, when readings that lie in it were declared missing. */
-  reason: string;
-  /** Readings declared missing in it. */
-  declared: number;
-}
-
-/** GET /api/v1/households/:id/gaps?from&to&limit&cursor, in order of device, from; gaps that reach into from ≤ t < to. */
-export interface GapsReply {
-  gaps: GapReply[];
-  /** Give it back as `cursor` for the next page; null at the end. */
-  nextCursor: string | null;
-  dataLabel: string;
-}
-
-export interface EdgeReply {
-  edge: string;
-  /** silent: no heartbeat for longer than expected. */
-  state: 'live' | 'silent';
-  /** Null when none came since the cloud server started. */
-  lastHeartbeatAt: string | null;
-  /** Depth of the outbox: parts not yet acknowledged (`queued` and `sent`). */
-  queued: number;
-  /** Start of the oldest window not yet acknowledged, event time. */
-  oldestUnackedAt: string | null;
-  households: number;
-  /** Households held back, the first 20 of `parkedCount`. */
-  parked: { household: string; reason: string }[];
-  parkedCount: number;
-  /** Households for which the edge waits until the cloud assigns them, the first 20 of `waitingCount`. */
-  waitingFor: string[];
-  waitingCount: number;
-  outboxFull: boolean;
-  /** Topic records it has set aside as unreadable. */
-  unreadable: number;
-  /** True when every run the edge knows is done. */
-  replayFinished: boolean;
-}
-
+/** One row of the list of edges. */
+export type EdgeReply = z.infer<typeof edge>;
 /** GET /api/v1/edges */
-export interface EdgesReply {
-  edges: EdgeReply[];
-}
+export type EdgesReply = z.infer<typeof edgesReply>;
+/** GET /api/v1/edges/:id */
+export type EdgeDetailReply = z.infer<typeof edgeDetailReply>;
+export type OutageReply = z.infer<typeof outage>;
+/** GET /api/v1/outages */
+export type OutagesReply = z.infer<typeof outagesReply>;
+/** GET /api/v1/availability */
+export type AvailabilityReply = z.infer<typeof availabilityReply>;
+
+/** GET /api/v1/edges/:id/outbox */
+export type OutboxReply = z.infer<typeof outboxReply>;
+
+/** GET /api/v1/prices */
+export type PricesReply = z.infer<typeof pricesReply>;
 
 /** An alert that is raised now. */
-export interface AlertReply {
-  /** Name of its rule, e.g. edge-silent. */
-  alert: string;
-  severity: 'critical' | 'warning';
-  /** What `subject` is the id of; for the cloud it is empty. */
-  about: 'edge' | 'household' | 'cloud';
-  subject: string;
-  /** After the subject, a sentence: "is silent". */
-  title: string;
-  /** The figure in words. */
-  detail: string;
-  since: string;
-  /** What to do, one line. */
-  runbook: string;
-  /** Where more of it stands in the project. */
-  doc: string;
-}
+export type AlertReply = z.infer<typeof alert>;
+/** Names of the rules and of their figures, for who has words for each. */
+export type { AlertKind } from '../alert-rules.ts';
+export type { DetailCode } from '../alert-details.ts';
+/** GET /api/v1/alerts */
+export type AlertsReply = z.infer<typeof alertsReply>;
+/** An alert was raised or cleared. */
+export type EventReply = z.infer<typeof alertEvent>;
+/** GET /api/v1/events */
+export type EventsReply = z.infer<typeof eventsReply>;
 
-/** GET /api/v1/alerts: critical ones first. */
-export interface AlertsReply {
-  alerts: AlertReply[];
-}
+/** Data of each server-sent event `live` on /api/v1/stream. */
+export type LiveMessage = z.infer<typeof liveMessage>;
+/** Data of each server-sent event `gap`. */
+export type StreamGap = z.infer<typeof streamGap>;
 
-/** An alert was raised or cleared. Also the data of each server-sent event `alert`. */
-export interface EventReply extends Omit<AlertReply, 'since'> {
-  /** Grows with every event. */
-  id: number;
-  at: string;
-  change: 'raised' | 'cleared';
-}
+/** One entry of GET /api/data. */
+export type SeedDataRow = z.infer<typeof seedDataRow>;
 
-/** GET /api/v1/events?limit&cursor: newest first. */
-export interface EventsReply {
-  events: EventReply[];
-  /** Give it back as `cursor` for the next page; null at the end. */
-  nextCursor: string | null;
-}
-
-/** Data of each server-sent event `live` on /api/v1/stream; `edge` events carry an EdgeReply. */
-export interface LiveMessage {
-  /** Sum of the newest power windows of all current households; a household silent for minutes is not added. */
-  totalPowerW: number | null;
-  /** Households known. */
-  households: number;
-  /** Households in the total: their newest window is no older than 12 windows against the newest of all. */
-  current: number;
-  /** Event time of the newest window's end. */
-  newestAt: string | null;
-  /** Seconds since a window newer than all before came in, null before the first; a page opened late can't know it by itself. */
-  newestAgeSeconds: number | null;
-  /** Silent ones first, then by id; the first 100 of `edgeCount`. */
-  edges: EdgeReply[];
-  edgeCount: number;
-  /** The first 20 of `alertCount` that are raised. */
-  alerts: AlertReply[];
-  alertCount: number;
-  dataLabel: string;
-  priceEurPerKwh: number;
-  /** Cloud time when this was made; the page judges staleness by its own arrival clock. */
-  sentAt: string;
-  /** The page calls the figures stale when no newer window came for so long. */
-  staleAfterSeconds: number;
-  /** Seconds until the first window can be there, null when there is one or when it can't be told. */
-  firstWindowInSeconds: number | null;
-  /** Changed state rows, all of them in the first message. */
-  states: StateRow[];
-}
-
-/** One entry of GET /api/data, the shape that older clients of the dashboard read. */
-export interface SeedDataRow {
-  cityName: string;
-  cost: number;
-  key: string;
-  powerAverage: number;
-}
-
-/** Body of every error, application/problem+json (RFC 9457). */
-export interface ProblemReply {
-  type: string;
-  title: string;
-  status: number;
-  /** What is wrong and how to mend it. */
-  detail: string;
-  /** The path asked for. */
-  instance: string;
-  errors?: { parameter: string; detail: string }[];
-}
+/** Body of every error. */
+export type ProblemReply = z.infer<typeof problemReply>;

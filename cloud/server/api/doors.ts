@@ -66,11 +66,16 @@ export function admitted(doors: Doors, sessions: Sessions): RequestHandler {
       return next();
     }
     if (request.path === METRICS_PATH && !doors.isBehindProxy && isLoopback(request.socket.remoteAddress ?? '')) return next();
-    if (request.path === '/' && request.accepts(['json', 'html']) === 'html') return response.redirect(303, LOGIN_PATH);
+    if (!request.path.startsWith('/api/') && isForPerson(request)) return response.redirect(303, LOGIN_PATH);
     throw new Problem(401, 'no-token', `a token is demanded here: send "Authorization: Bearer TOKEN", or open ${LOGIN_PATH} in a browser`, {
       headers: { 'WWW-Authenticate': 'Bearer realm="fogline"' },
     });
   };
+}
+
+/** A browser that goes to an address; its scripts ask for JSON. */
+function isForPerson(request: Request): boolean {
+  return request.method === 'GET' && request.accepts(['json', 'html']) === 'html';
 }
 
 function admissionOf(request: Request, { tokens }: Doors, sessions: Sessions): { key: string; isGood: () => boolean } | undefined {

@@ -14,6 +14,8 @@ export const ROUGH_BELOW_HOURS = 1;
  * households. One that stopped an hour ago would otherwise keep adding what it drew an hour ago.
  */
 export const CURRENT_WINDOWS_MAX = 12;
+/** Where readings come more rarely than that, so many of their intervals: a value stands until the next, which may be late. */
+export const CURRENT_INTERVALS_MAX = 2;
 
 export const EXTRAPOLATION =
   'annual kWh = mean power in W × 8.76 (8,760 h), of each reporting household over all its windows so far, averaged over the ' +
@@ -57,10 +59,19 @@ export function stateRows(
     .sort((a, b) => a.name.localeCompare(b.name, 'en'));
 }
 
+/** Energy and hours of the time that the readings stand for (intervals.ts); the mean power stays. */
+export function totalsOverIntervals(its: PowerTotals, intervalMs: number, windowMs: number): PowerTotals {
+  const factor = Math.max(1, intervalMs / windowMs);
+  return { ...its, energyKwh: its.energyKwh * factor, coveredHours: its.coveredHours * factor };
+}
+
 /** Mean over time, not over readings: an hour with few readings weighs as much as one with many. */
 function meanPowerW(total: PowerTotals): number {
   return (total.energyKwh * 1_000) / total.coveredHours;
 }
+
+/** What usually lies between two readings of the household; its windows where that is not given. */
+type IntervalOf = (household: string) => number;
 
 /** Newest power window of a household: the newest start, its devices of that age added. */
 export interface HouseholdPower {
@@ -69,7 +80,7 @@ export interface HouseholdPower {
 }
 
 /** By household. A device whose newest window is not current against the household's newest is left out. */
-export function powerByHousehold(newest: readonly Bucket[], windowMs: number): Map<string, HouseholdPower> {
+export function powerByHousehold(newest: readonly Bucket[], windowMs: number, intervalMsOf?: IntervalOf): Map<string, HouseholdPower> {
   const powers = new Map<string, HouseholdPower>();
   const buckets = newest.filter((bucket) => bucket.field === POWER_FIELD);
   const newestStart = new Map<string, number>();
@@ -77,7 +88,7 @@ export function powerByHousehold(newest: readonly Bucket[], windowMs: number): M
     newestStart.set(bucket.household, Math.max(bucket.startMs, newestStart.get(bucket.household) ?? bucket.startMs));
   for (const bucket of buckets) {
     const startMs = newestStart.get(bucket.household) ?? bucket.startMs;
-    if (!isCurrent(bucket.startMs, startMs, windowMs)) continue;
+    if (startMs - bucket.startMs > currentForMs(windowMs, intervalMsOf?.(bucket.household))) continue;
     const before = powers.get(bucket.household);
     powers.set(bucket.household, { powerW: (before?.powerW ?? 0) + bucket.mean, startMs });
   }
@@ -92,22 +103,22 @@ export interface TotalPower {
   newestMs: number | null;
 }
 
-export function totalPower(powers: ReadonlyMap<string, HouseholdPower>, windowMs: number): TotalPower {
+export function totalPower(powers: ReadonlyMap<string, HouseholdPower>, windowMs: number, intervalMsOf?: IntervalOf): TotalPower {
   let newestStartMs = -Infinity;
   for (const power of powers.values()) newestStartMs = Math.max(newestStartMs, power.startMs);
   if (newestStartMs === -Infinity) return { powerW: null, current: 0, newestMs: null };
   let powerW = 0;
   let current = 0;
-  for (const power of powers.values()) {
-    if (!isCurrent(power.startMs, newestStartMs, windowMs)) continue;
+  for (const [household, power] of powers) {
+    if (newestStartMs - power.startMs > currentForMs(windowMs, intervalMsOf?.(household))) continue;
     powerW += power.powerW;
     current++;
   }
   return { powerW, current, newestMs: newestStartMs + windowMs };
 }
 
-function isCurrent(startMs: number, newestStartMs: number, windowMs: number): boolean {
-  return newestStartMs - startMs <= CURRENT_WINDOWS_MAX * windowMs;
+function currentForMs(windowMs: number, intervalMs = windowMs): number {
+  return Math.max(CURRENT_WINDOWS_MAX * windowMs, intervalMs > windowMs ? CURRENT_INTERVALS_MAX * intervalMs : 0);
 }
 
 function mean(values: readonly number[]): number {

@@ -5,23 +5,20 @@ import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { OperatingError } from '../../../common/errors.ts';
+import { addressGroup } from '../../../common/link/link-gate.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { ApiOptions, ApiParts } from './api-parts.ts';
+import { API_ROUTES } from './api-routes.ts';
+import { compressed } from './compress.ts';
 import { admitted, onlyByOurNames } from './doors.ts';
 import { LiveStream, STREAM_CLIENTS_MAX } from './live-sse.ts';
 import { Overview } from './overview.ts';
 import { answerProblems, noSuchPath, onlyGet, Problem } from './problem.ts';
+import { ReadGate } from './read-gate.ts';
 import { rateLimits } from './rate-limits.ts';
-import { alertsRoute, eventsRoute } from './routes/alerts.ts';
-import { exportRoute } from './routes/export.ts';
-import { gapsRoute } from './routes/gaps.ts';
-import { householdsRoute } from './routes/households.ts';
 import { loginRoutes } from './routes/login.ts';
-import { edgesRoute, livezRoute, metricsRoute, readyzRoute } from './routes/operations.ts';
+import { LIVEZ } from './routes/operations.ts';
 import { assetRoutes, pageRoutes } from './routes/page.ts';
-import { seedDataRoute } from './routes/seed-data.ts';
-import { statesRoute } from './routes/states.ts';
-import { windowsRoute } from './routes/windows.ts';
 import { Sessions } from './sessions.ts';
 
 /** Sockets at once: every stream, and as many again for short requests. */
@@ -44,6 +41,10 @@ export interface Api {
    * @throws OperatingError PORT_TAKEN
    */
   start(host: string, port: number): Promise<number>;
+  /** What the routes are given, for other doors to the same. */
+  readonly parts: ApiParts;
+  /** What answers, with the routes that it has. */
+  readonly application: Express;
   /** Ends the streams, lets short answers finish and closes. */
   stop(): Promise<void>;
 }
@@ -60,17 +61,22 @@ export function createApi(options: ApiOptions): Api {
     stateNames,
     priceEurPerKwh: settings.priceEurPerKwh,
     windowMs: settings.windowMs,
+    intervalMsOf: options.intervalMsOf,
   });
-  const parts: ApiParts = { ...options, overview, signal: stopping.signal };
-  const live = new LiveStream(parts);
+  const shared = { ...options, overview, gate: new ReadGate(), startedAtMs: clock.nowMs(), signal: stopping.signal };
+  const live = new LiveStream(shared);
+  const parts: ApiParts = { ...shared, live };
+  const app = application(parts);
   const server = createServer(
     { requestTimeout: REQUEST_DEADLINE_MS, headersTimeout: REQUEST_DEADLINE_MS, connectionsCheckingInterval: REQUEST_DEADLINE_MS },
-    application(parts, live),
+    app,
   );
   server.maxConnections = CONNECTIONS_MAX;
   // A proxy's address is everybody's.
   if (!options.doors.isBehindProxy) limitPerAddress(server);
   return {
+    parts,
+    application: app,
     async start(host, port) {
       overview.start();
       live.start();
@@ -90,7 +96,7 @@ export function createApi(options: ApiOptions): Api {
 function limitPerAddress(server: Server): void {
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? '';
+    const address = addressGroup(socket.remoteAddress ?? '');
     const count = open.get(address) ?? 0;
     if (count >= CONNECTIONS_PER_ADDRESS_MAX) {
       socket.destroy();
@@ -105,31 +111,21 @@ function limitPerAddress(server: Server): void {
   });
 }
 
-function application(parts: ApiParts, live: LiveStream): Express {
+function application(parts: ApiParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.set('trust proxy', parts.doors.isBehindProxy ? 'loopback' : false);
   app.use(securityHeaders());
   app.use(measure(parts));
+  app.use(compressed());
   enter(app, parts);
   app.use(onlyGet);
   app.use('/api', (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });
-  app.get('/api/v1/states', statesRoute(parts));
-  app.get('/api/v1/households', householdsRoute(parts));
-  app.get('/api/v1/households/:id/windows', windowsRoute(parts));
-  app.get('/api/v1/households/:id/gaps', gapsRoute(parts));
-  app.get('/api/v1/edges', edgesRoute(parts));
-  app.get('/api/v1/alerts', alertsRoute(parts));
-  app.get('/api/v1/events', eventsRoute(parts));
-  app.get('/api/v1/stream', (request, response) => live.serve(request, response));
-  app.get('/api/v1/export', exportRoute(parts));
-  app.get('/api/data', seedDataRoute(parts));
-  app.get('/readyz', readyzRoute(parts));
-  app.get('/metrics', metricsRoute(parts));
+  for (const { path, handler } of API_ROUTES) app.get(path, handler(parts));
   app.use(pageRoutes(parts));
   app.use(noSuchPath);
   app.use(answerProblems(parts.logger));
@@ -137,12 +133,13 @@ function application(parts: ApiParts, live: LiveStream): Express {
 }
 
 /** What stands before every route but /livez, the form and its files: our name, how often, and who. */
-function enter(app: Express, { doors, clock, settings }: ApiParts): void {
+function enter(app: Express, parts: ApiParts): void {
+  const { doors, clock, settings } = parts;
   const sessions = new Sessions(doors.tokens, clock);
   const limits = rateLimits();
   app.use(onlyByOurNames(doors));
   app.use(limits.perAddress);
-  app.get('/livez', livezRoute);
+  app.get(LIVEZ.path, LIVEZ.handler(parts));
   app.use(loginRoutes({ doors, sessions, pageDir: settings.pageDir, limit: limits.logins }));
   app.use(assetRoutes(settings));
   app.use(admitted(doors, sessions), limits.perToken);

@@ -6,7 +6,16 @@ import type { Clock } from '../../../common/clock.ts';
 import type { Latest } from '../storage/latest.ts';
 import type { Bucket, HouseholdRow, SeriesStore } from '../storage/series-store.ts';
 import type { StateRow } from './api-types.ts';
-import { type HouseholdPower, POWER_FIELD, powerByHousehold, stateRows, type TotalPower, totalPower } from './figures.ts';
+import { Pace } from './pace.ts';
+import {
+  type HouseholdPower,
+  POWER_FIELD,
+  powerByHousehold,
+  stateRows,
+  type TotalPower,
+  totalPower,
+  totalsOverIntervals,
+} from './figures.ts';
 
 /** An answer is at most so old while windows come in. */
 export const OVERVIEW_MAX_AGE_MS = 1_000;
@@ -30,6 +39,8 @@ export interface OverviewOptions {
   stateNames: ReadonlyMap<string, string>;
   priceEurPerKwh: number;
   windowMs: number;
+  /** See intervals.ts. */
+  intervalMsOf: (household: string) => number;
 }
 
 export class Overview {
@@ -41,10 +52,12 @@ export class Overview {
   private changed = true;
   private newestStartMs = -Infinity;
   private advancedAtMs = 0;
+  private readonly pace: Pace;
   private unsubscribe: (() => void) | undefined;
 
   constructor(options: OverviewOptions) {
     this.options = options;
+    this.pace = new Pace(options.clock);
   }
 
   start(): void {
@@ -63,6 +76,11 @@ export class Overview {
   /** Time since the event time of the newest power window last advanced, or since the start. Kept also while nobody asks. */
   quietMs(): number {
     return this.options.clock.monotonicMs() - this.advancedAtMs;
+  }
+
+  /** Event time that passes in a second of wall time; null while it is not known. */
+  speed(): number | null {
+    return this.pace.speed();
   }
 
   /** Figures no older than the limits above. Rejects when the store does. */
@@ -91,6 +109,7 @@ export class Overview {
       this.newestStartMs = startMs;
       this.advancedAtMs = this.options.clock.monotonicMs();
     }
+    if (this.newestStartMs > -Infinity) this.pace.saw(this.newestStartMs);
   }
 
   private isFresh(): boolean {
@@ -100,18 +119,19 @@ export class Overview {
   }
 
   private async read(): Promise<Figures> {
-    const { store, latest, clock, stateNames, priceEurPerKwh, windowMs } = this.options;
+    const { store, latest, clock, stateNames, priceEurPerKwh, windowMs, intervalMsOf } = this.options;
     const startedMs = clock.monotonicMs();
     this.changed = false;
     try {
-      const [totals, rows, newest] = await Promise.all([store.powerTotals(), store.households(), latest.all()]);
+      const [stored, rows, newest] = await Promise.all([store.powerTotals(), store.households(), latest.all()]);
+      const totals = stored.map((its) => totalsOverIntervals(its, intervalMsOf(its.household), windowMs));
       const sorted = [...rows].sort((a, b) => (a.household < b.household ? -1 : 1));
-      const powers = powerByHousehold(newest, windowMs);
+      const powers = powerByHousehold(newest, windowMs, intervalMsOf);
       this.figures = {
         states: stateRows(totals, rows, stateNames, priceEurPerKwh),
         households: new Map(sorted.map((row) => [row.household, row])),
         powers,
-        total: totalPower(powers, windowMs),
+        total: totalPower(powers, windowMs, intervalMsOf),
       };
       this.readAtMs = clock.monotonicMs();
       this.tookMs = this.readAtMs - startedMs;

@@ -4,23 +4,11 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { OperatingError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { ProblemReply } from './api-types.ts';
+import type { PROBLEM_KINDS } from './schemas/problem.ts';
 
-/** Each kind of problem; clients may look at it instead of the words. */
-export type ProblemKind =
-  | 'bad-parameter'
-  | 'bad-request'
-  | 'busy'
-  | 'damaged'
-  | 'internal'
-  | 'method-not-allowed'
-  | 'no-token'
-  | 'no-such-field'
-  | 'no-such-household'
-  | 'not-found'
-  | 'store-unavailable'
-  | 'too-many-requests'
-  | 'wrong-host'
-  | 'wrong-origin';
+/** Clients may look at it instead of the words. */
+export type ProblemKind = (typeof PROBLEM_KINDS)[number];
+export type ProblemError = NonNullable<ProblemReply['errors']>[number];
 
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -46,7 +34,11 @@ export class Problem extends Error {
 
 /** 404 for every path that no route took. */
 export const noSuchPath: RequestHandler = (request) => {
-  throw new Problem(404, 'not-found', `there is nothing at ${shortened(request.path)}; the API begins at /api/v1/states, the page at /`);
+  throw new Problem(
+    404,
+    'not-found',
+    `there is nothing at ${shortened(request.path)}; the API begins at /api/v1 (and /api/v1/states), its description is at /docs`,
+  );
 };
 
 /** The API only reads. HEAD is GET without the body. */
@@ -69,7 +61,7 @@ export function answerProblems(logger: Logger): (error: unknown, request: Reques
       return;
     }
     const body: ProblemReply = {
-      type: `urn:fogline:problem:${problem.kind}`,
+      type: problemType(problem.kind),
       title: STATUS_CODES[problem.status] ?? 'Error',
       status: problem.status,
       detail: problem.message,
@@ -81,20 +73,31 @@ export function answerProblems(logger: Logger): (error: unknown, request: Reques
   };
 }
 
+/** The same over HTTP and gRPC. */
+export function problemType(kind: ProblemKind): string {
+  return `urn:fogline:problem:${kind}`;
+}
+
 /** What the caller may know of an error. A bug's words stay in the log. */
-function asProblem(error: unknown): Problem {
+export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof OperatingError && error.code === 'PART_DAMAGED')
     return new Problem(500, 'damaged', `${error.message}; what to do: ${error.hint}`, { cause: error });
+  if (error instanceof OperatingError && error.code === 'FORGOTTEN')
+    return new Problem(410, 'forgotten', `${error.message}; what to do: ${error.hint}`, { cause: error });
   if (error instanceof OperatingError) {
     const detail = `the store did not answer: ${error.message}; what to do: ${error.hint}`;
     return new Problem(503, 'store-unavailable', detail, { headers: { 'Retry-After': '5' }, cause: error });
   }
   const status = statusOf(error);
   if (status !== undefined)
-    return new Problem(status, 'bad-request', `the request can't be read: ${(error as Error).message}`, { cause: error });
+    return new Problem(status, KIND_OF_STATUS[status] ?? 'bad-request', `the request can't be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   return new Problem(500, 'internal', 'this is a fault of the server; its log says more. Asking again may work', { cause: error });
 }
+
+const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = { 404: 'not-found', 413: 'too-large', 415: 'unsupported-media-type' };
 
 /** Express and its parts mark what the caller did wrong (an unreadable path, a bad range) with a status below 500. */
 function statusOf(error: unknown): number | undefined {

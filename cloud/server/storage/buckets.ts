@@ -11,15 +11,18 @@ export interface SeriesName {
 /** One whole window. */
 export function windowBucket(series: SeriesName, startMs: number, aggregate: Aggregate, windowMs: number): Bucket {
   const energyWs = isPower(series.field) ? (meanOf(aggregate) * windowMs) / 1_000 : 0;
-  return bucketOf(series, startMs, aggregate, energyWs);
+  return bucketOf(series, startMs, aggregate, meanOf(aggregate), energyWs);
 }
 
-export function rollupBucket(series: SeriesName, rollup: Rollup): Bucket {
-  return bucketOf(series, rollup.startMs, rollup, rollup.energyWs);
+/** One or more windows; the mean is that of ColumnFiller, so that no two answers differ. */
+export function rollupBucket(series: SeriesName, rollup: Rollup, windowMs: number): Bucket {
+  const { energyWs, windowCount } = rollup;
+  const mean = isPower(series.field) ? energyWs / (windowMs / 1_000) / windowCount : meanOf(rollup);
+  return bucketOf(series, rollup.startMs, rollup, mean, energyWs);
 }
 
-function bucketOf({ household, device, field }: SeriesName, startMs: number, aggregate: Aggregate, energyWs: number): Bucket {
+function bucketOf({ household, device, field }: SeriesName, startMs: number, aggregate: Aggregate, mean: number, energyWs: number): Bucket {
   const { count, min, max, first, last } = aggregate;
   const energyKwh = isPower(field) ? kwhFromWattSeconds(energyWs) : null;
-  return { household, device, field, startMs, count, mean: meanOf(aggregate), min, max, first, last, energyKwh };
+  return { household, device, field, startMs, count, mean, min, max, first, last, energyKwh };
 }

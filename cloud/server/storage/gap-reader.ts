@@ -1,21 +1,25 @@
 /**
  * Where windows are missing between two stored ones of a device. Nothing is kept of gaps: they are looked for among the starts of
- * the windows, a page at a time; an hour whose bucket says that all its windows were there is passed over in one step.
+ * the windows, a page at a time; an hour whose bucket says that all its windows were there is passed over in one step. Where windows were
+ * forgotten, the buckets tell.
  */
 import type Database from 'better-sqlite3';
 import { yieldToEventLoop } from '../../../common/clock.ts';
-import type { GapQuery, GapRow } from './series-store.ts';
+import { MS_PER_HOUR } from '../../../common/units.ts';
+import { type BucketSpan, BucketSpans, prepareSpans, type SpanStatements } from './bucket-spans.ts';
+import { keptLevels } from './kept-levels.ts';
+import type { GapQuery, GapRow, KeptLevel } from './series-store.ts';
 
 /** Starts of one page: below 5 ms on the thread that answers heartbeats. */
 const STARTS_PER_PAGE = 500;
 /** Hours passed over before others have their turn. */
 const HOURS_PER_PAGE = 200;
-const HOUR_MS = 3_600_000;
 /** Declared ranges of one device that gaps are explained by; the oldest seqs. */
 const DECLARED_MAX = 10_000;
 
 interface Device {
   id: number;
+  household: string;
   device: string;
 }
 
@@ -33,60 +37,180 @@ interface DeclaredRange {
   afterMs: number | null;
 }
 
+type Turn = () => Promise<void>;
+
+/** One device being looked through. */
+interface Walk {
+  device: Device;
+  spans: BucketSpans;
+  span: Span;
+  declared: readonly DeclaredRange[];
+  /** What was kept when it began. */
+  kept: readonly KeptLevel[];
+  /** Start of the last window known so far. */
+  last: number | undefined;
+  /** Start of the last gap told. */
+  toldMs: number;
+  turn: Turn;
+}
+
+/** Something was forgotten meanwhile: what is not there may have been. */
+class Forgotten extends Error {}
+
 export class GapReader {
   private readonly windowMs: number;
+  private readonly database: Database.Database;
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly spanStatements: SpanStatements;
 
   constructor(database: Database.Database, windowMs: number) {
     this.windowMs = windowMs;
+    this.database = database;
     this.statements = prepare(database);
+    this.spanStatements = prepareSpans(database);
   }
 
-  /** In order of device, start. */
-  async *gaps(query: GapQuery): AsyncGenerator<GapRow> {
-    const { after } = query;
-    for (const device of this.statements.devices.all(query.household, after?.device ?? '') as Device[]) {
-      const afterMs = after?.device === device.device ? after.fromMs : Number.MIN_SAFE_INTEGER;
-      yield* this.gapsOf(device, { fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER, toMs: query.toMs ?? Number.MAX_SAFE_INTEGER, afterMs });
+  /**
+   * In order of device, start. What is forgotten meanwhile is told by buckets from there on.
+   * @param turn waited for between two statements; what it throws ends the reading
+   */
+  async *gaps(query: GapQuery, turn: Turn = yieldToEventLoop): AsyncGenerator<GapRow> {
+    const { household, after } = query;
+    for (const { id, device } of this.statements.devices.all(household, after?.device ?? '') as Device[]) {
+      const owner = { id, household, device };
+      const span = { fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER, toMs: query.toMs ?? Number.MAX_SAFE_INTEGER };
+      let afterMs = after?.device === device ? after.fromMs : Number.MIN_SAFE_INTEGER;
+      for (let isDone = false; !isDone; ) {
+        const walk = this.walkOf(owner, { ...span, afterMs }, turn);
+        isDone = yield* this.gapsUntilForgotten(walk);
+        // Anew from the last gap told, as who asks with a cursor.
+        afterMs = walk.toldMs;
+      }
     }
   }
 
-  /** Gaps that reach into [fromMs, toMs) and begin after afterMs. */
-  private async *gapsOf({ id, device }: Device, { fromMs, toMs, afterMs }: Span): AsyncGenerator<GapRow> {
-    const declared = this.statements.declared.all(id, DECLARED_MAX) as DeclaredRange[];
-    let last = this.startBefore(id, Math.max(fromMs, afterMs));
+  private walkOf(device: Device, span: Span, turn: Turn): Walk {
+    const spans = new BucketSpans(this.spanStatements, this.windowMs, device);
+    const declared = this.statements.declared.all(device.id, DECLARED_MAX) as DeclaredRange[];
+    const kept = keptLevels(this.database, this.windowMs);
+    return { device, spans, span, declared, kept, last: undefined, toldMs: span.afterMs, turn };
+  }
+
+  /** @returns false when something was forgotten before the end */
+  private async *gapsUntilForgotten(walk: Walk): AsyncGenerator<GapRow, boolean> {
+    try {
+      yield* this.forgottenGaps(walk);
+      yield* this.gapsOf(walk);
+      return true;
+    } catch (error) {
+      if (error instanceof Forgotten) return false;
+      throw error;
+    }
+  }
+
+  /** To be asked after each reading and before it is believed. @throws Forgotten */
+  private checkKept({ kept }: Walk): void {
+    const now = keptLevels(this.database, this.windowMs);
+    if (now.some(({ fromMs }, i) => fromMs !== kept[i]?.fromMs)) throw new Forgotten();
+  }
+
+  /** Of the time in which windows were forgotten, by the shortest buckets that are kept of it. */
+  private async *forgottenGaps(walk: Walk): AsyncGenerator<GapRow> {
+    const { spans, span, turn } = walk;
+    const [windows, ...levels] = walk.kept;
+    const beginMs = Math.max(span.fromMs, span.afterMs);
+    if (windows === undefined || windows.fromMs === Number.MIN_SAFE_INTEGER) return;
+    walk.last = this.lastBefore(walk, Math.min(beginMs, windows.fromMs));
     let hours = 0;
-    while (last !== undefined && last < toMs) {
-      if (this.isWholeHour(id, last + this.windowMs)) {
-        last = (Math.floor((last + this.windowMs) / HOUR_MS) + 1) * HOUR_MS - this.windowMs;
-        if (++hours % HOURS_PER_PAGE === 0) await yieldToEventLoop();
+    let hourMs = spans.nextHour(Math.floor(Math.min(beginMs, windows.fromMs) / MS_PER_HOUR) * MS_PER_HOUR);
+    // The gap at the end of the question reaches to the next window, which may be hours later.
+    const isGoingOn = () => walk.last === undefined || walk.last < span.toMs;
+    for (; hourMs !== undefined && hourMs < windows.fromMs && isGoingOn(); hourMs = spans.nextHour(hourMs + MS_PER_HOUR)) {
+      const inHour = this.spansIn(spans, hourMs, windows.fromMs, levels);
+      this.checkKept(walk);
+      for (const its of inHour) yield* this.spanGaps(walk, its);
+      if (++hours % HOURS_PER_PAGE === 0) await turn();
+    }
+  }
+
+  /** The windows of one hour that begin before, bucket by bucket: one where it is whole, or where shorter ones can't be relied on. */
+  private spansIn(spans: BucketSpans, hourMs: number, untilMs: number, levels: readonly KeptLevel[]): BucketSpan[] {
+    const hour = spans.at(MS_PER_HOUR, hourMs);
+    if (hour === undefined) return [];
+    const levelMs = levels.find(({ fromMs }) => fromMs <= hourMs)?.levelMs ?? MS_PER_HOUR;
+    const all: (BucketSpan | 'unknown' | undefined)[] = [];
+    if (levelMs < MS_PER_HOUR && !spans.isWhole(hour))
+      for (let startMs = hourMs; startMs < Math.min(hourMs + MS_PER_HOUR, untilMs); startMs += levelMs)
+        all.push(spans.at(levelMs, startMs));
+    const known = all.filter((its): its is BucketSpan => its !== undefined && its !== 'unknown');
+    if (known.length > 0 && !all.includes('unknown')) return known;
+    // Nothing tells of this hour: it is taken for whole, so that no gap is told that may be none.
+    return [
+      hour === 'unknown' ? { firstMs: hourMs, lastMs: hourMs + MS_PER_HOUR - this.windowMs, windows: MS_PER_HOUR / this.windowMs } : hour,
+    ];
+  }
+
+  /** The gap before these windows, and what is missing among them. */
+  private *spanGaps(walk: Walk, { firstMs, lastMs, windows }: BucketSpan): Generator<GapRow> {
+    const { windowMs } = this;
+    const { last = Number.MIN_SAFE_INTEGER } = walk;
+    if (walk.last !== undefined) yield* this.gapIn(walk, last + windowMs, firstMs);
+    const missing = (lastMs - firstMs) / windowMs + 1 - windows;
+    if (missing > 0 && firstMs > last)
+      yield* this.gapIn(walk, firstMs + windowMs, lastMs, Math.min(missing * windowMs, lastMs - firstMs - windowMs));
+    walk.last = Math.max(last, lastMs);
+  }
+
+  /** Start of the last window in the hours before the one of this time, as far as buckets tell. */
+  private lastBefore({ spans }: Walk, timeMs: number): number | undefined {
+    let hourMs = spans.hourBefore(Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR);
+    for (; hourMs !== undefined; hourMs = spans.hourBefore(hourMs)) {
+      const hour = spans.at(MS_PER_HOUR, hourMs);
+      if (hour !== undefined) return hour === 'unknown' ? hourMs + MS_PER_HOUR - this.windowMs : hour.lastMs;
+    }
+    return undefined;
+  }
+
+  /** Of the time in which windows are kept. */
+  private async *gapsOf(walk: Walk): AsyncGenerator<GapRow> {
+    const { device, spans, span, turn } = walk;
+    const keptFromMs = walk.kept[0]?.fromMs ?? Number.MIN_SAFE_INTEGER;
+    const beginMs = Math.max(span.fromMs, span.afterMs);
+    let last = beginMs > keptFromMs ? Math.max(this.startBefore(device.id, beginMs), walk.last ?? NONE) : (walk.last ?? NONE);
+    if (last === NONE) last = (this.statements.firstStart.get(device.id) as number | null) ?? Number.POSITIVE_INFINITY;
+    let hours = 0;
+    while (last < span.toMs) {
+      if (spans.isWholeHour(last + this.windowMs)) {
+        last = (Math.floor((last + this.windowMs) / MS_PER_HOUR) + 1) * MS_PER_HOUR - this.windowMs;
+        if (++hours % HOURS_PER_PAGE === 0) await turn();
         continue;
       }
-      const starts = this.statements.startsAfter.all(id, last, STARTS_PER_PAGE) as number[];
+      const starts = this.statements.startsAfter.all(device.id, last, STARTS_PER_PAGE) as number[];
+      this.checkKept(walk);
       for (const startMs of starts) {
-        const gapFromMs: number = last + this.windowMs;
+        yield* this.gapIn(walk, last + this.windowMs, startMs);
         last = startMs;
-        if (gapFromMs >= toMs) return;
-        if (gapFromMs >= startMs || startMs <= fromMs || gapFromMs <= afterMs) continue;
-        yield { device, fromMs: gapFromMs, toMs: startMs, ...reasonOf(declared, gapFromMs, startMs) };
       }
       if (starts.length === 0) return;
-      await yieldToEventLoop();
+      await turn();
     }
   }
 
-  private startBefore(deviceId: number, timeMs: number): number | undefined {
-    return (this.statements.startBefore.get(deviceId, timeMs) ?? this.statements.firstStart.get(deviceId) ?? undefined) as
-      | number
-      | undefined;
+  /** What of the question lies there: nothing where no window is missing. */
+  private *gapIn(walk: Walk, fromMs: number, toMs: number, missingMs = toMs - fromMs): Generator<GapRow> {
+    const { device, span, declared } = walk;
+    if (fromMs >= toMs || fromMs >= span.toMs || toMs <= span.fromMs || fromMs <= span.afterMs) return;
+    walk.toldMs = Math.max(walk.toldMs, fromMs);
+    yield { device: device.device, fromMs, toMs, ...reasonOf(declared, fromMs, toMs), missingMs };
   }
 
-  /** True when the hour that begins with this window has all its windows, as the bucket of one of the fields counted them. */
-  private isWholeHour(deviceId: number, startMs: number): boolean {
-    if (startMs % HOUR_MS !== 0 || HOUR_MS % this.windowMs !== 0) return false;
-    return (this.statements.windowsInHour.get(startMs, deviceId) as number | null) === HOUR_MS / this.windowMs;
+  private startBefore(deviceId: number, timeMs: number): number {
+    return (this.statements.startBefore.get(deviceId, timeMs) as number | null) ?? NONE;
   }
 }
+
+/** No window yet. */
+const NONE = Number.NEGATIVE_INFINITY;
 
 /** Declared readings lie in the gap when the readings before and after them do not lie inside it, nor both on one side of it. */
 function reasonOf(declared: readonly DeclaredRange[], fromMs: number, toMs: number): Pick<GapRow, 'reason' | 'declared'> {
@@ -106,12 +230,6 @@ function prepare(database: Database.Database) {
     firstStart: database.prepare('SELECT min(window_start_ms) FROM parts WHERE device_id = ?').pluck(),
     startsAfter: database
       .prepare('SELECT DISTINCT window_start_ms FROM parts WHERE device_id = ? AND window_start_ms > ? ORDER BY window_start_ms LIMIT ?')
-      .pluck(),
-    windowsInHour: database
-      .prepare(
-        `SELECT max(r.window_count) FROM series s JOIN rollups r ON r.level_ms = ${HOUR_MS} AND r.start_ms = ? AND r.series_id = s.id
-         WHERE s.device_id = ?`,
-      )
       .pluck(),
     declared: database.prepare(
       `SELECT g.to_seq - g.from_seq + 1 AS readings, reason,

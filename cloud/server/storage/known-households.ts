@@ -4,13 +4,28 @@
  * forgotten and read anew. So memory is never ahead of the disk, and never behind it.
  */
 import type Database from 'better-sqlite3';
-import { type Digest, digestToHex } from '../../../common/protocol/digest.ts';
+import { digestToHex } from '../../../common/protocol/digest.ts';
 import type { SourceView } from '../../../common/protocol/receiver-rules.ts';
-import { type Interval, SeqIntervals } from '../../../common/protocol/seq-intervals.ts';
-import { type Aggregate, isPower, type Rollup } from '../analytics/rollup.ts';
+import { SeqIntervals } from '../../../common/protocol/seq-intervals.ts';
+import { bucketStartMs, isPower, type Rollup, ROLLUP_LEVELS_MS } from '../analytics/rollup.ts';
+import { HouseholdMender, type MenderOptions, type SourceState } from './household-mender.ts';
 import { PART_COLUMNS, type PartRow } from './part-rows.ts';
 import { type PartSeals, sealOfOwner } from './part-seals.ts';
+import {
+  type DeviceRecord,
+  type HouseholdRecord,
+  type Owner,
+  sealOfDevice,
+  sealOfHousehold,
+  sealOfSeriesName,
+  sealOfTotals,
+  type SeriesRecord,
+  type SourceRecord,
+} from './record-seals.ts';
+import type { FieldPlaces, PendingWindow } from './pending-windows.ts';
+import type { RowBatch } from './row-batch.ts';
 import type { HouseholdRow } from './series-store.ts';
+import { emptyTotals, NOTHING_FORGOTTEN } from './source-rebuild.ts';
 
 /** Beyond it everything is forgotten and read again when needed: at some 500 bytes each, 50 MB. */
 const SOURCES_REMEMBERED_MAX = 100_000;
@@ -19,27 +34,33 @@ export interface KnownHousehold {
   readonly id: number;
   readonly household: string;
   readonly postalCode: string;
+  readonly state: string;
+  readonly postalCodeFrom: 'file' | 'drawn';
   generation: number;
   claim: string;
   readonly devices: Map<string, KnownDevice>;
+  /** Why nothing of it is told or taken: its records are damaged, and could not be mended. */
+  refusal: string | undefined;
 }
 
 export interface KnownSeries {
   readonly id: number;
   readonly field: string;
-  /** Place in KnownDevice.series and in the lists of a PendingWindow. */
+  /** Place in KnownDevice.series and in the lists by series. */
   readonly index: number;
   readonly power: boolean;
-  /** Event time of the newest reading stored before the running transaction. */
+  /** Totals since its first window, before the running transaction. */
+  count: number;
+  energyWs: number;
+  windowCount: number;
+  /** Event time of the newest reading. */
   lastMs: number;
-}
-
-/** A window that the running transaction adds to, by series index. */
-export interface PendingWindow {
-  readonly startMs: number;
-  /** What was stored of it before; undefined when some of that is damaged. */
-  readonly before: readonly (Aggregate | undefined)[] | undefined;
-  readonly added: (Rollup | undefined)[];
+  /** The half of its seal that stays. */
+  readonly sealOfName: number;
+  /** Start of the newest bucket that may have been stored when this was read, by level. */
+  readonly newestStartsMs: readonly number[];
+  /** Newest bucket of each level, as far as it was written since. */
+  readonly newest: (Rollup | undefined)[];
 }
 
 export class KnownDevice {
@@ -49,11 +70,11 @@ export class KnownDevice {
   id: number;
   readonly sources = new Map<string, KnownSource>();
   readonly series: KnownSeries[] = [];
-  readonly seriesByFieldSet = new Map<number, readonly KnownSeries[]>();
+  readonly fieldPlaces = new Map<number, FieldPlaces>();
   /** Start of the newest window stored before the running transaction; later windows are certainly new. */
   newestWindowMs: number;
-  /** Windows of the running transaction, by start. */
-  readonly pending = new Map<number, PendingWindow>();
+  /** Windows of the running transaction, in the order of their first parts. */
+  readonly pending: PendingWindow[] = [];
 
   constructor(household: KnownHousehold, device: string, id = 0, newestWindowMs = Number.NEGATIVE_INFINITY) {
     this.household = household;
@@ -68,7 +89,9 @@ export class KnownSource implements SourceView {
   readonly src: string;
   readonly covered: SeqIntervals;
   readonly declared: SeqIntervals;
-  readonly digest: Digest;
+  readonly digest: SourceState['digest'];
+  /** Replaced when parts are deleted. */
+  forgotten: SourceState['forgotten'];
   /** 0 until the first row of it is stored. */
   id: number;
   firstMs: number | undefined;
@@ -77,17 +100,18 @@ export class KnownSource implements SourceView {
   private readonly findDigest: FindDigest;
   private readonly ownerSeals = new Map<number, number>();
 
-  constructor(device: KnownDevice, src: string, findDigest: FindDigest, row?: SourceRow, declared?: SeqIntervals) {
+  constructor(device: KnownDevice, src: string, findDigest: FindDigest, id = 0, state = emptySource()) {
     this.device = device;
     this.src = src;
     this.findDigest = findDigest;
-    this.id = row?.id ?? 0;
-    this.covered = SeqIntervals.of(row === undefined ? [] : (JSON.parse(row.covered) as Interval[]));
-    this.declared = declared ?? new SeqIntervals();
-    this.digest = { high: row?.digest_high ?? 0, low: row?.digest_low ?? 0 };
-    this.firstMs = row?.first_ms ?? undefined;
-    this.greatestMs = row?.greatest_ms ?? undefined;
-    this.readings = row?.readings ?? 0;
+    this.id = id;
+    this.covered = state.covered;
+    this.declared = state.declared;
+    this.digest = state.digest;
+    this.forgotten = state.forgotten;
+    this.firstMs = state.firstMs;
+    this.greatestMs = state.greatestMs;
+    this.readings = state.readings;
   }
 
   digestOf(fromSeq: number, toSeq: number): string | undefined {
@@ -120,28 +144,25 @@ export class KnownSource implements SourceView {
 
 type FindDigest = (source: KnownSource, fromSeq: number, toSeq: number) => string | undefined;
 
-interface SourceRow {
-  id: number;
-  device_id: number;
-  src: string;
-  covered: string;
-  first_ms: number | null;
-  greatest_ms: number | null;
-  readings: number;
-  digest_high: number;
-  digest_low: number;
+function emptySource(): SourceState {
+  return { ...emptyTotals(), declared: new SeqIntervals(), forgotten: NOTHING_FORGOTTEN };
 }
 
 export class KnownHouseholds {
   private readonly statements: ReturnType<typeof prepare>;
   private readonly seals: PartSeals;
+  private readonly newParts: RowBatch;
+  private readonly mender: HouseholdMender;
   private readonly byName = new Map<string, KnownHousehold>();
   private sourcesRemembered = 0;
   private dataVersion = -1;
 
-  constructor(database: Database.Database, seals: PartSeals) {
+  /** @param newParts of the running transaction */
+  constructor(database: Database.Database, seals: PartSeals, newParts: RowBatch, mending: MenderOptions) {
+    this.newParts = newParts;
     this.statements = prepare(database);
     this.seals = seals;
+    this.mender = new HouseholdMender(database, seals, mending);
   }
 
   /** To be called first in every transaction. */
@@ -164,16 +185,18 @@ export class KnownHouseholds {
 
   add(row: Pick<HouseholdRow, 'household' | 'postalCode' | 'postalCodeFrom' | 'state'>): KnownHousehold {
     const { lastInsertRowid } = this.statements.addHousehold.run(row.household, row.postalCode, row.postalCodeFrom, row.state);
-    const { household, postalCode } = row;
-    const known: KnownHousehold = { id: Number(lastInsertRowid), household, postalCode, generation: 0, claim: '', devices: new Map() };
-    this.byName.set(household, known);
+    const known = { ...row, id: Number(lastInsertRowid), generation: 0, claim: '', devices: new Map(), refusal: undefined };
+    this.setOwner(known, 0, '', '');
+    this.byName.set(row.household, known);
     return known;
   }
 
   setOwner(known: KnownHousehold, generation: number, claim: string, edge: string): void {
     known.generation = generation;
     known.claim = claim;
-    this.statements.setOwner.run(generation, claim, edge, known.id);
+    const { id, household, postalCode, postalCodeFrom, state } = known;
+    const row = { id, household, postal_code: postalCode, postal_code_from: postalCodeFrom, state, generation, claim, edge };
+    this.statements.setOwner.run(generation, claim, edge, sealOfHousehold(row), id);
   }
 
   /** The source as far as it is known; one that nothing is stored of is not remembered until `keep`. */
@@ -188,6 +211,7 @@ export class KnownHouseholds {
     const { device } = source;
     if (device.id === 0) {
       device.id = Number(this.statements.addDevice.run(device.household.id, device.device).lastInsertRowid);
+      this.statements.sealDevice.run(sealOfDevice(device.id, ownerOf(device)), device.id);
       device.household.devices.set(device.device, device);
     }
     source.id = Number(this.statements.addSource.run(device.id, source.src).lastInsertRowid);
@@ -197,76 +221,83 @@ export class KnownHouseholds {
 
   /** Writes covered and totals. */
   saveSource(source: KnownSource): void {
-    const { covered, firstMs, greatestMs, readings, digest } = source;
-    this.statements.saveSource.run(
-      JSON.stringify(covered),
-      firstMs ?? null,
-      greatestMs ?? null,
-      readings,
-      digest.high,
-      digest.low,
-      source.id,
+    this.mender.saveSource(ownerOf(source.device), source, source);
+  }
+
+  /** Writes the totals. */
+  saveSeries({ id, count, energyWs, windowCount, lastMs, sealOfName }: KnownSeries): void {
+    this.statements.saveSeries.run(
+      count,
+      energyWs,
+      windowCount,
+      lastMs,
+      sealOfTotals(sealOfName, count, energyWs, windowCount, lastMs),
+      id,
     );
   }
 
-  /** The device's series of these fields, in their order. */
-  series(device: KnownDevice, fieldSetId: number, fields: readonly string[]): readonly KnownSeries[] {
-    let list = device.seriesByFieldSet.get(fieldSetId);
-    if (list === undefined) {
-      list = fields.map((field) => device.series.find((series) => series.field === field) ?? this.addSeries(device, field));
-      device.seriesByFieldSet.set(fieldSetId, list);
+  /** Gives the fields their series, if they have none. @returns where the series are in these fields */
+  fieldPlaces(device: KnownDevice, fieldSetId: number, fields: readonly string[]): FieldPlaces {
+    let places = device.fieldPlaces.get(fieldSetId);
+    if (places === undefined) {
+      const list = fields.map((field) => device.series.find((series) => series.field === field) ?? this.addSeries(device, field));
+      places = device.series.map((series) => list.indexOf(series));
+      device.fieldPlaces.set(fieldSetId, places);
     }
-    return list;
+    return places;
   }
 
   private addSeries(device: KnownDevice, field: string): KnownSeries {
     const id = Number(this.statements.addSeries.run(device.id, field).lastInsertRowid);
-    return rememberSeries(device, { id, field, last_ms: 0 });
+    return rememberSeries(device, { id, field, count: 0, energy_ws: 0, window_count: 0, last_ms: 0 });
   }
 
   private load(household: string): KnownHousehold | undefined {
-    const row = this.statements.household.get(household) as
-      | { id: number; postal_code: string; generation: number; claim: string }
-      | undefined;
+    const row = this.statements.household.get(household) as HouseholdRecord | undefined;
     if (row === undefined) return undefined;
-    const { id, postal_code: postalCode, generation, claim } = row;
-    const known: KnownHousehold = { id, household, postalCode, generation, claim, devices: new Map() };
-    for (const { id: deviceId, device, newest } of this.statements.devices.all(id) as {
-      id: number;
-      device: string;
-      newest: number | null;
-    }[]) {
-      const knownDevice = new KnownDevice(known, device, deviceId, newest ?? Number.NEGATIVE_INFINITY);
-      for (const source of this.statements.sources.all(deviceId) as SourceRow[]) this.loadSource(knownDevice, source);
-      for (const series of this.statements.series.all(deviceId) as SeriesRow[]) rememberSeries(knownDevice, series);
-      known.devices.set(device, knownDevice);
+    const { id, postal_code: postalCode, postal_code_from: postalCodeFrom, state, generation, claim } = this.mender.household(row);
+    const devices = new Map<string, KnownDevice>();
+    const known: KnownHousehold = { id, household, postalCode, postalCodeFrom, state, generation, claim, devices, refusal: undefined };
+    for (const device of this.statements.devices.all(id) as (DeviceRecord & { newest: number | null })[]) {
+      known.refusal ??= this.mender.device(household, device);
+      devices.set(device.device, this.loadDevice(known, device));
     }
     this.byName.set(household, known);
     return known;
   }
 
-  private loadSource(device: KnownDevice, row: SourceRow): void {
-    const declared = SeqIntervals.of(this.statements.gaps.all(row.id) as [number, number][]);
-    device.sources.set(row.src, new KnownSource(device, row.src, this.findDigest, row, declared));
-    this.sourcesRemembered++;
+  private loadDevice(household: KnownHousehold, { id, device, newest }: DeviceRecord & { newest: number | null }): KnownDevice {
+    const known = new KnownDevice(household, device, id, newest ?? Number.NEGATIVE_INFINITY);
+    const owner = ownerOf(known);
+    for (const row of this.statements.sources.all(id) as SourceRecord[]) {
+      const state = this.mender.source(owner, row);
+      if (typeof state === 'string') household.refusal ??= state;
+      else known.sources.set(row.src, new KnownSource(known, row.src, this.findDigest, row.id, state));
+      this.sourcesRemembered++;
+    }
+    for (const row of this.statements.series.all(id) as SeriesRecord[]) rememberSeries(known, this.mender.series(owner, row));
+    return known;
   }
 
   /** Not of a damaged row: it must not make a conflict of what was once stored and comes again. */
   private readonly findDigest: FindDigest = ({ id, device }, fromSeq, toSeq) => {
+    this.newParts.write();
     const row = this.statements.part.get(id, fromSeq, toSeq) as PartRow | undefined;
     if (row === undefined || this.seals.damageOf(row, device.id) !== undefined) return undefined;
     return digestToHex({ high: row[8], low: row[9] });
   };
 }
 
-interface SeriesRow {
-  id: number;
-  field: string;
-  last_ms: number;
+function ownerOf({ household, device }: KnownDevice): Owner {
+  return { household: household.household, device };
 }
 
-function rememberSeries(device: KnownDevice, { id, field, last_ms: lastMs }: SeriesRow): KnownSeries {
-  const series: KnownSeries = { id, field, index: device.series.length, power: isPower(field), lastMs };
+function rememberSeries(device: KnownDevice, row: Omit<SeriesRecord, 'device_id' | 'seal'>): KnownSeries {
+  const { id, field, count, energy_ws: energyWs, window_count: windowCount, last_ms: lastMs } = row;
+  const sealOfName = sealOfSeriesName(id, ownerOf(device), field);
+  const newestStartsMs = ROLLUP_LEVELS_MS.map((levelMs) => (count === 0 ? Number.NEGATIVE_INFINITY : bucketStartMs(lastMs, levelMs)));
+  const totals = { count, energyWs, windowCount, lastMs, sealOfName, newestStartsMs, newest: [] };
+  const series: KnownSeries = { id, field, index: device.series.length, power: isPower(field), ...totals };
   device.series.push(series);
   return series;
 }
@@ -274,26 +305,24 @@ function rememberSeries(device: KnownDevice, { id, field, last_ms: lastMs }: Ser
 function prepare(database: Database.Database) {
   return {
     dataVersion: database.prepare('PRAGMA data_version').pluck(),
-    household: database.prepare('SELECT id, postal_code, generation, claim FROM households WHERE household = ?'),
+    household: database.prepare('SELECT * FROM households WHERE household = ?'),
     devices: database.prepare(
-      `SELECT id, device, (SELECT max(window_start_ms) FROM parts WHERE device_id = devices.id) AS newest
+      `SELECT *, (SELECT max(window_start_ms) FROM parts WHERE device_id = devices.id) AS newest
        FROM devices WHERE household_id = ? ORDER BY id`,
     ),
     sources: database.prepare('SELECT * FROM sources WHERE device_id = ? ORDER BY id'),
-    series: database.prepare('SELECT id, field, last_ms FROM series WHERE device_id = ? ORDER BY id'),
-    gaps: database.prepare('SELECT from_seq, to_seq FROM gaps WHERE source_id = ? ORDER BY from_seq').raw(),
+    series: database.prepare('SELECT * FROM series WHERE device_id = ? ORDER BY id'),
     part: database.prepare(`SELECT ${PART_COLUMNS} FROM parts WHERE source_id = ? AND from_seq = ? AND to_seq = ?`).raw(),
     addHousehold: database.prepare(
       "INSERT INTO households (household, postal_code, postal_code_from, state, generation, claim, edge) VALUES (?, ?, ?, ?, 0, '', '')",
     ),
-    setOwner: database.prepare('UPDATE households SET generation = ?, claim = ?, edge = ? WHERE id = ?'),
+    setOwner: database.prepare('UPDATE households SET generation = ?, claim = ?, edge = ?, seal = ? WHERE id = ?'),
     addDevice: database.prepare('INSERT INTO devices (household_id, device) VALUES (?, ?)'),
+    sealDevice: database.prepare('UPDATE devices SET seal = ? WHERE id = ?'),
     addSource: database.prepare(
       "INSERT INTO sources (device_id, src, covered, readings, digest_high, digest_low) VALUES (?, ?, '[]', 0, 0, 0)",
     ),
-    saveSource: database.prepare(
-      'UPDATE sources SET covered = ?, first_ms = ?, greatest_ms = ?, readings = ?, digest_high = ?, digest_low = ? WHERE id = ?',
-    ),
+    saveSeries: database.prepare('UPDATE series SET count = ?, energy_ws = ?, window_count = ?, last_ms = ?, seal = ? WHERE id = ?'),
     addSeries: database.prepare('INSERT INTO series (device_id, field, count, energy_ws, window_count, last_ms) VALUES (?, ?, 0, 0, 0, 0)'),
   };
 }

@@ -103,7 +103,7 @@ export class LatestMirror {
     this.options = options;
     const { metrics } = options;
     metrics.gauge('fogline_redis_up', '1 while Redis holds all newest windows and takes more.', [], (gauge) =>
-      gauge.set(this.state === 'up' ? 1 : 0),
+      gauge.set(this.isUp ? 1 : 0),
     );
     metrics.gauge('fogline_redis_state', '1 for the state that Redis is in.', ['state'], (gauge) => {
       for (const state of STATES) gauge.set(state === this.state ? 1 : 0, { state });
@@ -117,6 +117,11 @@ export class LatestMirror {
     );
     this.windows = metrics.counter('fogline_redis_windows_total', 'Windows written, published, received, skipped, unusable.', ['outcome']);
     this.refills = metrics.counter('fogline_redis_refills_total', 'Times that all newest windows were written anew.');
+  }
+
+  /** The copy is whole and takes more. */
+  get isUp(): boolean {
+    return this.state === 'up';
   }
 
   start(): void {

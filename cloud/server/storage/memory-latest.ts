@@ -1,6 +1,6 @@
 /** The newest windows in the memory of this process, filled from the store at a start and by the receiver afterwards. */
 import type { Clock, Timer } from '../../../common/clock.ts';
-import type { Latest } from './latest.ts';
+import { AHEAD_KEPT_MS, AHEAD_SERIES_MAX, type AheadWindow, type Latest } from './latest.ts';
 import type { Bucket } from './series-store.ts';
 
 interface Subscriber {
@@ -12,10 +12,18 @@ interface Subscriber {
   timer: Timer | undefined;
 }
 
+interface Held {
+  window: Bucket;
+  /** Of one that is not stored: its source, and when it was shown (monotonic). */
+  ahead: { src: string; atMs: number } | undefined;
+}
+
 export class MemoryLatest implements Latest {
   private readonly clock: Clock;
   /** By household/device/field. */
-  private readonly windows = new Map<string, Bucket>();
+  private readonly windows = new Map<string, Held>();
+  /** Series that were shown and of which nothing was stored, by household. */
+  private readonly neverStored = new Map<string, Set<string>>();
   private readonly subscribers = new Set<Subscriber>();
 
   constructor(clock: Clock) {
@@ -38,10 +46,29 @@ export class MemoryLatest implements Latest {
     for (const window of windows) {
       const key = keyOf(window);
       const held = this.windows.get(key);
-      if (held !== undefined && held.startMs > window.startMs) continue;
+      this.noteStored(window.household, key);
+      if (held !== undefined && held.window.startMs > window.startMs && !this.isStale(held)) continue;
       this.keep(key, window);
     }
     this.scheduleAll();
+  }
+
+  /** As `Latest` says, with those that were kept. */
+  show(windows: readonly AheadWindow[]): { series: number; kept: Bucket[] } {
+    const atMs = this.clock.monotonicMs();
+    const kept: Bucket[] = [];
+    let series = 0;
+    for (const { window, src } of windows) {
+      const key = keyOf(window);
+      const held = this.windows.get(key);
+      if (held === undefined && !this.mayBegin(window.household, key)) series++;
+      else if (held === undefined || isNewerWord(window, src, held)) {
+        this.keep(key, window, { src, atMs });
+        kept.push(window);
+      }
+    }
+    this.scheduleAll();
+    return { series, kept };
   }
 
   /**
@@ -52,8 +79,8 @@ export class MemoryLatest implements Latest {
     const kept = windows.filter((window) => {
       const key = keyOf(window);
       const held = this.windows.get(key);
-      if (held !== undefined && (held.startMs > window.startMs || (held.startMs === window.startMs && held.count >= window.count)))
-        return false;
+      this.noteStored(window.household, key);
+      if (held !== undefined && !this.isStale(held) && !isNewer(window, held.window)) return false;
       this.keep(key, window);
       return true;
     });
@@ -62,7 +89,11 @@ export class MemoryLatest implements Latest {
   }
 
   all(): Promise<Bucket[]> {
-    return Promise.resolve([...this.windows.values()]);
+    return Promise.resolve([...this.windows.values()].map(({ window }) => window));
+  }
+
+  shared(): 'off' {
+    return 'off';
   }
 
   subscribe(everyMs: number, onWindows: (windows: readonly Bucket[]) => void): () => void {
@@ -74,8 +105,25 @@ export class MemoryLatest implements Latest {
     };
   }
 
-  private keep(key: string, window: Bucket): void {
-    this.windows.set(key, window);
+  /** False for a series too many of what was never stored. */
+  private mayBegin(household: string, key: string): boolean {
+    const its = this.neverStored.get(household) ?? new Set();
+    if (its.size >= AHEAD_SERIES_MAX) return false;
+    this.neverStored.set(household, its.add(key));
+    return true;
+  }
+
+  private noteStored(household: string, key: string): void {
+    const its = this.neverStored.get(household);
+    if (its?.delete(key) === true && its.size === 0) this.neverStored.delete(household);
+  }
+
+  private isStale({ ahead }: Held): boolean {
+    return ahead !== undefined && this.clock.monotonicMs() - ahead.atMs >= AHEAD_KEPT_MS;
+  }
+
+  private keep(key: string, window: Bucket, ahead?: Held['ahead']): void {
+    this.windows.set(key, { window, ahead });
     for (const subscriber of this.subscribers) subscriber.waiting.set(key, window);
   }
 
@@ -95,6 +143,14 @@ export class MemoryLatest implements Latest {
       subscriber.onWindows(windows);
     });
   }
+}
+
+function isNewer(window: Bucket, held: Bucket): boolean {
+  return window.startMs > held.startMs || (window.startMs === held.startMs && window.count > held.count);
+}
+
+function isNewerWord(window: Bucket, src: string, held: Held): boolean {
+  return held.ahead?.src === src && window.startMs !== held.window.startMs ? true : isNewer(window, held.window);
 }
 
 function keyOf({ household, device, field }: Bucket): string {

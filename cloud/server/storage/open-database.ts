@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/folders.ts';
-import { migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
+import type { DamagedRecord } from './household-mender.ts';
+import { damagedDefinition, migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
+import { checkRecords, RecordsLost } from './record-check.ts';
 
 /** Folder and file of the store inside a state directory. */
 export const SERIES_FILE = join('cloud', 'series.db');
@@ -22,9 +24,10 @@ const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
 
 /**
  * Opens for writing, creates what is absent, and checks the file.
+ * @param onDamaged called for each record that was mended
  * @throws OperatingError STORE_DAMAGED, DISK_FULL; ConfigError when the place can't be written or the file is of a newer program
  */
-export function openForWriting(path: string): Database.Database {
+export function openForWriting(path: string, onDamaged: (record: DamagedRecord) => void = () => {}): Database.Database {
   const isNew = !existsSync(path);
   let database: Database.Database | undefined;
   try {
@@ -40,13 +43,16 @@ export function openForWriting(path: string): Database.Database {
     makeDurable(database);
     refuseDamage(database, path);
     migrate(database);
+    const definition = damagedDefinition(database);
+    if (definition !== undefined) throw damaged(path, `the definition of ${definition} is not the one that was made`);
+    checkRecords(database, onDamaged);
     markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
     return database;
   } catch (error) {
     database?.close();
-    throw explainDatabaseError(error, path);
+    throw explainStartError(error, path);
   }
 }
 
@@ -113,8 +119,19 @@ export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY');
 }
 
+/** True for a row that is there already, by one of its keys. */
+export function isConstraint(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_CONSTRAINT');
+}
+
+/** As explainDatabaseError. A statement that can't be prepared at the start is one for other tables: their definition is damaged. */
+export function explainStartError(error: unknown, path: string): unknown {
+  return codeOf(error) === 'SQLITE_ERROR' ? damaged(path, (error as Error).message, error) : explainDatabaseError(error, path);
+}
+
 /** Says who must act. What is no error of the database's is given back as it is. */
 export function explainDatabaseError(error: unknown, path: string): unknown {
+  if (error instanceof RecordsLost) return damaged(path, error.message, error);
   const code = codeOf(error);
   const message = (error as Error).message;
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {

@@ -1,5 +1,7 @@
 /** Rows of the table `parts`, back to aggregates. */
+import type Database from 'better-sqlite3';
 import { addAggregate, type Aggregate } from '../analytics/rollup.ts';
+import { RowBatch } from './row-batch.ts';
 import { decodeField } from './stats-codec.ts';
 
 /** Columns of a part in the order of PART_COLUMNS: raw rows, because a long answer reads millions. */
@@ -16,6 +18,28 @@ export type PartRow = [
   digestLow: number,
   seal: number | null,
 ];
+
+/**
+ * Rows to be written into it. A conflict ends the transaction, which is what becomes of it anyway; to undo one statement only, SQLite would
+ * copy each page that it changes.
+ */
+export function newPartRows(database: Database.Database): RowBatch {
+  const columns = [
+    'device_id',
+    'window_start_ms',
+    'source_id',
+    'from_seq',
+    'to_seq',
+    'first_ms',
+    'last_ms',
+    'field_set_id',
+    'digest_high',
+    'digest_low',
+    'stats',
+    'seal',
+  ];
+  return new RowBatch(database, `INSERT OR ROLLBACK INTO parts (${columns.join()})`, columns.length);
+}
 
 export const PART_COLUMNS =
   'window_start_ms, source_id, from_seq, to_seq, first_ms, last_ms, field_set_id, stats, digest_high, digest_low, seal';

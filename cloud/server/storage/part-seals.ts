@@ -6,8 +6,10 @@ import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { OperatingError } from '../../../common/errors.ts';
 import { isoTime } from '../../../common/iso-time.ts';
+import type { Part } from '../../../common/messages.ts';
 import { windowStartMs } from '../../../common/units.ts';
 import type { PartRow } from './part-rows.ts';
+import { STATS_BYTES_MAX, writeStats } from './stats-codec.ts';
 
 /** A row whose seal does not hold, as far as it can be told whose it is: any of this may be what was damaged. */
 export interface DamagedPart {
@@ -24,7 +26,14 @@ const UNKNOWN = '?';
 
 const NUMBERS = 7;
 const BYTES_PER_NUMBER = 8;
-const scratch = Buffer.alloc(NUMBERS * BYTES_PER_NUMBER);
+const NUMBERS_BYTES = NUMBERS * BYTES_PER_NUMBER;
+/** The numbers of a part's row, then its statistics: what the seal is of. */
+const scratch = Buffer.alloc(NUMBERS_BYTES + STATS_BYTES_MAX);
+const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
+const numbersOnly = scratch.subarray(0, NUMBERS_BYTES);
+/** Parts of scratch by their end: a request has hundreds of rows, and few lengths. */
+const upTo: Buffer[] = [];
+const statsUpTo: Buffer[] = [];
 
 /** The first half: whose a row is, and the names of its fields. The same for all parts of a source. */
 export function sealOfOwner(household: string, device: string, src: string, fields: readonly string[]): number {
@@ -43,14 +52,33 @@ export function sealOf(
   digestLow: number,
   stats: Buffer,
 ): number {
-  let at = scratch.writeDoubleLE(startMs, 0);
-  at = scratch.writeDoubleLE(fromSeq, at);
-  at = scratch.writeDoubleLE(toSeq, at);
-  at = scratch.writeDoubleLE(firstMs, at);
-  at = scratch.writeDoubleLE(lastMs, at);
-  at = scratch.writeDoubleLE(digestHigh, at);
-  scratch.writeDoubleLE(digestLow, at);
-  return crc32(stats, crc32(scratch, owner));
+  writeNumbers(startMs, fromSeq, toSeq, firstMs, lastMs, digestHigh, digestLow);
+  return crc32(stats, crc32(numbersOnly, owner));
+}
+
+export interface SealedStats {
+  stats: Buffer;
+  seal: number;
+}
+
+/** A part's statistics as they are stored, with sealOf of its row. */
+export function sealPart(owner: number, part: Part, digestHigh: number, digestLow: number): SealedStats {
+  writeNumbers(part.windowStartMs, part.fromSeq, part.toSeq, part.firstMs, part.lastMs, digestHigh, digestLow);
+  const end = writeStats(part.stats, scratchView, NUMBERS_BYTES);
+  return {
+    stats: Buffer.from((statsUpTo[end] ??= scratch.subarray(NUMBERS_BYTES, end))),
+    seal: crc32((upTo[end] ??= scratch.subarray(0, end)), owner),
+  };
+}
+
+function writeNumbers(a: number, b: number, c: number, d: number, e: number, f: number, g: number): void {
+  scratchView.setFloat64(0, a, true);
+  scratchView.setFloat64(BYTES_PER_NUMBER, b, true);
+  scratchView.setFloat64(2 * BYTES_PER_NUMBER, c, true);
+  scratchView.setFloat64(3 * BYTES_PER_NUMBER, d, true);
+  scratchView.setFloat64(4 * BYTES_PER_NUMBER, e, true);
+  scratchView.setFloat64(5 * BYTES_PER_NUMBER, f, true);
+  scratchView.setFloat64(6 * BYTES_PER_NUMBER, g, true);
 }
 
 /** What to throw where an answer would need the row. */

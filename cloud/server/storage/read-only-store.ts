@@ -1,6 +1,7 @@
 /** The series store for a process that only reads it, beside the cloud server or without one. Writes nothing. */
 import { explainDatabaseError, openForReading } from './open-database.ts';
 import { SeriesReader } from './series-reader.ts';
+import { readFacts } from './store-facts.ts';
 import type { Bucket, RangeQuery } from './series-store.ts';
 
 export interface ReadOnlyStore {
@@ -18,8 +19,8 @@ export interface ReadOnlyStore {
 export function openReadOnlyStore(path: string): ReadOnlyStore {
   const database = openForReading(path);
   try {
-    const windowMs = Number(database.prepare("SELECT value FROM meta WHERE key = 'window_ms'").pluck().get());
-    const reader = new SeriesReader(database, windowMs, () => {});
+    const { windowMs = 0 } = readFacts(database);
+    const reader = new SeriesReader(database, windowMs);
     return {
       windowMs,
       households: async () => (await reader.households()).map(({ household }) => household),

@@ -10,7 +10,7 @@ import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Metrics } from '../../../common/metrics.ts';
-import type { Latest } from './latest.ts';
+import type { AheadWindow, Latest } from './latest.ts';
 import { decodeMessage, decodeWindow, encodeMessage, encodeWindow } from './latest-codec.ts';
 import { LatestMirror, type MirrorConnection, type MirrorListener, MirrorRefusal } from './latest-mirror.ts';
 import { MemoryLatest } from './memory-latest.ts';
@@ -19,6 +19,8 @@ import type { Bucket } from './series-store.ts';
 export interface RedisLatestOptions {
   /** redis://[user]:password@host[:port][/db], or rediss:// for TLS. Never logged. */
   url: string;
+  /** Where the URL has none; empty = none. Never logged. */
+  password?: string;
   /** PEM of who signed the server's certificate; empty = whom the system trusts. */
   caFile: string;
   keyPrefix: string;
@@ -76,8 +78,9 @@ export class RedisLatest implements Latest {
   }
 
   async stop(): Promise<void> {
-    await this.mirror?.stop();
+    // First, so that nobody is told of anything while the mirror ends.
     await this.memory.stop();
+    await this.mirror?.stop();
   }
 
   put(windows: readonly Bucket[]): void {
@@ -85,12 +88,18 @@ export class RedisLatest implements Latest {
     this.mirror?.add(windows);
   }
 
-  putNewer(windows: readonly Bucket[]): void {
-    this.mirror?.add(this.memory.putNewer(windows));
+  show(windows: readonly AheadWindow[]): { series: number } {
+    const { series, kept } = this.memory.show(windows);
+    this.mirror?.add(kept);
+    return { series };
   }
 
   all(): Promise<Bucket[]> {
     return this.memory.all();
+  }
+
+  shared(): 'up' | 'down' {
+    return this.mirror?.isUp === true ? 'up' : 'down';
   }
 
   subscribe(everyMs: number, onWindows: (windows: readonly Bucket[]) => void): () => void {
@@ -101,7 +110,7 @@ export class RedisLatest implements Latest {
 type ServerOptions = RedisOptions & { replyMapping: 'legacy' };
 
 /** The options for ioredis, and whether nobody between can listen. The URL is never repeated: it holds the password. */
-function redisServer({ url, caFile }: RedisLatestOptions): { options: ServerOptions; isProtected: boolean } {
+function redisServer({ url, password: given = '', caFile }: RedisLatestOptions): { options: ServerOptions; isProtected: boolean } {
   const remedy = 'write redis://:PASSWORD@HOST:PORT or rediss://:PASSWORD@HOST:PORT; other characters than letters and digits as %XX';
   let parsed: URL;
   let username: string;
@@ -114,6 +123,9 @@ function redisServer({ url, caFile }: RedisLatestOptions): { options: ServerOpti
     // Without the cause: its text repeats the URL.
     throw new ConfigError('redis.url is no URL', remedy);
   }
+  if (password !== '' && given !== '')
+    throw new ConfigError('redis.url has a password, and redis.password is another way to give it', 'leave one of the two out');
+  password ||= given;
   const db = parsed.pathname.slice(1);
   if (!/^rediss?:$/.test(parsed.protocol) || parsed.hostname === '' || !/^\d{0,4}$/.test(db) || parsed.search + parsed.hash !== '') {
     throw new ConfigError('redis.url is not the address of a Redis server', remedy);

@@ -7,9 +7,19 @@
 import type Database from 'better-sqlite3';
 import { yieldToEventLoop } from '../../../common/clock.ts';
 import { windowStartMs } from '../../../common/units.ts';
-import { LocalDays, SITE_TIME_ZONE } from '../analytics/local-days.ts';
+import { LocalDays, SITE_TIME_ZONE } from '../analytics/local-time.ts';
 import { addAggregate, addRollup, type Aggregate, kwhFromWattSeconds, type Rollup } from '../analytics/rollup.ts';
+import { sealOfSeriesName } from './record-seals.ts';
 import { rollupBucket, type SeriesName, windowBucket } from './buckets.ts';
+import {
+  BUCKET_COLUMNS,
+  bucketError,
+  BucketRebuilder,
+  type BucketRow,
+  type DamagedBucket,
+  isBucketSound,
+  rollupIn,
+} from './bucket-rows.ts';
 import { PART_COLUMNS, partAggregate, type PartRow, readWindow } from './part-rows.ts';
 import { damageError, type DamagedPart, PartSeals } from './part-seals.ts';
 import type { Bucket, HouseholdRow, PowerTotals, RangeQuery } from './series-store.ts';
@@ -44,22 +54,34 @@ export class SeriesReader {
   private readonly windowMs: number;
   private readonly statements: ReturnType<typeof prepare>;
   private readonly seals: PartSeals;
+  private readonly rebuilder: BucketRebuilder;
+  private readonly onBucket: (bucket: DamagedBucket) => void;
 
-  constructor(database: Database.Database, windowMs: number, onDamaged: (part: DamagedPart) => void) {
+  constructor(
+    database: Database.Database,
+    windowMs: number,
+    onDamaged: (part: DamagedPart) => void = () => {},
+    onBucket: (bucket: DamagedBucket) => void = () => {},
+  ) {
     this.windowMs = windowMs;
+    this.onBucket = onBucket;
     this.seals = new PartSeals(database, onDamaged);
+    this.rebuilder = new BucketRebuilder(database, this.seals, windowMs);
     this.statements = prepare(database);
   }
 
-  /** In order of household, device, field, start. No page is empty. */
-  private async *pages(query: RangeQuery): AsyncGenerator<Bucket[]> {
+  /**
+   * In order of household, device, field, start. No page is empty, each is of one series.
+   * @param turn waited for between two statements; what it throws ends the reading
+   */
+  async *pages(query: RangeQuery, turn: () => Promise<void> = yieldToEventLoop): AsyncGenerator<Bucket[]> {
     const { after } = query;
     for await (const series of this.allSeries(query, after)) {
       const span = { fromMs: query.fromMs ?? Number.MIN_SAFE_INTEGER, toMs: query.toMs ?? Number.MAX_SAFE_INTEGER };
       if (after !== undefined && isSameSeries(series, after)) span.fromMs = Math.max(span.fromMs, after.startMs + 1);
       for (const page of this.seriesPages(series, span, query.resolution)) {
         if (page.length > 0) yield page;
-        await yieldToEventLoop();
+        await turn();
       }
     }
   }
@@ -193,37 +215,50 @@ export class SeriesReader {
   }
 
   private *rollupPages(series: SeriesRow, span: Span, levelMs: number): Generator<Bucket[]> {
-    for (const rows of this.rollups(series, span, levelMs)) yield rows.map((rollup) => rollupBucket(series, rollup));
+    for (const rows of this.rollups(series, span, levelMs)) yield rows.map((rollup) => rollupBucket(series, rollup, this.windowMs));
   }
 
   private *dayPages(series: SeriesRow, span: Span): Generator<Bucket[]> {
     const days = new LocalDays(SITE_TIME_ZONE);
     let open: Rollup | undefined;
-    for (const rows of this.rollups(series, daysWithin(days, span), LEVEL_MS['15m'])) {
+    for (const rows of this.rollups(series, daysWithin(days, span), LEVEL_MS['1h'])) {
       const page: Bucket[] = [];
       for (const rollup of rows) {
         const startMs = days.startOf(rollup.startMs);
         if (open?.startMs === startMs) addRollup(open, rollup);
         else {
-          if (open !== undefined) page.push(rollupBucket(series, open));
+          if (open !== undefined) page.push(rollupBucket(series, open, this.windowMs));
           open = { ...rollup, startMs };
         }
       }
       yield page;
     }
-    if (open !== undefined) yield [rollupBucket(series, open)];
+    if (open !== undefined) yield [rollupBucket(series, open, this.windowMs)];
   }
 
   private *rollups(series: SeriesRow, span: Span, levelMs: number): Generator<Rollup[]> {
     const { toMs } = span;
     let { fromMs } = span;
+    const name = sealOfSeriesName(series.id, series, series.field);
     for (;;) {
       const rows = this.statements.rollups.all({ levelMs, fromMs, toMs, seriesId: series.id, limit: STARTS_PER_PAGE }) as RollupRow[];
-      yield rows.filter((row) => row[1] !== null).map(rollupOf);
+      yield rows.flatMap((row) => (row[1] === null ? [] : this.soundBucket(series, name, levelMs, row as BucketRow)));
       const last = rows.at(-1);
       if (last === undefined || rows.length < STARTS_PER_PAGE) return;
       fromMs = last[0] + 1;
     }
+  }
+
+  /** The bucket, added up again from its parts where its row is damaged; none where nothing lies in it. */
+  private soundBucket(series: SeriesRow, name: number, levelMs: number, row: BucketRow): Rollup[] {
+    const bucket = rollupIn(row);
+    if (isBucketSound(name, levelMs, row, bucket)) return [bucket];
+    const { household, device, field, device_id: deviceId } = series;
+    const { startMs } = bucket;
+    this.onBucket({ household, device, field, levelMs, startMs });
+    const rebuilt = this.rebuilder.rebuild({ deviceId, field, levelMs, startMs });
+    if (rebuilt === 'lost') throw bucketError(series, startMs);
+    return rebuilt === undefined ? [] : [rebuilt];
   }
 
   private fieldOf(part: PartRow, field: string): Aggregate | undefined {
@@ -255,15 +290,6 @@ function isLater(a: SeriesName, b: SeriesName): boolean {
 
 /** Nulls after the start where the series has no bucket. */
 type RollupRow = [startMs: number, ...numbers: (number | null)[]];
-
-function rollupOf(row: RollupRow): Rollup {
-  const [startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount] =
-    row as Fifteen;
-  return { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount };
-}
-
-type Five = [number, number, number, number, number];
-type Fifteen = [...Five, ...Five, ...Five];
 
 interface PowerTotalsRow {
   household: string;
@@ -330,8 +356,7 @@ function prepare(database: Database.Database) {
            FROM starts WHERE starts.start_ms < :toMs
            LIMIT :limit
          )
-         SELECT starts.start_ms, count, sum, min, max, first, first_ms, first_source, first_seq, last, last_ms, last_source, last_seq,
-           energy_ws, window_count
+         SELECT starts.${BUCKET_COLUMNS}
          FROM starts LEFT JOIN rollups r ON r.level_ms = :levelMs AND r.start_ms = starts.start_ms AND r.series_id = :seriesId
          WHERE starts.start_ms < :toMs`,
       )

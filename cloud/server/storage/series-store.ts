@@ -13,6 +13,7 @@ export interface Bucket {
   field: string;
   startMs: number;
   count: number;
+  /** As SeriesBuckets.mean: of a power each window counts the same, of other fields each reading. */
   mean: number;
   min: number;
   max: number;
@@ -33,6 +34,63 @@ export interface RangeQuery {
   after?: { household: string; device: string; field: string; startMs: number };
 }
 
+/** A field of one device; without a device the sum over all devices of the household that have the field. */
+export interface SeriesKey {
+  household: string;
+  device?: string;
+  field: string;
+}
+
+export interface BucketsQuery {
+  series: readonly SeriesKey[];
+  /** Start of each bucket and at last the end of the last one: ascending, whole windows (analytics/bucket-edges.ts makes them). */
+  edges: readonly number[];
+  /** Windows, count, mean, sum and energy are all that is wanted, which is quicker: the rest may be told or NaN. */
+  only?: 'sums';
+  /** Ends the reading; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * One series in buckets of any width: a number per bucket. A bucket without a window has 0 windows and readings, NaN
+ * everywhere else.
+ */
+export interface SeriesBuckets {
+  /** Devices that were added up: 0 when there is no such series. Coverage is windows / (devices × windows of the bucket). */
+  devices: number;
+  /** Windows with at least one reading; of several devices all of theirs. */
+  windows: Float64Array;
+  /** Of several devices those of the one that has most: the time that is told of. Of one device as `windows`. */
+  toldWindows: Float64Array;
+  /** Readings. */
+  count: Float64Array;
+  /**
+   * Mean over the windows, each counting the same, whatever number of readings it has. Fields that are not a power are weighted by reading.
+   * Of several devices: sum / toldWindows, so that it is the mean of the sums of shorter buckets. Nothing stands in for what is missing.
+   */
+  mean: Float64Array;
+  /** mean × windows for one device; the sum of these for several. */
+  sum: Float64Array;
+  /**
+   * Extremes of single readings. Of several devices it can't be known what they had in sum at one instant: NaN in a bucket longer than a
+   * window, else the extremes of the sum of their window means.
+   */
+  min: Float64Array;
+  max: Float64Array;
+  /** The newest reading, and its event time. Of several devices: the sum of the newest readings, and the time of the newest. */
+  last: Float64Array;
+  lastMs: Float64Array;
+  /** Σ over the windows of mean × window length; NaN for fields that are not a power. */
+  energyKwh: Float64Array;
+}
+
+/** What is still kept at each length of bucket; the first one is that of the windows. */
+export interface KeptLevel {
+  levelMs: number;
+  /** Buckets that start before were forgotten; Number.MIN_SAFE_INTEGER when none was. */
+  fromMs: number;
+}
+
 export interface GapQuery {
   household: string;
   /** Gaps that reach into fromMs ≤ t < toMs. */
@@ -43,8 +101,9 @@ export interface GapQuery {
 }
 
 /**
- * A gap: one or more whole windows missing between two stored windows of a device. What is before its first or after its last
- * window is none, and neither is a window with fewer readings than usual.
+ * A gap: one or more whole windows missing between two windows of a device. What is before its first or after its last
+ * window is none, and neither is a window with fewer readings than usual. Where windows were forgotten the stored buckets tell of gaps:
+ * between two of them to the window, inside one as a sum (`missingMs`).
  */
 export interface GapRow {
   device: string;
@@ -53,8 +112,13 @@ export interface GapRow {
   toMs: number;
   /** `no readings`, or `declared: …` when seqs that lie in it were declared missing. */
   reason: string;
-  /** Seqs declared missing in it. */
+  /** Seqs declared missing in it; 0 where windows were forgotten, which is known no more. */
   declared: number;
+  /**
+   * Time of the windows that are missing: the whole gap. Less where its windows were forgotten, and only a longer bucket tells how many are
+   * missing somewhere in it.
+   */
+  missingMs: number;
 }
 
 export interface HouseholdRow {
@@ -88,6 +152,12 @@ export interface StoredVerdict {
   reason?: string;
 }
 
+/** What a hello is told of a household. */
+export interface StoredHousehold extends HelloHousehold {
+  /** Its records are damaged and can't be mended: nothing else here is true, and nothing of it is taken. For the edge's operator. */
+  refusal?: string;
+}
+
 export interface AppendResult {
   verdicts: StoredVerdict[];
   /** Of every household in the request that is known. */
@@ -104,7 +174,7 @@ export interface SeriesStore {
   stop(): Promise<void>;
 
   /** Gives each household its generation (R5) and says what is held of it; one transaction. */
-  hello(request: HelloRequest): Promise<HelloHousehold[]>;
+  hello(request: HelloRequest): Promise<StoredHousehold[]>;
 
   /**
    * Judges each row (R4, R5) and stores it with covered intervals, rollups and first-sight households in one durable
@@ -132,9 +202,27 @@ export interface SeriesStore {
    */
   range(query: RangeQuery): AsyncIterable<Bucket>;
 
+  /**
+   * One answer per series, in their order, read in one go; each bucket from the longest stored buckets that tile it. Throws OperatingError
+   * FORGOTTEN where only forgotten ones would tile it (ask `kept` first), PART_DAMAGED as `range` does.
+   */
+  buckets(query: BucketsQuery): Promise<SeriesBuckets[]>;
+  /** Shortest buckets first. */
+  kept(): Promise<KeptLevel[]>;
+
   /** In order of device, start; none for a household that is not known. */
   gaps(query: GapQuery): AsyncIterable<GapRow>;
 
-  /** Forgets windows (and the ranges and digests in them) that start before; covered stays. Returns windows deleted. */
-  deleteBefore(timeMs: number): Promise<number>;
+  /**
+   * Forgets buckets of one length that start before, in small transactions; windows (and the ranges and digests in them) when no length
+   * is given. Longer buckets, totals and covered stay. Returns how many were deleted.
+   */
+  deleteBefore(timeMs: number, options?: ForgetOptions): Promise<number>;
+}
+
+export interface ForgetOptions {
+  /** One of those that `kept` names. */
+  levelMs?: number;
+  /** Ends it between two transactions: what was deleted is counted. */
+  signal?: AbortSignal;
 }

@@ -1,23 +1,15 @@
-/**
- * The event log on SQLite, in a file of its own: it holds no reading, so when it is damaged it is kept aside and begun anew, and a
- * store that comes back from a backup does not take the events of meanwhile with it.
- */
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
+/** The event log on SQLite, in a file of its own beside the store. */
+import { join } from 'node:path';
+import type Database from 'better-sqlite3';
 import type { Clock } from '../../../common/clock.ts';
-import { OperatingError } from '../../../common/errors.ts';
-import { makeFolder } from '../../../common/folders.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { AlertEvent, EventLog, NewEvent } from './event-log.ts';
 import { explainDatabaseError } from './open-database.ts';
+import { openSideDatabase } from './side-database.ts';
 
 export const EVENTS_FILE = join('cloud', 'events.db');
 /** Some 2 MB. Those of alerts that are still raised stay beyond it. */
 export const EVENTS_MAX = 10_000;
-/** Another cloud process on the same folder may be writing. */
-const BUSY_TIMEOUT_MS = 1_000;
-const SCHEMA_VERSION = 1;
 const SCHEMA = `
 CREATE TABLE events (
   id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,19 +43,8 @@ export class SqliteEventLog implements EventLog {
   }
 
   async start(): Promise<void> {
-    makeFolder(dirname(this.path));
-    try {
-      this.database = openEvents(this.path);
-    } catch (error) {
-      const explained = explainDatabaseError(error, this.path);
-      if (!(explained instanceof OperatingError && explained.code === 'STORE_DAMAGED')) throw explained;
-      const aside = `${this.path}.damaged-${this.options.clock.nowMs()}`;
-      this.options.logger.error({ aside, error: explained.message }, 'the event log is damaged: kept aside, begun anew');
-      renameSync(this.path, aside);
-      // What a broken file left beside it belongs to no other.
-      for (const suffix of ['-wal', '-shm']) rmSync(this.path + suffix, { force: true });
-      this.database = openEvents(this.path);
-    }
+    const { clock, logger } = this.options;
+    this.database = openSideDatabase({ path: this.path, schema: SCHEMA, name: 'event log', clock, logger });
   }
 
   async stop(): Promise<void> {
@@ -107,32 +88,4 @@ export class SqliteEventLog implements EventLog {
     if (this.database === undefined) throw new Error('the event log is not started');
     return this.database;
   }
-}
-
-/** WAL makes this build of SQLite fall back to synchronous=NORMAL: FULL comes after it, and both are read back. */
-function openEvents(path: string): Database.Database {
-  const isNew = !existsSync(path);
-  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
-  try {
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma('trusted_schema = OFF');
-    const held = [database.pragma('journal_mode', { simple: true }), database.pragma('synchronous', { simple: true })];
-    if (held[0] !== 'wal' || held[1] !== 2) throw new Error(`SQLite refused WAL with synchronous=FULL: ${held.join()}`);
-    if (!isNew && database.pragma('quick_check(1)', { simple: true }) !== 'ok') throw damaged(path);
-    database
-      .transaction(() => {
-        if (database.pragma('user_version', { simple: true }) === 0) database.exec(SCHEMA);
-        database.pragma(`user_version = ${SCHEMA_VERSION}`);
-      })
-      .immediate();
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function damaged(path: string): OperatingError {
-  return new OperatingError('STORE_DAMAGED', `${path} is damaged`, { retryable: false, hint: 'it is kept aside' });
 }

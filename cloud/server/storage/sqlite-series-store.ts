@@ -7,22 +7,43 @@ import { reach } from '../../../common/failpoints.ts';
 import { randomId } from '../../../common/random.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../../common/messages.ts';
 import { claimHousehold, judgeRow, SECOND_SOURCE } from '../../../common/protocol/receiver-rules.ts';
+import { BucketReader } from './bucket-reader.ts';
+import type { DamagedBucket } from './bucket-rows.ts';
 import { GapReader } from './gap-reader.ts';
+import { forgetting } from './forgetting.ts';
+import { keptLevels } from './kept-levels.ts';
 import { type KnownHousehold, KnownHouseholds } from './known-households.ts';
-import { explainDatabaseError, isBusy, openForReading, openForWriting, SERIES_FILE } from './open-database.ts';
+import {
+  explainDatabaseError,
+  explainStartError,
+  isBusy,
+  isConstraint,
+  openForReading,
+  openForWriting,
+  SERIES_FILE,
+} from './open-database.ts';
+import type { DamagedRecord } from './household-mender.ts';
 import { newestBuckets } from './newest-buckets.ts';
+import { newPartRows } from './part-rows.ts';
 import { PartWriter } from './part-writer.ts';
+import { readFacts, writeFacts } from './store-facts.ts';
 import { type DamagedPart, PartSeals } from './part-seals.ts';
+import { ReadingThread } from './reading-thread.ts';
 import { SeriesReader } from './series-reader.ts';
 import type {
   AppendResult,
   Bucket,
+  BucketsQuery,
+  ForgetOptions,
   GapQuery,
   GapRow,
   HouseholdRow,
+  KeptLevel,
   PowerTotals,
   RangeQuery,
+  SeriesBuckets,
   SeriesStore,
+  StoredHousehold,
   StoredVerdict,
 } from './series-store.ts';
 
@@ -39,6 +60,10 @@ export interface SqliteSeriesStoreOptions {
   clock: Clock;
   /** Called once for each part whose checksum is found not to hold (up to DAMAGED_TOLD_MAX of them). */
   onDamaged?: (part: DamagedPart) => void;
+  /** Long answers are read in a thread of their own, not in pages on this one. Told when it dies; the next question starts it again. */
+  readingThread?: { onDied: (cause: Error) => void };
+  /** Called once for each row beside the parts that is found damaged, with what became of it. */
+  onRecordDamaged?: (record: DamagedRecord) => void;
 }
 
 /** More says no more: the file is to be replaced. */
@@ -47,8 +72,10 @@ const DAMAGED_TOLD_MAX = 10_000;
 /** Another process that writes keeps the lock for milliseconds; after this long it hangs, and the edge sends again. */
 const LOCK_WAIT_MAX_MS = 5_000;
 const LOCK_RETRY_MS = 5;
-/** Windows of one device forgotten in one transaction: a few ms. */
-const WINDOWS_PER_DELETE = 500;
+/** Damaged buckets that one append mends: some 5 ms each. */
+const DAMAGED_BUCKETS_MAX = 10;
+/** Households read in one transaction at the start: some 10 ms. */
+const HOUSEHOLDS_PER_LOOK = 100;
 /** Pages given back to the file system in one step: below 2 ms. */
 const PAGES_PER_VACUUM = 256;
 
@@ -59,6 +86,9 @@ interface OpenStore {
   known: KnownHouseholds;
   writer: PartWriter;
   reader: SeriesReader;
+  bucketReader: BucketReader;
+  gapReader: GapReader;
+  thread: ReadingThread | undefined;
   readerDatabase: Database.Database;
 }
 
@@ -67,6 +97,7 @@ export class SqliteSeriesStore implements SeriesStore {
   readonly path: string;
   private open: OpenStore | undefined;
   private readonly damaged = new Set<string>();
+  private readonly damagedBuckets: DamagedBucket[] = [];
 
   constructor(options: SqliteSeriesStoreOptions) {
     this.options = options;
@@ -76,24 +107,48 @@ export class SqliteSeriesStore implements SeriesStore {
   async start(): Promise<void> {
     if (this.open !== undefined) return;
     const { windowMs } = this.options;
-    const database = openForWriting(this.path);
+    const database = openForWriting(this.path, this.noteRecord);
     try {
-      this.requireWindowLength(database);
+      const id = this.settleFacts(database);
       const readerDatabase = openForReading(this.path);
       const seals = new PartSeals(database, this.noteDamaged);
-      const known = new KnownHouseholds(database, seals);
-      const writer = new PartWriter(database, known, seals, windowMs);
-      const reader = new SeriesReader(readerDatabase, windowMs, this.noteDamaged);
-      this.open = { id: storeId(database), database, known, writer, reader, readerDatabase };
+      const newParts = newPartRows(database);
+      const known = new KnownHouseholds(database, seals, newParts, {
+        windowMs,
+        assignPostalCode: (household) => this.options.postalCodes.assign(household),
+        nowMs: () => this.options.clock.nowMs(),
+        onDamaged: this.noteRecord,
+      });
+      const writer = new PartWriter(database, newParts, known, seals, windowMs, this.noteRecord);
+      const reader = new SeriesReader(readerDatabase, windowMs, this.noteDamaged, this.noteBucket);
+      const bucketReader = new BucketReader(readerDatabase, windowMs, this.noteDamaged, this.noteBucket);
+      const gapReader = new GapReader(readerDatabase, windowMs);
+      const thread = this.readingThread();
+      this.open = { id, database, known, writer, reader, bucketReader, gapReader, thread, readerDatabase };
+      await this.lookThrough();
     } catch (error) {
-      database.close();
-      throw explainDatabaseError(error, this.path);
+      if (this.open === undefined) database.close();
+      else await this.stop();
+      throw explainStartError(error, this.path);
+    }
+  }
+
+  /** Whatever is damaged beside the parts is mended, or told of, before anything is served. */
+  private async lookThrough(): Promise<void> {
+    const { database } = this.started();
+    const households = database.prepare('SELECT household FROM households ORDER BY id').pluck().all() as string[];
+    for (let at = 0; at < households.length; at += HOUSEHOLDS_PER_LOOK) {
+      await this.transaction(({ known }) => {
+        for (const household of households.slice(at, at + HOUSEHOLDS_PER_LOOK)) known.find(household);
+      });
+      await yieldToEventLoop();
     }
   }
 
   async stop(): Promise<void> {
     const { open } = this;
     this.open = undefined;
+    await open?.thread?.stop();
     open?.readerDatabase.close();
     // Last: the writer's close copies the write-ahead log into the file and removes it.
     open?.database.close();
@@ -104,11 +159,12 @@ export class SqliteSeriesStore implements SeriesStore {
     return this.started().id;
   }
 
-  hello(request: HelloRequest): Promise<HelloHousehold[]> {
+  hello(request: HelloRequest): Promise<StoredHousehold[]> {
     this.refuseOtherWindows(request.windowMs);
     return this.transaction(({ known }) =>
       request.households.map(({ household, generation }) => {
         const held = known.find(household) ?? this.addHousehold(known, household);
+        if (held.refusal !== undefined) return refused(held, held.refusal);
         const current = held.generation === 0 ? undefined : held;
         const given = claimHousehold(current, request.claim, generation);
         if (given !== held.generation || request.claim !== held.claim) known.setOwner(held, given, request.claim, request.edge);
@@ -120,10 +176,29 @@ export class SqliteSeriesStore implements SeriesStore {
   /** Rows must have passed rowFault (wire.ts). */
   async append(request: PartsRequest): Promise<AppendResult> {
     this.refuseOtherWindows(request.windowMs);
+    try {
+      return await this.appendOnce(request);
+    } catch (error) {
+      // What is judged is never there already: the index over the parts says so wrongly, or can't be read.
+      if (!isConstraint(error) && (error as { code?: string }).code !== 'STORE_DAMAGED') throw error;
+      await this.mendPartIndex();
+      return this.appendOnce(request);
+    }
+  }
+
+  /** Makes the index over the parts anew: a second for a million parts, in which nothing else is served. */
+  private async mendPartIndex(): Promise<void> {
+    await this.transaction(({ database }) => database.exec('REINDEX parts_by_seq'));
+    this.noteRecord({ household: '', table: 'parts', outcome: 'mended', what: 'the index over the parts: made anew' });
+  }
+
+  private async appendOnce(request: PartsRequest): Promise<AppendResult> {
     const result = await this.transaction((open) => {
       const verdicts: StoredVerdict[] = [];
       const answer: AppendResult = { verdicts, postalCodes: {}, generations: {}, newest: [] };
       const owned = ownedHouseholds(open.known, request, answer);
+      // Before any row: a bucket is added up from all parts that lie in it, and flush adds those of this request.
+      open.writer.mendBuckets(this.damagedBuckets.splice(0));
       for (const row of request.rows) verdicts.push(takeRow(open, owned, row));
       answer.newest = newestBuckets(open.writer.devices(), this.options.windowMs);
       open.writer.flush();
@@ -162,27 +237,45 @@ export class SqliteSeriesStore implements SeriesStore {
   }
 
   range(query: RangeQuery): AsyncIterable<Bucket> {
-    return this.reader().range(query);
+    const { thread, reader } = this.started();
+    return (thread ?? reader).range(query);
+  }
+
+  async buckets({ signal, ...query }: BucketsQuery): Promise<SeriesBuckets[]> {
+    const { thread, bucketReader } = this.started();
+    if (thread !== undefined) return thread.buckets({ ...query, ...(signal === undefined ? {} : { signal }) });
+    const pages = bucketReader.read(query);
+    for (;;) {
+      signal?.throwIfAborted();
+      const page = pages.next();
+      if (page.done === true) return page.value;
+      await yieldToEventLoop();
+    }
+  }
+
+  kept(): Promise<KeptLevel[]> {
+    return Promise.resolve(keptLevels(this.started().readerDatabase, this.options.windowMs));
   }
 
   gaps(query: GapQuery): AsyncIterable<GapRow> {
-    return new GapReader(this.started().readerDatabase, this.options.windowMs).gaps(query);
+    const { thread, gapReader } = this.started();
+    return (thread ?? gapReader).gaps(query);
   }
 
-  async deleteBefore(timeMs: number): Promise<number> {
+  async deleteBefore(timeMs: number, { levelMs = this.options.windowMs, signal }: ForgetOptions = {}): Promise<number> {
+    const { windowMs } = this.options;
     const { database } = this.started();
-    const devices = database.prepare('SELECT id FROM devices').pluck().all() as number[];
-    let windows = 0;
-    for (const device of devices) {
-      for (;;) {
-        const deleted = await this.transaction((open) => forgetWindows(open.database, device, timeMs));
-        windows += deleted;
+    let deleted = 0;
+    for (const step of forgetting(database, windowMs, levelMs, timeMs)) {
+      for (let isDone = false; !isDone && signal?.aborted !== true; ) {
+        const done = await this.transaction((open) => step(open));
+        deleted += done.deleted;
+        isDone = done.isDone;
         await yieldToEventLoop();
-        if (deleted < WINDOWS_PER_DELETE) break;
       }
     }
-    await this.giveBackPages();
-    return windows;
+    if (deleted > 0) await this.giveBackPages();
+    return deleted;
   }
 
   /** Stops where another writer is in the way: what is left is given back after the next deletion. */
@@ -209,20 +302,38 @@ export class SqliteSeriesStore implements SeriesStore {
     this.options.onDamaged?.(part);
   };
 
+  /** Taken by the next append, which may write. */
+  private readonly noteBucket = (bucket: DamagedBucket) => {
+    if (this.damagedBuckets.length < DAMAGED_BUCKETS_MAX) this.damagedBuckets.push(bucket);
+  };
+
+  private readonly noteRecord = (record: DamagedRecord) => {
+    const key = `${record.household} ${record.what}`;
+    if (this.damaged.has(key) || this.damaged.size >= DAMAGED_TOLD_MAX) return;
+    this.damaged.add(key);
+    this.options.onRecordDamaged?.(record);
+  };
+
   private addHousehold(known: KnownHouseholds, household: string): KnownHousehold {
     const { postalCode, state, from } = this.options.postalCodes.assign(household);
     return known.add({ household, postalCode, state, postalCodeFrom: from });
   }
 
-  private requireWindowLength(database: Database.Database): void {
+  /** Requires the length of windows that the store was made with. @returns the id of the store */
+  private settleFacts(database: Database.Database): string {
     const { windowMs } = this.options;
-    database.prepare("INSERT INTO meta VALUES ('window_ms', ?) ON CONFLICT DO NOTHING").run(String(windowMs));
-    const held = Number(database.prepare("SELECT value FROM meta WHERE key = 'window_ms'").pluck().get());
-    if (held === windowMs) return;
-    throw new ConfigError(
-      `${this.path} holds windows of ${held / 1_000} s, edge.window_seconds is ${windowMs / 1_000}`,
-      `set edge.window_seconds = ${held / 1_000}, or give another --state`,
-    );
+    const settle = database.transaction(() => {
+      const { windowMs: held = windowMs, id = randomId(), damaged, isUnsealed } = readFacts(database);
+      if (held !== windowMs)
+        throw new ConfigError(
+          `${this.path} holds windows of ${held / 1_000} s, edge.window_seconds is ${windowMs / 1_000}`,
+          `set edge.window_seconds = ${held / 1_000}, or give another --state`,
+        );
+      if (damaged !== undefined || isUnsealed) writeFacts(database, held, id);
+      if (damaged !== undefined) this.noteRecord({ household: '', table: 'meta', outcome: 'mended', what: damaged });
+      return id;
+    });
+    return settle.immediate();
   }
 
   private refuseOtherWindows(windowMs: number): void {
@@ -272,6 +383,19 @@ export class SqliteSeriesStore implements SeriesStore {
     }
   }
 
+  private readingThread(): ReadingThread | undefined {
+    const { windowMs, clock, readingThread } = this.options;
+    if (readingThread === undefined) return undefined;
+    return new ReadingThread({
+      path: this.path,
+      windowMs,
+      clock,
+      onDamaged: this.noteDamaged,
+      onBucket: this.noteBucket,
+      onDied: readingThread.onDied,
+    });
+  }
+
   private reader(): SeriesReader {
     return this.started().reader;
   }
@@ -282,11 +406,6 @@ export class SqliteSeriesStore implements SeriesStore {
   }
 }
 
-function storeId(database: Database.Database): string {
-  database.prepare("INSERT INTO meta VALUES ('store_id', ?) ON CONFLICT DO NOTHING").run(randomId());
-  return database.prepare("SELECT value FROM meta WHERE key = 'store_id'").pluck().get() as string;
-}
-
 /** R5: the households whose rows are judged; the answer is told of the others. */
 function ownedHouseholds(known: KnownHouseholds, request: PartsRequest, answer: AppendResult): ReadonlyMap<string, KnownHousehold> {
   const owned = new Map<string, KnownHousehold>();
@@ -295,7 +414,8 @@ function ownedHouseholds(known: KnownHouseholds, request: PartsRequest, answer: 
   for (const household of asked) {
     const held = known.find(household);
     if (held !== undefined) answer.postalCodes[household] = held.postalCode;
-    if (held !== undefined && held.claim === request.claim && held.generation === request.generations[household])
+    const isRefused = held?.refusal !== undefined;
+    if (held !== undefined && (isRefused || (held.claim === request.claim && held.generation === request.generations[household])))
       owned.set(household, held);
     else answer.generations[household] = held?.generation ?? 0;
   }
@@ -306,18 +426,26 @@ function takeRow({ known, writer }: OpenStore, owned: ReadonlyMap<string, KnownH
   const { household, device, src } = rangeOf(row);
   const holder = owned.get(household);
   if (holder === undefined) return { verdict: 'not_owner' };
+  if (holder.refusal !== undefined) return { verdict: 'rejected', reason: holder.refusal };
   if (row.kind === 'part' && !isSortedSet(row.part.fields))
     return { verdict: 'rejected', reason: 'field names are not sorted, or one is there twice' };
   const source = known.source(holder, device, src);
   const verdict = judgeRow(source, row);
   if (verdict === 'rejected') return { verdict, reason: SECOND_SOURCE };
-  if (verdict === 'stored') writer.store(source, row);
-  return { verdict };
+  if (verdict !== 'stored') return { verdict };
+  writer.store(source, row);
+  return STORED;
 }
+
+const STORED: StoredVerdict = { verdict: 'stored' };
 
 function isSortedSet(names: readonly string[]): boolean {
   for (let i = 1; i < names.length; i++) if ((names[i - 1] as string) >= (names[i] as string)) return false;
   return true;
+}
+
+function refused({ household, generation, postalCode }: KnownHousehold, refusal: string): StoredHousehold {
+  return { household, generation, postalCode, sources: [], refusal };
 }
 
 function helloOf(held: KnownHousehold): HelloHousehold {
@@ -331,15 +459,4 @@ function helloOf(held: KnownHousehold): HelloHousehold {
     })),
   );
   return { household: held.household, generation: held.generation, postalCode: held.postalCode, sources };
-}
-
-/** @returns windows forgotten, WINDOWS_PER_DELETE when there may be more */
-function forgetWindows(database: Database.Database, device: number, beforeMs: number): number {
-  const starts = database
-    .prepare('SELECT DISTINCT window_start_ms FROM parts WHERE device_id = ? AND window_start_ms < ? ORDER BY window_start_ms LIMIT ?')
-    .pluck()
-    .all(device, beforeMs, WINDOWS_PER_DELETE) as number[];
-  const last = starts.at(-1);
-  if (last !== undefined) database.prepare('DELETE FROM parts WHERE device_id = ? AND window_start_ms <= ?').run(device, last);
-  return starts.length;
 }

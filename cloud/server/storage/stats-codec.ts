@@ -3,7 +3,7 @@
  * float64 little-endian, field by field in the order first, last, sum, min, max. Nothing is rounded: a number is left out only
  * where it is bit for bit another one, or the sum of the two. A usual 5-second part takes half the bytes.
  */
-import { STAT, STATS_PER_FIELD } from '../../../common/messages.ts';
+import { FIELDS_MAX, STAT, STATS_PER_FIELD } from '../../../common/messages.ts';
 
 const LAST_IS_FIRST = 1;
 const SUM_IS_FIRST_PLUS_LAST = 2;
@@ -14,13 +14,22 @@ const MAX_IS_FIRST = 32;
 const MAX_IS_LAST = 64;
 
 const BYTES_PER_NUMBER = 8;
-/** Fields per part (messages.ts FIELDS_MAX) × the most a field can take. */
-const scratch = Buffer.alloc(32 * (1 + STATS_PER_FIELD * BYTES_PER_NUMBER));
+/** The most that a part's statistics take. */
+export const STATS_BYTES_MAX = FIELDS_MAX * (1 + STATS_PER_FIELD * BYTES_PER_NUMBER);
 
 /** @param stats STATS_PER_FIELD numbers per field */
 export function encodeStats(stats: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(STATS_BYTES_MAX);
+  return bytes.subarray(0, writeStats(stats, new DataView(bytes.buffer, bytes.byteOffset, STATS_BYTES_MAX), 0));
+}
+
+/**
+ * The same, into memory that is there, from `start` on.
+ * @returns where it ends
+ */
+export function writeStats(stats: readonly number[], into: DataView, start: number): number {
   const fieldCount = stats.length / STATS_PER_FIELD;
-  let at = fieldCount;
+  let at = start + fieldCount;
   for (let field = 0; field < fieldCount; field++) {
     const base = field * STATS_PER_FIELD;
     const first = stats[base + STAT.first] as number;
@@ -29,21 +38,26 @@ export function encodeStats(stats: readonly number[]): Buffer {
     const min = stats[base + STAT.min] as number;
     const max = stats[base + STAT.max] as number;
     let flags = 0;
-    at = scratch.writeDoubleLE(first, at);
+    at = writeNumber(into, at, first);
     if (Object.is(last, first)) flags |= LAST_IS_FIRST;
-    else at = scratch.writeDoubleLE(last, at);
+    else at = writeNumber(into, at, last);
     if (Object.is(sum, first)) flags |= SUM_IS_FIRST;
     else if (Object.is(sum, first + last)) flags |= SUM_IS_FIRST_PLUS_LAST;
-    else at = scratch.writeDoubleLE(sum, at);
+    else at = writeNumber(into, at, sum);
     if (Object.is(min, first)) flags |= MIN_IS_FIRST;
     else if (Object.is(min, last)) flags |= MIN_IS_LAST;
-    else at = scratch.writeDoubleLE(min, at);
+    else at = writeNumber(into, at, min);
     if (Object.is(max, first)) flags |= MAX_IS_FIRST;
     else if (Object.is(max, last)) flags |= MAX_IS_LAST;
-    else at = scratch.writeDoubleLE(max, at);
-    scratch[field] = flags;
+    else at = writeNumber(into, at, max);
+    into.setUint8(start + field, flags);
   }
-  return Buffer.from(scratch.subarray(0, at));
+  return at;
+}
+
+function writeNumber(into: DataView, at: number, value: number): number {
+  into.setFloat64(at, value, true);
+  return at + BYTES_PER_NUMBER;
 }
 
 /** Numbers stored for a field, by its flags. */

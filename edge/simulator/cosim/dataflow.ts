@@ -276,8 +276,7 @@ export class Dataflow {
     const { outputs } = this.sources[source] as SourceSide;
     for (let at = outputs.length - 1; at >= 0; at--) {
       const output = outputs[at] as StoredOutput;
-      const tick = output.time.tick + delay.ticks;
-      if (tick < by.tick || (tick === by.tick && compareSteps(this.order, source, output.made, dest, by) < 0)) return output;
+      if (this.hasArrived(output.time.tick + delay.ticks, source, output.made, dest, by)) return output;
     }
     return undefined;
   }
@@ -288,13 +287,16 @@ export class Dataflow {
     let latest: PushedValue | undefined;
     let kept = 0;
     for (const pushed of queue) {
-      const { tick } = pushed.time;
-      const hasArrived = tick < by.tick || (tick === by.tick && compareSteps(this.order, source, pushed.made, dest, by) < 0);
-      if (hasArrived) latest = pushed;
+      if (this.hasArrived(pushed.time.tick, source, pushed.made, dest, by)) latest = pushed;
       else queue[kept++] = pushed;
     }
     queue.length = kept;
     return latest;
+  }
+
+  /** @param tick of arrival; `made` is the step that told it */
+  private hasArrived(tick: number, source: number, made: TieredTime, dest: number, by: TieredTime): boolean {
+    return tick < by.tick || (tick === by.tick && compareSteps(this.order, source, made, dest, by) < 0);
   }
 
   private warnMissing(slot: Slot): void {

@@ -24,7 +24,6 @@ export class Profile {
   /** By simulator. Counted in every step, so they lie side by side in memory. */
   private readonly steps: Float64Array;
   private readonly busyMs: Float64Array;
-  private readonly isWaiting: Uint8Array;
   private readonly accounts: Account[];
 
   constructor(clock: Clock, sids: readonly string[]) {
@@ -32,7 +31,6 @@ export class Profile {
     this.sids = sids;
     this.steps = new Float64Array(sids.length);
     this.busyMs = new Float64Array(sids.length);
-    this.isWaiting = new Uint8Array(sids.length);
     this.accounts = sids.map(() => ({ waiting: undefined, waitedMs: new Map() }));
   }
 
@@ -40,10 +38,8 @@ export class Profile {
   began(simulator: number): number {
     const nowMs = this.clock.monotonicMs();
     this.steps[simulator] = (this.steps[simulator] as number) + 1;
-    if (this.isWaiting[simulator] === 1) {
-      this.isWaiting[simulator] = 0;
-      closeWait(this.accounts[simulator] as Account, nowMs);
-    }
+    const account = this.accounts[simulator] as Account;
+    if (account.waiting !== undefined) closeWait(account, nowMs);
     return nowMs;
   }
 
@@ -57,7 +53,6 @@ export class Profile {
     const nowMs = this.clock.monotonicMs();
     if (account.waiting !== undefined) closeWait(account, nowMs);
     account.waiting = { sinceMs: nowMs, on };
-    this.isWaiting[simulator] = 1;
   }
 
   /** In the order of starting. */

@@ -10,7 +10,6 @@ export class Scheduler {
   /** Earliest step of each simulator, by index; the rest of its steps, later ones, in order. */
   private readonly next: (TieredTime | undefined)[];
   private readonly later: TieredTime[][];
-  private readonly laterCounts: Int32Array;
   /** Ticks of `next`, and first ranks, side by side in memory: they decide nearly all comparisons. */
   private readonly ticks: Float64Array;
   private readonly ranks: Int32Array;
@@ -22,7 +21,6 @@ export class Scheduler {
     this.order = order;
     this.next = order.map(() => undefined);
     this.later = order.map(() => []);
-    this.laterCounts = new Int32Array(order.length);
     this.ticks = new Float64Array(order.length);
     this.ranks = Int32Array.from(order, (ranks) => ranks[0] ?? 0);
     this.position = order.map(() => -1);
@@ -42,10 +40,9 @@ export class Scheduler {
     const later = this.later[simulator] as TieredTime[];
     if (order > 0) {
       insertSorted(later, time);
-      this.laterCounts[simulator] = later.length;
       return;
     }
-    this.laterCounts[simulator] = later.unshift(first);
+    later.unshift(first);
     this.setNext(simulator, time);
     this.rise(this.position[simulator] as number);
   }
@@ -62,10 +59,9 @@ export class Scheduler {
   /** Takes the earliest step of the simulator away. */
   dropFirst(simulator: number): void {
     const at = this.position[simulator] as number;
-    if ((this.laterCounts[simulator] as number) > 0) {
-      const later = this.later[simulator] as TieredTime[];
-      this.setNext(simulator, later.shift() as TieredTime);
-      this.laterCounts[simulator] = later.length;
+    const following = (this.later[simulator] as TieredTime[]).shift();
+    if (following !== undefined) {
+      this.setNext(simulator, following);
       this.sink(at);
       return;
     }

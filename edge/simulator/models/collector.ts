@@ -10,12 +10,18 @@ export const COLLECTOR_META: SimulatorMeta = {
 };
 export const COLLECTOR_TITLE = 'tick,source,attribute,value\n';
 
-export class Collector implements Simulator {
-  private readonly write: (text: string) => void;
+export interface CollectorOutput {
+  /** Takes the next piece of the file. */
+  write: (text: string) => void;
+  /** Title and rows of the ticks before this one are in the file already; undefined for a file that is empty. */
+  goOnAt: number | undefined;
+}
 
-  /** @param write takes the next piece of the file */
-  constructor(write: (text: string) => void) {
-    this.write = write;
+export class Collector implements Simulator {
+  private readonly output: CollectorOutput;
+
+  constructor(output: CollectorOutput) {
+    this.output = output;
   }
 
   init(): SimulatorMeta {
@@ -27,17 +33,19 @@ export class Collector implements Simulator {
   }
 
   setupDone(): void {
-    this.write(COLLECTOR_TITLE);
+    if (this.output.goOnAt === undefined) this.output.write(COLLECTOR_TITLE);
   }
 
   step(time: number, inputs: Inputs): null {
+    const { goOnAt, write } = this.output;
+    if (goOnAt !== undefined && time < goOnAt) return null;
     let text = '';
     for (const attributes of Object.values(inputs)) {
       for (const [attribute, sources] of Object.entries(attributes)) {
         for (const [source, value] of Object.entries(sources)) text += `${time},${source},${attribute},${cell(value)}\n`;
       }
     }
-    this.write(text);
+    write(text);
     return null;
   }
 

@@ -97,7 +97,7 @@ export function replayRowOf(fields: readonly string[], columns: OriginalColumns)
 const TIME = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z?$/;
 
 /** UTC. Undefined for what is no time, like February 30th. */
-function timeOf(text: string): number | undefined {
+export function timeOf(text: string): number | undefined {
   const match = TIME.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = ''] = match;
@@ -111,7 +111,7 @@ let dayMs = Number.NaN;
 let dayText = '';
 
 /** `YYYY-MM-DD HH:mm:ss`, UTC. Rows of one day follow each other: its text is kept. */
-function dateTextOf(timeMs: number): string {
+export function dateTextOf(timeMs: number): string {
   const ofDay = ((timeMs % MS_PER_DAY) + MS_PER_DAY) % MS_PER_DAY;
   if (timeMs - ofDay !== dayMs) {
     dayMs = timeMs - ofDay;

@@ -8,7 +8,7 @@
  */
 import { kwhFromRegister, wattsFromMilliwatts } from '../../../common/units.ts';
 
-/** Where the known columns are. */
+/** Where the known columns are. A file of power alone has -1 for energy and the phases. */
 export interface Columns {
   count: number;
   timestamp: number;
@@ -21,9 +21,17 @@ export interface Columns {
 
 export interface AcceptedRow {
   timeMs: number;
-  values: { readonly power: number; readonly power1: number; readonly power2: number; readonly power3: number; readonly energy: number };
+  /** A file of power alone gives power alone. */
+  values: {
+    readonly power: number;
+    readonly power1?: number;
+    readonly power2?: number;
+    readonly power3?: number;
+    readonly energy?: number;
+  };
 }
 
+const POWER_ALONE = ['timestamp', 'power'] as const;
 const KNOWN_COLUMNS = ['timestamp', 'energy', 'power', 'power1', 'power2', 'power3'] as const;
 /** Digits that a float64 holds exactly. */
 const EXACT_DIGITS = 15;
@@ -42,7 +50,9 @@ export function isHeader(fields: readonly string[]): boolean {
 /** @returns the columns, or what is wrong with the header */
 export function columnsOf(header: readonly string[]): Columns | string {
   const missing = KNOWN_COLUMNS.filter((name) => !header.includes(name));
-  if (missing.length > 0) return `no column ${missing.join(', ')}`;
+  // One that has some of the other columns was meant to have them all.
+  const isPowerAlone = POWER_ALONE.every((name) => header.includes(name)) && missing.length === KNOWN_COLUMNS.length - POWER_ALONE.length;
+  if (missing.length > 0 && !isPowerAlone) return `no column ${missing.join(', ')}`;
   const columns = { count: header.length } as Columns;
   for (const name of KNOWN_COLUMNS) columns[name] = header.indexOf(name);
   return columns;
@@ -54,6 +64,8 @@ export function acceptRow(fields: readonly string[], columns: Columns): Accepted
   const timeMs = digitsOf(fields[columns.timestamp] as string);
   if (timeMs === undefined) return 'timestamp is not a time in ms';
   const power = numberOf(fields[columns.power] as string);
+  if (columns.energy < 0)
+    return Number.isFinite(power) ? { timeMs, values: { power: wattsFromMilliwatts(power) } } : 'power is not a finite number';
   const power1 = numberOf(fields[columns.power1] as string);
   const power2 = numberOf(fields[columns.power2] as string);
   const power3 = numberOf(fields[columns.power3] as string);

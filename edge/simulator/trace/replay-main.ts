@@ -89,7 +89,7 @@ function makersOf({ replay }: TraceOrigins, folder: string | undefined, logger: 
       replay === undefined
         ? new ServedHousehold({ folder, logger })
         : new HouseholdSimulator({ ...replay, onRejected: nothing, onOpenEnd: nothing, onParked: nothing }),
-    collector: () => new Collector(nothing),
+    collector: () => new Collector({ write: nothing, goOnAt: undefined }),
   };
 }
 

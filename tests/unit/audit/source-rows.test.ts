@@ -104,9 +104,15 @@ test('digests of any ranges are the sums of the readings', () => {
   }
 });
 
+test('a file of power alone has one column of values', () => {
+  const { fields, values, count, rejected } = readSource(fileOf('household\ndate,timestamp,power\n,1,58680\n,2,x\n,3,2000\n'));
+  assert.deepEqual([fields, values, count], [['power'], [[58.68, 2]], 2]);
+  assert.deepEqual(rejected, [{ line: 4, reason: 'power' }]);
+});
+
 test('a folder without files, and a file without the columns, are refused with the remedy', () => {
   assert.throws(() => sourceFiles(join(folder, 'nowhere')), { code: 'DATA_UNREADABLE' });
-  assert.throws(() => readSource(fileOf('household\ntimestamp,power\n1,2\n')), {
+  assert.throws(() => readSource(fileOf('household\ntimestamp,power,power2\n1,2,3\n')), {
     code: 'DATA_UNREADABLE',
     message: /no column energy, power1/,
   });

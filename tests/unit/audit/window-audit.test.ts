@@ -23,7 +23,7 @@ function part(windowStartMs: number, seq: number, powerW: number): CloudPart {
 
 test('a page asked while a window still grew may show it as it was after any of its parts', () => {
   const parts = [part(0, 1, 100), part(5_000, 2, 460), part(5_000, 3, 1_000)];
-  const cloud = { windowMs: 5_000, parts: () => parts, series: () => [] } as unknown as CloudFile;
+  const cloud = { windowMs: 5_000, parts: () => parts, series: () => [], keptFromMs: () => 0 } as unknown as CloudFile;
   const device = { household: 'h', deviceId: 1, fields: ['power'], sources: new Map(), truth: new Map() };
   const { newest, recentMeansW } = new WindowAudit(cloud, new Findings(), device).run();
   assert.deepEqual(newest, { startMs: 5_000, meanW: 730 });

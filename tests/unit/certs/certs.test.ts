@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { allow, edge, type EdgeCertOptions, init, list, revoke, rotate } from '../../../certs/main.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { configWith } from '../../../common/config.ts';
-import { readBundle, readCloudCredentials, readEdges, readRevoked } from '../../../common/link/cert-files.ts';
+import { fromMs, readBundle, readCloudCredentials, readEdges, readRevoked } from '../../../common/link/cert-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-certs-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -122,6 +122,25 @@ test('revoke, rotate, list: every certificate of the edge, or all but the newest
   await bundle('edge-1', {});
   assert.equal((await states()).at(-1), 'edge-1 valid');
   await assert.rejects(rotate({ ...common, edge: 'edge-4' }), { message: /no edge edge-4/ });
+});
+
+test('rotate: each certificate of the cloud begins after the one before, whatever the clock does; bundles name the newest', async () => {
+  const { dir, common, bundle } = await newCa();
+  const beginsMs = () => fromMs(new X509Certificate(readCloudCredentials(dir).certificate));
+  const rotated = async (aheadMs: number) => {
+    const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs, monotonicMs: () => 0 } as typeof systemClock;
+    await said(() => rotate({ ...common, clock }));
+    return beginsMs();
+  };
+  const begun = [beginsMs(), await rotated(0), await rotated(0), await rotated(-3_600_000)];
+  assert.deepEqual(
+    begun.slice(1).map((ms, i) => ms > (begun[i] ?? 0)),
+    [true, true, true],
+    `${begun}`,
+  );
+  assert.equal(readBundle(await bundle('edge-1')).cloudSinceMs, begun.at(-1));
+  await assert.rejects(rotated(-2 * 86_400_000), { name: 'ConfigError', remedy: /clock of this machine/ });
+  assert.equal(beginsMs(), begun.at(-1), 'nothing was changed');
 });
 
 test("rotate: the cloud's new certificate keeps its names, or takes others; expired ones are listed as such", async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -101,6 +101,13 @@ test('a value that is not of its kind or out of bounds is refused, with what is 
 test('settings that contradict each other are refused', () => {
   assert.match(refused({ sets: ['simulation.start_seconds=60', 'simulation.until_seconds=60'] }), /is not after/);
   assert.match(refused({ sets: ['link.heartbeat_deadline_seconds=5'] }), /lower the deadline/);
+  const kept = (raw: number, minutes: number, quarters: number) => ({
+    sets: [`cloud.keep_raw_days=${raw}`, `cloud.keep_1m_days=${minutes}`, `cloud.keep_15m_days=${quarters}`],
+  });
+  assert.match(refused(kept(30, 20, 0)), /keep_1m_days = 20 is shorter than cloud.keep_raw_days = 30/);
+  assert.match(refused(kept(0, 20, 0)), /shorter than cloud.keep_raw_days = 0 \(for ever\)/);
+  assert.match(refused(kept(1, 0, 5)), /keep_15m_days = 5 is shorter than cloud.keep_1m_days/);
+  assert.equal(loadConfig(kept(5, 5, 0)).config.cloud.keep_1m_days, 5);
 });
 
 test('speed is a factor, max is without end', () => {
@@ -146,12 +153,67 @@ test('a secret comes from the environment or a file, and is never shown', () => 
   assert.throws(() => loadSettings(table, { sets: ['auth.token=file:nowhere'], cwd: folder }), /can't be read/);
 });
 
+test('any setting may stand in a file that a variable names', () => {
+  const path = join(folder, 'value');
+  writeFileSync(path, ' hush\n');
+  const { config, origins } = loadConfig({ env: { FOGLINE_REDIS_PASSWORD_FILE: path } });
+  assert.equal(config.redis.password, 'hush');
+  assert.deepEqual(origins.get('redis.password'), { origin: 'environment FOGLINE_REDIS_PASSWORD_FILE', text: '(secret)' });
+  writeFileSync(path, '1007\n');
+  const port = loadConfig({ env: { FOGLINE_CLOUD_HTTP_PORT_FILE: 'value' }, cwd: folder });
+  assert.equal(port.config.cloud.http_port, 1007);
+  assert.equal(loadConfig({ env: { FOGLINE_CLOUD_HTTP_PORT_FILE: path }, sets: ['cloud.http_port=1'] }).config.cloud.http_port, 1);
+  // A setting's own name comes first: this one is a path, and no file of it is read.
+  assert.equal(loadConfig({ env: { FOGLINE_LINK_BUNDLE_FILE: '/none' } }).config.link.bundle_file, '/none');
+  writeFileSync(path, '/from/file\n');
+  assert.equal(loadConfig({ env: { FOGLINE_LINK_BUNDLE_FILE_FILE: path } }).config.link.bundle_file, '/from/file');
+});
+
+test('a file with a value that can not be meant is refused, and a slip in its name is told', () => {
+  const path = join(folder, 'value');
+  writeFileSync(path, 'hush');
+  const both = refused({ env: { FOGLINE_REDIS_URL: 'redis://h', FOGLINE_REDIS_URL_FILE: path } });
+  assert.match(both, /redis\.url is given by FOGLINE_REDIS_URL and by FOGLINE_REDIS_URL_FILE.*unset one/);
+  assert.match(refused({ env: { FOGLINE_REDIS_URL_FILE: '' } }), /names no file/);
+  assert.match(refused({ env: { FOGLINE_REDIS_URL_FILE: join(folder, 'none') } }), /FOGLINE_REDIS_URL_FILE.*can't be read: ENOENT/);
+  assert.match(refused({ env: { FOGLINE_REDIS_URL_FILE: folder } }), /is no file/);
+  writeFileSync(path, 'x'.repeat(70_000));
+  assert.match(refused({ env: { FOGLINE_REDIS_URL_FILE: path } }), /too large for a setting \(70000 bytes\)/);
+  const two = refused({ env: { FOGLINE_REDIS_URL_FILE: '', FOGLINE_REDIS_PASSWORD_FILE: '' } });
+  assert.match(two, /2 settings are not allowed/);
+  assert.match(refused({ env: { FOGLINE_REDIS_PASWORD_FILE: path } }), /did you mean FOGLINE_REDIS_PASSWORD_FILE\?/);
+  writeFileSync(path, '70000');
+  assert.match(refused({ env: { FOGLINE_CLOUD_HTTP_PORT_FILE: path } }), /between 0 and 65535/);
+});
+
+test('no setting is called like another one with _file behind it', () => {
+  const names = Object.entries(SETTINGS).flatMap(([section, keys]) => Object.keys(keys).map((key) => `${section}_${key}`.toUpperCase()));
+  assert(names.some((name) => name.endsWith('_FILE')));
+  for (const name of names) assert(!names.includes(`${name}_FILE`), `FOGLINE_${name}_FILE would mean two settings`);
+});
+
+test('the variables of the tests and of CI are no mistyped settings', () => {
+  const root = join(import.meta.dirname, '../../..');
+  const tests = readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const texts = ['.ci/run', ...tests.map((path) => join('tests', path))].map((path) => readFileSync(join(root, path), 'utf8'));
+  const named = texts.flatMap((text) => [...text.matchAll(/export (FOGLINE_\w+)|process\.env\['(FOGLINE_\w+)'\]/g)]);
+  const variables = new Set(named.map(([, exported, read]) => (exported ?? read) as string));
+  assert(variables.size > 5);
+  for (const variable of variables) {
+    assert.doesNotThrow(() => loadConfig({ env: { [variable]: '1' } }), variable);
+  }
+});
+
 test('the process environment is read and checked', () => {
-  assert.deepEqual(processEnvironment({}), { logLevel: 'info', failpoint: undefined, childOfRun: false });
+  const manager = { wantsWord: false, watchdogMs: undefined };
+  assert.deepEqual(processEnvironment({}), { logLevel: 'info', stateDir: undefined, failpoint: undefined, childOfRun: false, manager });
+  assert.equal(processEnvironment({ FOGLINE_STATE_DIR: '/state' }).stateDir, '/state');
   assert.deepEqual(processEnvironment({ FOGLINE_LOG_LEVEL: 'debug', FOGLINE_FAILPOINT: 'x:2', FOGLINE_CHILD_OF_RUN: '1' }), {
     logLevel: 'debug',
+    stateDir: undefined,
     failpoint: 'x:2',
     childOfRun: true,
+    manager,
   });
   assert.throws(() => processEnvironment({ FOGLINE_LOG_LEVEL: 'loud' }), ConfigError);
 });

@@ -30,3 +30,10 @@ test('keys tell their parts apart', () => {
   assert.equal(sourceKey('h', 'd', 's'), 'h/d/s');
   assert.notEqual(sourceKey('a-b', 'c', 's'), sourceKey('a', 'b-c', 's'));
 });
+
+test('keys are right beyond those that are kept', () => {
+  for (let i = 0; i < 100_002; i++) assert.equal(sourceKey(`h${i}`, 'd', 's'), `h${i}/d/s`);
+  for (let i = 0; i < 100_002; i++) assert.equal(sourceKey('h', 'd', `s${i}`), `h/d/s${i}`);
+  assert.equal(deviceKey('h0', 'd'), 'h0/d');
+  assert.equal(sourceKey('h0', 'd', 's'), 'h0/d/s');
+});

@@ -16,7 +16,7 @@ import {
   STATS_PER_FIELD,
 } from '../../../common/messages.ts';
 import { closePart, openPart } from '../../../common/protocol/window.ts';
-import { decodeReply, decodeRequest, encodeReply, encodeRequest, rowFault, WireError } from '../../../common/wire.ts';
+import { decodeReply, decodeRequest, encodeReply, encodeRequest, rowFault, rowFaults, WireError } from '../../../common/wire.ts';
 
 const WINDOW_MS = 5_000;
 const HEX_64 = 'ab'.repeat(32);
@@ -230,9 +230,9 @@ test('what is no payload is refused with the reason', () => {
     ['a list', Buffer.from('[]'), /not a JSON object/],
     ['null', Buffer.from('null'), /not a JSON object/],
     ['a number', Buffer.from('1'), /not a JSON object/],
-    ['no version', Buffer.from('{}'), /version undefined, this one 1/],
-    ['an older version', Buffer.from('{"v":0}'), /version 0.*upgrade the older one/],
-    ['a newer version', Buffer.from('{"v":2}'), /version 2.*upgrade the older one/],
+    ['no version', Buffer.from('{}'), /version undefined, this (cloud|edge) 1: upgrade the/],
+    ['an older version', Buffer.from('{"v":0}'), /version 0.*upgrade the (edge|cloud)/],
+    ['a newer version', Buffer.from('{"v":2}'), /version 2.*upgrade the (edge|cloud)/],
     ['a version in words', Buffer.from(`{"v":"${'1'.repeat(99)}"}`), /version 1{20},/],
   ];
   for (const [what, bytes, message] of table) {
@@ -396,6 +396,36 @@ test('a row with a fault is named, alone', () => {
     assert.match(rowFault({ kind: 'part', part: { ...good, ...spoilt } as never }, WINDOW_MS) ?? 'no fault', message, what);
   }
   assert.match(rowFault({ kind: 'part', part: good }, 0) ?? 'no fault', /multiple/, 'a request without a window length');
+});
+
+test('names that the row before had are not taken for sound when that row was not, and new ones are looked at', () => {
+  const row = (spoilt: object): ShippedRow => ({ kind: 'part', part: { ...part('h', 1), ...spoilt } as never });
+  const fields = ['a b'];
+  const ids = /is not an id/;
+  const table: [string, object, RegExp | undefined][] = [
+    ['no names at all, first of all', { household: undefined, device: undefined, src: undefined }, ids],
+    ['the same again', { household: undefined, device: undefined, src: undefined }, ids],
+    ['sound', {}, undefined],
+    ['another household', { household: 'a b' }, ids],
+    ['the same again', { household: 'a b' }, ids],
+    ['another device', { device: 'a b' }, ids],
+    ['another source', { src: '' }, ids],
+    ['no field names', { fields: undefined }, /field names/],
+    ['field names', { fields, stats: part('h', 1).stats.slice(0, 5) }, /field names/],
+    ['the same names again', { fields, stats: part('h', 1).stats.slice(0, 5) }, /field names/],
+    ['sound', {}, undefined],
+  ];
+  const faults = rowFaults(
+    table.map(([, spoilt]) => row(spoilt)),
+    WINDOW_MS,
+  );
+  for (const [i, [what, spoilt, message]] of table.entries()) {
+    if (message === undefined) assert.equal(faults[i], undefined, what);
+    else assert.match(faults[i] ?? 'no fault', message, what);
+    assert.equal(faults[i], rowFault(row(spoilt), WINDOW_MS), what);
+  }
+  const noFields = [row({ fields: undefined })];
+  assert.deepEqual(rowFaults(noFields, WINDOW_MS), ['field names'], 'the first row without field names');
 });
 
 test('a gap with a fault is named', () => {

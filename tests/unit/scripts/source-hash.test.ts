@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,5 +23,19 @@ test('the synthetic households are no source, also not while they are being made
   assert.equal(sourceHash(top), before);
   put('data/samples.csv', '1');
   assert.notEqual(sourceHash(top), before);
+  rmSync(top, { recursive: true });
+});
+
+test('every room that the program is built from is in the fingerprint', () => {
+  const top = mkdtempSync(join(tmpdir(), 'fogline-hash-'));
+  const program = readFileSync(new URL('../../../fogline.ts', import.meta.url), 'utf8');
+  const rooms = new Set([...program.matchAll(/'\.\/([a-z]+)\//g)].map(([, room]) => room!));
+  assert(rooms.size > 5);
+  for (const room of rooms) {
+    const before = sourceHash(top);
+    mkdirSync(join(top, room));
+    writeFileSync(join(top, room, 'main.ts'), '1');
+    assert.notEqual(sourceHash(top), before, room);
+  }
   rmSync(top, { recursive: true });
 });

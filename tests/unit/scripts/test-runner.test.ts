@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -25,7 +25,7 @@ function runner(files: Record<string, string>, env: Record<string, string> = {})
     cwd: ROOT,
     encoding: 'utf8',
     env: { ...outside, ...env },
-    timeout: 60_000,
+    timeout: 300_000,
   });
   return { status, stdout, lastLine: stdout.trimEnd().split('\n').at(-1) };
 }
@@ -38,6 +38,22 @@ test('all pass: exit 0; tests in deeper folders run too, other files do not', ()
   });
   assert.equal(lastLine, '2 passed, 0 failed, 0 skipped');
   assert.equal(status, 0);
+});
+
+test('files that are to run alone run after the others, and one at a time', () => {
+  const times = (name: string) =>
+    `import { appendFileSync } from 'node:fs';\ntest('${name}', async () => {\n` +
+    `  for (const at of ['begins', 'ends']) {\n` +
+    `    appendFileSync(new URL('order', import.meta.url), '${name} ' + at + '\\n');\n` +
+    `    await new Promise((go) => setTimeout(go, 500));\n  }\n});`;
+  const names = ['a.alone', 'b.alone', 'c', 'd'];
+  const { lastLine } = runner(Object.fromEntries(names.map((name) => [`${name}.test.ts`, times(name)])));
+  assert.equal(lastLine, '4 passed, 0 failed, 0 skipped');
+  const order = readFileSync(join(folder, `run-${runs}`, 'order'), 'utf8')
+    .trim()
+    .split('\n');
+  assert.deepEqual(order.slice(0, 4).toSorted(), ['c begins', 'c ends', 'd begins', 'd ends']);
+  assert.deepEqual(order.slice(4), ['a.alone begins', 'a.alone ends', 'b.alone begins', 'b.alone ends']);
 });
 
 test('skips are named with their reason, and are failures where everything is required', () => {

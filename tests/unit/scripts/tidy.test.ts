@@ -159,12 +159,24 @@ test('one dependency, one door', () => {
     ['cloud/server/main.ts', "import Database from 'better-sqlite3';", /better-sqlite3.*one door/],
     ['edge/simulator/main.ts', "import { parse } from 'csv-parse/sync';", /csv-parse.*one door/],
     ['cloud/web/main.ts', "import { Chart } from 'chart.js/auto';", /chart\.js.*one door/],
+    ['cloud/web/main.ts', "import { render } from 'luxon';", /luxon.*one door/],
+    ['cloud/server/main.ts', "import { render } from 'preact';", /preact.*one door/],
     ['cloud/server/main.ts', "import Redis from 'ioredis';", /ioredis.*one door/],
     ['cloud/server/main.ts', "import x from '@scope/new-thing';", /@scope\/new-thing, which has no door/],
     ['cloud/server/main.ts', "import x from 'constructor';", /which has no door/],
   ];
   for (const [path, line, expected] of cases) onlyMessage(importer(path, line), path, expected);
   assert.deepEqual(messages(importer('tests/unit/rule.test.ts', "import nano from 'nanomsg';")), []);
+});
+
+test('pages in markup are looked at like the rest: the slashes of tags hide nothing', () => {
+  const page = (last: string) => ({
+    'cloud/web/main.tsx': `export const Page = () => <p>\n  <br /> {1 / 2}\n</p>;\n${last}\n`,
+  });
+  assert.deepEqual(messages(page('')), []);
+  onlyMessage(page("import { Chart } from 'chart.js';"), 'cloud/web/main.tsx', /chart\.js.*one door/);
+  onlyMessage(page('export const its = Math.random();'), 'cloud/web/main.tsx', /take a Random/);
+  onlyMessage(page("import './missing.tsx';"), 'cloud/web/main.tsx', /no such file/);
 });
 
 test('time comes from common/clock.ts', () => {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ChildExit, FAILED_STARTS_MAX, HEALTHY_AFTER_MS, judgeExit, UNREACHED_STARTS_MAX } from '../../../supervisor/child-rules.ts';
+import {
+  type ChildExit,
+  FAILED_STARTS_MAX,
+  HEALTHY_AFTER_MS,
+  judgeExit,
+  PORT_TAKEN_STARTS_MAX,
+  UNREACHED_STARTS_MAX,
+} from '../../../supervisor/child-rules.ts';
 
 const crashed: ChildExit = { code: 1, signal: null, readyForMs: null, saidFinished: false, everReady: false, errorCode: null };
 const killed: ChildExit = { code: null, signal: 'SIGKILL', readyForMs: 10, saidFinished: false, everReady: false, errorCode: null };
@@ -73,6 +80,12 @@ test('a service that no start has reached is given up soon; one that was reached
   const unreached = { ...crashed, code: 3, errorCode: 'BROKER_UNREACHABLE' };
   assert.equal(waits(unreached, 100).length, UNREACHED_STARTS_MAX);
   assert.equal(waits({ ...unreached, everReady: true }, 100).length, FAILED_STARTS_MAX);
+});
+
+test('a port that somebody took before the part ever listened is given up soon: others can be chosen', () => {
+  const taken = { ...crashed, errorCode: 'PORT_TAKEN' };
+  assert.equal(waits(taken, 100).length, PORT_TAKEN_STARTS_MAX);
+  assert.equal(waits({ ...taken, everReady: true }, 100).length, FAILED_STARTS_MAX);
 });
 
 test('the waits between all starts of a part that never gets ready are 16 s', () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/errors.ts';
-import { identityOf, isAlive } from '../../../supervisor/process-identity.ts';
+import { identityOf, isAlive } from '../../../common/process-identity.ts';
 import { StateDir } from '../../../supervisor/state-dir.ts';
 import { VIRTUAL_START_MS, VirtualClock } from '../../doubles/virtual-clock.ts';
 

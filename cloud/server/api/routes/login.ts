@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import express, { type Request, type RequestHandler, Router } from 'express';
 import { type Doors, cookieName, sessionCookie } from '../doors.ts';
+import type { RouteWords } from '../api-route.ts';
 import { Problem } from '../problem.ts';
 import { SESSION_AGE_MAX_MS, type Sessions } from '../sessions.ts';
 
@@ -11,6 +12,32 @@ const FORM_BYTES_MAX = 1_024;
 /** No other document of the page has a form. */
 export const LOGIN_POLICY =
   "default-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none';object-src 'none';script-src 'none'";
+
+export const LOGIN_WORDS: readonly RouteWords[] = [
+  { path: '/login', operationId: 'getLogin', group: 'Page', summary: 'The form for a token', replies: { 'text/html': null }, isOpen: true },
+  {
+    path: '/login',
+    method: 'post',
+    operationId: 'login',
+    group: 'Page',
+    summary: 'Opens a session for a browser: a form with `token`',
+    replies: {},
+    status: 303,
+    problems: [403, 413, 415],
+    isOpen: true,
+  },
+  {
+    path: '/logout',
+    method: 'post',
+    operationId: 'logout',
+    group: 'Page',
+    summary: 'Ends the session of a browser',
+    replies: {},
+    status: 303,
+    problems: [403],
+    isOpen: true,
+  },
+];
 
 export interface LoginParts {
   doors: Doors;
@@ -30,7 +57,7 @@ export function loginRoutes({ doors, sessions, pageDir, limit }: LoginParts): Ro
     response.set('Content-Security-Policy', LOGIN_POLICY).set('Referrer-Policy', 'same-origin');
     response.sendFile('login.html', { root: pageDir, cacheControl: false });
   });
-  routes.post('/login', limit, onlyFromHere, form, (request, response) => {
+  routes.post('/login', limit, onlyFromHere, onlyForms, form, (request, response) => {
     const { token } = (request.body ?? {}) as { token?: unknown };
     const id = typeof token === 'string' ? doors.tokens.idOf(token.trim()) : undefined;
     response.set('Cache-Control', 'no-store');
@@ -61,6 +88,11 @@ const onlyFromHere: RequestHandler = (request, _response, next) => {
   const isForeign = site === undefined ? origin !== undefined && hostOf(origin) !== request.headers.host : !isOwn(site);
   if (!isForeign) return next();
   throw new Problem(403, 'wrong-origin', 'this form was sent by another site: open /login here');
+};
+
+const onlyForms: RequestHandler = (request, _response, next) => {
+  if (request.is('application/x-www-form-urlencoded') !== false) return next();
+  throw new Problem(415, 'unsupported-media-type', 'a token comes as a form: application/x-www-form-urlencoded, token=…');
 };
 
 function isOwn(site: string): boolean {

@@ -1,11 +1,12 @@
 /** Numbered migrations; PRAGMA user_version holds the number of the last one that was run. */
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { ConfigError } from '../../../../common/errors.ts';
 import { SERIES_SCHEMA } from './0001-series.ts';
 import { PART_SEALS } from './0002-part-seals.ts';
+import { addRecordSeals } from './0003-record-seals.ts';
 
 /** In order, never changed after a release: a change of the schema is a further one. */
-const MIGRATIONS: readonly string[] = [SERIES_SCHEMA, PART_SEALS];
+const MIGRATIONS: readonly (string | ((database: Database.Database) => void))[] = [SERIES_SCHEMA, PART_SEALS, addRecordSeals];
 
 /** The version that this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -33,9 +34,25 @@ export function migrate(database: Database.Database): void {
     database
       .transaction(() => {
         if (schemaVersion(database) !== version) return;
-        database.exec(MIGRATIONS[version] as string);
+        const step = MIGRATIONS[version];
+        if (typeof step === 'string') database.exec(step);
+        else step?.(database);
         database.pragma(`user_version = ${version + 1}`);
       })
       .immediate();
+  }
+}
+
+/** Which definition in the file is not the one that the migrations make: a bit of it has flipped. Undefined when all are. */
+export function damagedDefinition(database: Database.Database): string | undefined {
+  const definitions = 'SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL';
+  const held = new Map(database.prepare(definitions).raw().all() as [string, string][]);
+  const fresh = new Database(':memory:');
+  try {
+    migrate(fresh);
+    const made = fresh.prepare(definitions).raw().all() as [string, string][];
+    return made.find(([name, sql]) => held.get(name) !== sql)?.[0];
+  } finally {
+    fresh.close();
   }
 }

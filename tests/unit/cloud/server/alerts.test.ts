@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { detail } from '../../../../cloud/server/alert-details.ts';
 import type { Figure } from '../../../../cloud/server/alert-rules.ts';
 import { Alerts, LOOK_EVERY_MS, OPEN_PER_KIND_MAX, UNSAVED_MAX } from '../../../../cloud/server/alerts.ts';
 import type { EventReply } from '../../../../cloud/server/api/api-types.ts';
@@ -58,7 +59,8 @@ function setUp(log = new DialLog()) {
   return { alerts, clock, held, heard, lines, log, look, metrics, opens };
 }
 
-const silent = (value: number | null, subject = 'edge-1'): Figure => ({ alert: 'edge-silent', subject, value, detail: `${value}` });
+const seen = (value: number | null) => detail('parts-wait', { n: value ?? -1 });
+const silent = (value: number | null, subject = 'edge-1'): Figure => ({ alert: 'edge-silent', subject, value, detail: seen(value) });
 
 test('raised and cleared are each told once: event, log line, count, and the set that is open', async () => {
   const { alerts, heard, lines, log, look, metrics, opens } = setUp();
@@ -103,7 +105,7 @@ test('an alert outlives a restart: not raised again, cleared only when its figur
   assert.deepEqual(
     after.heard.map(({ change, subject, detail }) => [change, subject, detail]),
     [
-      ['cleared', 'edge-1', '0'],
+      ['cleared', 'edge-1', '0 parts wait'],
       ['cleared', 'edge-2', 'nothing is expected of it any more'],
     ],
   );
@@ -146,7 +148,7 @@ test('of one kind only so many are raised at once, and the critical ones stand f
   await alerts.start();
   const owing = Array.from(
     { length: OPEN_PER_KIND_MAX + 5 },
-    (_, i): Figure => ({ alert: 'household-silent', subject: `h${i}`, value: 3, detail: '' }),
+    (_, i): Figure => ({ alert: 'household-silent', subject: `h${i}`, value: 3, detail: detail('windows-owed', { n: 3 }) }),
   );
   await look(...owing, silent(1));
   assert.equal(alerts.open().length, OPEN_PER_KIND_MAX + 1);

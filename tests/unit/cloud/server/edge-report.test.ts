@@ -17,6 +17,7 @@ test('an empty or nonsensical status becomes a report that can be shown', () => 
     unreadable: 0,
     trimmedEarly: 0,
     replayFinished: false,
+    version: null,
   };
   assert.deepEqual(edgeReport({} as EdgeStatus), nothing);
   const nonsense = {

@@ -19,7 +19,7 @@ import { configWith } from '../../../../common/config.ts';
 import { ConfigError, EXIT, OperatingError } from '../../../../common/errors.ts';
 import type { ShippedRow } from '../../../../common/messages.ts';
 import { cutIntoParts } from '../../../../common/protocol/window.ts';
-import { Edge, reading, T0_MS, WINDOW_MS } from '../../../contract/series-store-probes.ts';
+import { Edge, helloEdge, reading, T0_MS, WINDOW_MS } from '../../../contract/series-store-probes.ts';
 
 /** More than fits into the buffers of a pipe. */
 const WINDOWS = 4_000;
@@ -49,7 +49,7 @@ after(async () => {
 function options(changes: Partial<ExportOptions> = {}): ExportOptions {
   const given = { household: undefined, field: undefined, from: undefined, to: undefined, url: undefined, output: undefined };
   const command = { config: configWith({}), stateDir, json: false, signal: new AbortController().signal, originMs: () => T0_MS };
-  return { ...command, ...given, resolution: 'raw', format: 'csv', ...changes };
+  return { ...command, ...given, resolution: 'raw', format: 'csv', numbers: 'full', ...changes };
 }
 
 /** Runs the command as a process of its own, beside the open store. */
@@ -57,7 +57,7 @@ function spawnExport(changes: Record<string, unknown> = {}) {
   const script = `
     const { main } = await import(${JSON.stringify(OPTIONS_FILE)});
     const { configWith } = await import(${JSON.stringify(CONFIG_FILE)});
-    const given = ${JSON.stringify({ stateDir, json: false, resolution: 'raw', format: 'csv', ...changes })};
+    const given = ${JSON.stringify({ stateDir, json: false, resolution: 'raw', format: 'csv', numbers: 'full', ...changes })};
     const parts = { config: configWith({}), signal: new AbortController().signal, originMs: () => ${T0_MS - 10_000} };
     process.exitCode = await main({ ...given, ...parts });`;
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -246,4 +246,16 @@ it('a damaged window ends it with the window and what to ask for instead, and no
   flip(-1);
   assert.equal(await linesOf({}), WINDOWS);
   database.close();
+});
+
+it('rounds as charts do where it is told to', async () => {
+  const output = join(folder, 'third.csv');
+  const third = { household: 'home-a', device: 'meter', src: 'src1', seq: WINDOWS + 1, timeMs: T0_MS + WINDOWS * WINDOW_MS };
+  const edge = await helloEdge(store, 'claim-2');
+  await edge.ship([{ ...third, values: { power: 1 / 3 } }]);
+  const meanOf = async (numbers: 'full' | 'rounded') => {
+    assert.equal(await main(options({ output, numbers, from: String(WINDOWS * 5) })), EXIT.ok);
+    return readFileSync(output, 'utf8').trimEnd().split('\n').at(-1)?.split(',')[4];
+  };
+  assert.deepEqual([await meanOf('full'), await meanOf('rounded')], [String(1 / 3), '0.33']);
 });

@@ -131,15 +131,19 @@ test('what an edge says of itself is given on, in words for people', () => {
     parked: [{ household: 'h', reason: 'conflict' }],
     waitingFor: ['w'],
     runs,
+    version: '1.0.0',
   });
   heard('edge-0', { runs: runs.slice(0, 1) });
   const [zero, one] = liveness.edges();
+  const now = new Date(clock.nowMs()).toISOString();
   assert.deepEqual(one, {
     edge: 'edge-1',
     state: 'live',
+    health: 'online',
     lastHeartbeatAt: new Date(clock.nowMs()).toISOString(),
     queued: 5,
     oldestUnackedAt: '2019-12-24T00:00:00.000Z',
+    outboxAgeSeconds: null,
     households: 1,
     parked: [{ household: 'h', reason: 'conflict' }],
     parkedCount: 1,
@@ -148,6 +152,20 @@ test('what an edge says of itself is given on, in words for people', () => {
     outboxFull: false,
     unreadable: 0,
     replayFinished: false,
+    firstSeenAt: now,
+    lastConnectAt: now,
+    lastDisconnectAt: null,
+    lastActivityAt: now,
+    lastAckAt: null,
+    connects: 1,
+    storedParts: 0,
+    duplicateParts: 0,
+    refusedRows: 0,
+    declaredReadings: 0,
+    droppedEarly: 0,
+    storedPerMinute: 0,
+    clockSkewSeconds: null,
+    version: '1.0.0',
   });
   assert.equal(zero?.edge, 'edge-0');
   assert.equal(zero?.replayFinished, true);
@@ -186,6 +204,7 @@ test('judge: a table', () => {
     edge: id,
     state,
     heardMs,
+    backMs: 0,
     lastHeartbeatMs: 0,
     report: {} as KnownEdge['report'],
   });
@@ -203,4 +222,22 @@ test('judge: a table', () => {
     const found = judge(edges, nowMs, 10);
     assert.deepEqual([found.silent.map((known) => known.edge), found.nextCheckMs], [silent, nextCheckMs]);
   }
+});
+
+test('for the spread: since when an edge is back, and its rows; silent and unheard ones have said nothing', async () => {
+  const { clock, liveness, heard } = watched();
+  liveness.expect(['edge-1', 'edge-2']);
+  const unheard = (edge: string) => ({ edge, waitingRows: null, backMs: null });
+  assert.deepEqual(liveness.returning(), [unheard('edge-1'), unheard('edge-2')]);
+  await clock.advance(1_000);
+  heard('edge-1', { queued: 5, sent: 2 });
+  await clock.advance(3_000);
+  heard('edge-1', { queued: 1 });
+  assert.deepEqual(liveness.returningOf('edge-1'), { edge: 'edge-1', waitingRows: 1, backMs: 1_000 });
+  assert.deepEqual(liveness.returning(), [unheard('edge-2'), liveness.returningOf('edge-1')]);
+  await clock.advance(SILENT_AFTER_MS);
+  assert.deepEqual(liveness.returningOf('edge-1'), unheard('edge-1'));
+  heard('edge-1', { queued: 9 });
+  assert.deepEqual(liveness.returningOf('edge-1'), { edge: 'edge-1', waitingRows: 9, backMs: 11_000 });
+  assert.equal(liveness.returningOf('edge-3'), undefined);
 });

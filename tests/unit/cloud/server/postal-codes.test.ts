@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { loadPostalCodeStates, POSTAL_CODES, PostalCodeStates, STATE_NAMES } from '../../../../cloud/server/postal-codes.ts';
@@ -12,6 +13,9 @@ const RANGES = TEXT.trim()
 it('every German postal code lies in exactly one state', () => {
   const states = loadPostalCodeStates();
   assert.equal(POSTAL_CODES.length, 8_210);
+  // A list that is another would draw other codes than those that stores hold, and `fogline audit` would call them wrong.
+  const sha256 = createHash('sha256').update(POSTAL_CODES.join(',')).digest('hex');
+  assert.equal(sha256, 'cd15bdd12942d2dde1084846d91a2249abcc9d22374a034b965cd6c1431d0c72');
   const found = new Set<string>();
   for (const code of POSTAL_CODES) {
     const state = states.stateOf(code);

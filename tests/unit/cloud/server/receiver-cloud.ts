@@ -49,7 +49,7 @@ export async function startCloud(
     postalCodeOf?: (household: string) => string;
     guard?: Guard;
     peer?: LinkPeer;
-    workLimits?: WorkLimits;
+    workLimits?: Partial<WorkLimits>;
   } = {},
 ): Promise<Cloud> {
   const { startId = 'start-1', site = '', stateDir = newFolder(t), legacy = true } = options;

@@ -5,6 +5,7 @@ import { systemClock } from '../../../../common/clock.ts';
 import { LinkRefusals } from '../../../../common/link/link-refusals.ts';
 import type { LinkPeer } from '../../../../common/link/link.ts';
 import { silentLogger } from '../../../../common/logger.ts';
+import type { LinkRequest, NewestRequest } from '../../../../common/messages.ts';
 import { HOME, part } from '../../../contract/series-store-probes.ts';
 import { Edge, startCloud, STATUS } from './receiver-cloud.ts';
 
@@ -76,6 +77,27 @@ test('parts: a household taken from the group while the edge lives is rejected r
     ['stored', 'rejected'],
   );
   assert.equal(refusals.count('household'), 1);
+});
+
+test('the live lane: no request in the name of another edge, and nothing shown of a household of another group', async (t) => {
+  const { cloud, refusals, households } = await guarded(t, EDGE_1, [HOME, 'home-b']);
+  const edge = new Edge(cloud);
+  await edge.hello([HOME, 'home-b']);
+  const rows = [part(1, 1), part(1, 1, { household: 'home-b' })];
+  const newest = (name: string): LinkRequest => {
+    const request = edge.request(rows);
+    assert.ok(request.kind === 'parts');
+    return { kind: 'newest', newest: { ...request.parts, edge: name, rows: rows as NewestRequest['rows'] } };
+  };
+  const shown = async () => [...new Set((await cloud.latest.all()).map(({ household }) => household))];
+  const refused = await cloud.ask(newest('edge-2'));
+  const reason = refused.kind === 'refused' ? refused.reason : '';
+  assert.match(reason, /certificate is that of edge edge-1, the request names edge edge-2/);
+  assert.deepEqual([refusals.count('other_edge'), await shown()], [1, []]);
+  // Its own by the claim, and no longer by the group.
+  households.delete('home-b');
+  assert.equal((await cloud.ask(newest('edge-1'))).kind, 'newest');
+  assert.deepEqual([refusals.count('household'), await shown()], [1, [HOME]]);
 });
 
 test('a peer that is not let in hears why, whatever it says, and nothing is done', async (t) => {

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { LinkReply, LinkRequest, ShippedRow } from '../../../../common/messages.ts';
 import { decodeReply, encodeReply, encodeRequest } from '../../../../common/wire.ts';
+import { WORK_LIMITS } from '../../../../cloud/server/work-queue.ts';
 import { everything, gap, HOME, part, T0_MS, WINDOW_MS } from '../../../contract/series-store-probes.ts';
 import { type Cloud, type Edge, faulty, helloEdge, PEER, startCloud, STATUS } from './receiver-cloud.ts';
 
@@ -68,6 +69,24 @@ describe('more than can be done at once', () => {
     assert.deepEqual(answered, ['heartbeat', 'parts']);
     const parts = await cloud.receiver.handleHeartbeat(encodeRequest(edge.request([inWindow(2)]) as never), PEER);
     assert.equal(decodeReply(parts).kind, 'parts', 'what else comes to that port is served in its turn');
+  });
+
+  test('one certificate can not fill the queue: the hello of another edge is answered, and before the flood is done', async (t) => {
+    const cloud = await startCloud(t);
+    const ask = (edge: string, turn: number, remote: string) => {
+      const hello = { edge, epoch: 'e', claim: `c-${turn}`, windowMs: WINDOW_MS, households: [{ household: HOME, generation: 0 }] };
+      return cloud.receiver.handle(encodeRequest({ kind: 'hello', hello }), { id: edge, remote }).then((reply) => decodeReply(reply).kind);
+    };
+    let answered = 0;
+    // Eight connections with 32 requests each, as many as they may have on their way.
+    const flood = Array.from({ length: 256 }, (_, i) => ask('flooder', i, `192.0.2.1:${i % 8}`).then((kind) => (answered++, kind)));
+    const kind = await ask('honest', 1, '192.0.2.2:1');
+    const before = answered;
+    const kinds = await Promise.all(flood);
+    assert.equal(kind, 'hello');
+    assert.ok(before < 256 && kinds.filter((its) => its === 'hello').length >= 2, `${before} of the flood came before`);
+    const served = kinds.filter((its) => its === 'hello').length;
+    assert.deepEqual([served, kinds.filter((its) => its === 'busy').length], [WORK_LIMITS.identityRequestsMax, 256 - served]);
   });
 
   test('the credit falls as the queue fills, and is not mentioned while there is room', async (t) => {

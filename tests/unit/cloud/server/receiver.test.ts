@@ -79,6 +79,9 @@ describe('parts', () => {
     });
     cloud.receiver.register(cloud.metrics);
     assert.match(await cloud.metrics.text(), /^fogline_cloud_rows\{outcome="refused"\} 6$/m);
+    // A counter that is first seen at 1 has not increased for Prometheus.
+    for (const verdict of ['gap', 'overlap', 'conflict', 'not_owner', 'rejected'])
+      assert.match(await cloud.metrics.text(), new RegExp(`^fogline_rows_refused_total\\{verdict="${verdict}"\\} 0$`, 'm'));
   });
 
   test('of a household that another claim holds are not_owner, with the generation that is held, and nothing is stored', async (t) => {

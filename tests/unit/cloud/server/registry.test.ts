@@ -29,6 +29,18 @@ it('gives the code of the file, and draws for households that it does not name',
   assert.equal(registry.assign('constructor').from, 'drawn');
 });
 
+it('tells the interval of a household whose readings come rarely, with or without a code', (test) => {
+  const registry = started(
+    fileWith(test, '{"a": {"intervalSeconds": 900}, "b": {"postalCode": "12529", "intervalSeconds": 60}, "c": "12529"}'),
+  );
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map((household) => registry.intervalMs(household)),
+    [900_000, 60_000, undefined, undefined],
+  );
+  assert.deepEqual(registry.assign('a'), started('').assign('a'));
+  assert.equal(registry.assign('b').from, 'file');
+});
+
 /** Golden values: a household that was drawn once must be drawn alike for ever, on every machine. */
 it('draws the same code for the same household, in any process', () => {
   const registry = started('');
@@ -66,6 +78,11 @@ it('refuses a file that is not {household: code}, naming file and household', (t
     ['{"home-a": 7919}', /home-a/],
     ['{"home-a": "7919"}', /"7919" of home-a/],
     ['{"home-a": "12529", "home-b": "00000"}', /home-b/],
+    ['{"home-a": {"postalCode": 12529}}', /home-a/],
+    ['{"home-a": {"intervalSeconds": "900"}}', /intervalSeconds of home-a/],
+    ['{"home-a": {"intervalSeconds": 0}}', /intervalSeconds of home-a/],
+    ['{"home-a": {"interval": 900}}', /"interval" of home-a/],
+    ['{"home-a": ["12529"]}', /home-a/],
   ];
   for (const [text, says] of refused) {
     const path = fileWith(test, text);

@@ -10,15 +10,17 @@ import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 const HOUSEHOLDS = ['a', 'b', 'c'];
 
 /** A cloud to which one edge sends a window of each household every five seconds, and heartbeats. */
-async function watched(t: TestContext, status: Partial<EdgeStatus> = {}) {
+async function watched(t: TestContext, status: Partial<EdgeStatus> = {}, intervalsMs: Record<string, number> = {}) {
   const clock = new VirtualClock();
-  const cloud = await runCloud({ clock, states: {} });
+  const cloud = await runCloud({ clock, states: {}, intervalsMs });
   t.after(() => cloud.stop());
   const silent = new Set<string>();
   const its = { status, isHeard: true, n: 0 };
   const live = async (windows: number) => {
     for (let i = 0; i < windows; i++, its.n++) {
-      for (const household of HOUSEHOLDS) if (!silent.has(household)) await cloud.shipPower(household, 100, 1, T0_MS + its.n * WINDOW_MS);
+      const isDue = (household: string) => (its.n * WINDOW_MS) % (intervalsMs[household] ?? WINDOW_MS) === 0;
+      for (const household of HOUSEHOLDS)
+        if (!silent.has(household) && isDue(household)) await cloud.shipPower(household, 100, 1, T0_MS + its.n * WINDOW_MS);
       for (let second = 0; second < 5; second++) {
         if (its.isHeard) cloud.heartbeat('edge-1', { households: 3, ...its.status });
         await clock.advance(1_000);
@@ -43,20 +45,43 @@ async function raised(cloud: RunningCloud): Promise<string[]> {
   return alerts.map(({ alert, subject }) => `${alert} ${subject}`.trim());
 }
 
+test('a household that tells a value a minute is silent when three of them are missing, and not before', async (t) => {
+  const { cloud, silent, live } = await watched(t, {}, { b: 60_000 });
+  await live(37);
+  assert.deepEqual(await raised(cloud), []);
+  const missing = async () =>
+    (await get<HouseholdsReply>(cloud, 'households')).households.map((its) => [its.intervalSeconds, its.windowsMissing]);
+  assert.deepEqual(await missing(), [
+    [5, 0],
+    [60, 0],
+    [5, 0],
+  ]);
+  silent.add('b');
+  await live(34);
+  assert.deepEqual([await raised(cloud), (await missing())[1]], [[], [60, 2]]);
+  await live(4);
+  assert.deepEqual([await raised(cloud), (await missing())[1]], [['household-silent b'], [60, 3]]);
+  const { alerts } = await get<AlertsReply>(cloud, 'alerts');
+  assert.match(alerts[0]?.detail ?? '', /3 windows expected and not there, one every 60 s/);
+});
+
 test('a household that stops is told within three windows, cleared when it is back, and both are in the events', async (t) => {
   const { cloud, silent, live } = await watched(t);
   await live(6);
   assert.deepEqual(await raised(cloud), []);
   silent.add('b');
-  await live(2);
-  assert.deepEqual(await raised(cloud), []);
-  await live(2);
-  assert.deepEqual(await raised(cloud), ['household-silent b']);
-  const { households } = await get<HouseholdsReply>(cloud, 'households');
-  assert.deepEqual(
-    households.map(({ windowsMissing }) => windowsMissing),
-    [0, 4, 0],
-  );
+  const looks: [(number | null)[], string[]][] = [];
+  for (let window = 1; window <= 4; window++) {
+    await live(1);
+    const { households } = await get<HouseholdsReply>(cloud, 'households');
+    looks.push([households.map(({ windowsMissing }) => windowsMissing), await raised(cloud)]);
+  }
+  assert.deepEqual(looks, [
+    [[0, 1, 0], []],
+    [[0, 2, 0], []],
+    [[0, 3, 0], ['household-silent b']],
+    [[0, 4, 0], ['household-silent b']],
+  ]);
   assert.match(await cloud.metrics.text(), /fogline_windows_missing 4\n[\s\S]*fogline_households_silent 1\n/);
   silent.clear();
   await live(1);
@@ -84,6 +109,25 @@ test('a silent edge speaks for its households; where the edge is heard and all s
   its.isHeard = true;
   await live(1);
   assert.deepEqual(await raised(cloud), ['household-silent a', 'household-silent b', 'household-silent c']);
+});
+
+test('the only home of an edge that is new, and silent after its first window, is told within half a minute', async (t) => {
+  const { cloud, its, live } = await watched(t);
+  await live(6);
+  const owner = { edge: 'edge-2', epoch: 'epoch-2', claim: '1-test', windowMs: WINDOW_MS };
+  await cloud.store.hello({ ...owner, households: [{ household: 'd', generation: 0 }] });
+  const value = { count: 1, mean: 1, min: 1, max: 1, first: 1, last: 1, energyKwh: null };
+  cloud.latest.put([{ household: 'd', device: 'meter', field: 'power', startMs: T0_MS + its.n * WINDOW_MS, ...value }]);
+  const heard = async (windows: number) => {
+    for (let i = 0; i < windows; i++) {
+      cloud.heartbeat('edge-2');
+      await live(1);
+    }
+  };
+  await heard(1);
+  assert.deepEqual(await raised(cloud), []);
+  await heard(6);
+  assert.deepEqual(await raised(cloud), ['household-silent d']);
 });
 
 test('when the replay is done nothing is expected any more', async (t) => {

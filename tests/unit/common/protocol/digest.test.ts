@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Reading } from '../../../../common/messages.ts';
-import { addDigest, addReadingDigest, type Digest, digestFromHex, digestToHex, textDigest } from '../../../../common/protocol/digest.ts';
+import {
+  addDigest,
+  addReadingDigest,
+  type Digest,
+  digestFromHex,
+  digestToHex,
+  isDigest,
+  textDigest,
+} from '../../../../common/protocol/digest.ts';
 import { sourceKey } from '../../../../common/ids.ts';
 import { cutIntoParts } from '../../../../common/protocol/window.ts';
 import { decodeTopicMessage, encodeReading } from '../../../../common/topic-codec.ts';
@@ -115,9 +123,29 @@ test('sums are mod 2^64, with the carry from the low word', () => {
 });
 
 test('hex comes back as the same digest', () => {
-  for (const hex of ['0000000000000000', '00000001ffffffff', 'ffffffff00000001', 'ffffffffffffffff']) {
+  for (const hex of ['0000000000000000', '0123456789abcdef', '00000001ffffffff', 'ffffffff00000001', 'ffffffffffffffff']) {
     assert.equal(digestToHex(digestFromHex(hex)), hex);
+    assert.ok(isDigest(hex), hex);
   }
+});
+
+test('what is no digest is none of any reading', () => {
+  for (const text of [
+    '',
+    '00000001',
+    'g000000000000000',
+    '000000000000000:',
+    '/000000000000000',
+    'A000000000000000',
+    '0000000 00000000',
+    'W000000000000000',
+    '000000000000000`',
+  ]) {
+    const { high, low } = digestFromHex(text);
+    assert.ok(Number.isNaN(high) || Number.isNaN(low), text);
+    assert.ok(!isDigest(text), text);
+  }
+  assert.ok(!isDigest('00000000000000000'));
 });
 
 function nextDouble(value: number): number {

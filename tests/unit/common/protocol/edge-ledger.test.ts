@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Mark, Reading } from '../../../../common/messages.ts';
 import {
   applyAck,
+  applyAcks,
   EdgeLedger,
   type FoundReading,
   type IntakeStep,
@@ -32,7 +33,7 @@ function take(ledger: EdgeLedger, ...readings: Reading[]): NewRow[] {
   return readings.flatMap((next) => rowsOf(ledger.takeReading(next, { partition: 0, offset: next.seq * 10 })));
 }
 
-function rowsOf(step: IntakeStep): NewRow[] {
+function rowsOf(step: IntakeStep): readonly NewRow[] {
   assert(step.kind === 'taken', `${step.kind} and not taken`);
   return step.rows;
 }
@@ -257,6 +258,39 @@ test('an ack of a part covers it; what was declared of it is not any more', () =
     [1, 1],
     [4, 5],
   ]);
+});
+
+test('acks of many rows do what one after the other does', () => {
+  const row = fc.record({
+    kind: fc.constantFrom('part' as const, 'gap' as const),
+    device: fc.constantFrom('d', 'e'),
+    skipped: fc.nat({ max: 2 }),
+    seqs: fc.integer({ min: 1, max: 3 }),
+  });
+  let merged = 0;
+  const check = fc.property(fc.array(row, { maxLength: 20 }), (drawn) => {
+    let seq = 1;
+    const rows = drawn.map(({ kind, device, skipped, seqs }) => {
+      const fromSeq = seq + (skipped === 2 ? 1 : 0);
+      seq = fromSeq + seqs;
+      return { kind, range: { ...SOURCE, device, fromSeq, toSeq: seq - 1 } };
+    });
+    if (rows.some(({ kind, range }, i) => rows[i - 1]?.kind === kind && rows[i - 1]?.range.toSeq === range.fromSeq - 1)) merged++;
+    const [one, other] = [newLedger(), newLedger()];
+    for (const ledger of [one, other]) {
+      for (const device of ['d', 'e']) {
+        const source = ledger.source({ ...SOURCE, device });
+        source.declared.add(3, 20);
+        source.gapped.add(1, 30);
+        source.covered.add(7, 9);
+      }
+    }
+    for (const its of rows) applyAck(one, its);
+    applyAcks(other, rows);
+    assert.deepEqual([...other.sources], [...one.sources]);
+  });
+  fc.assert(check);
+  assert.ok(merged > 10, 'rows lay side by side');
 });
 
 test('an ack of a gap declares what is not covered', () => {

@@ -159,3 +159,14 @@ test('a part that is saved and opened again goes on as if it had stayed open', (
 });
 
 test('nothing is cut from nothing', () => assert.deepEqual(cutIntoParts([], WINDOW_MS), []));
+
+test('parts share field names only when they are the same ones', () => {
+  const fieldsOf = (values: Record<string, number>) =>
+    openPart({ household: 'h', device: 'd', src: 's', seq: 1, timeMs: 0, values }, 5_000).fields;
+  const first = fieldsOf({ energy: 1, power: 2 });
+  assert.equal(fieldsOf({ energy: 3, power: 4 }), first, 'one list');
+  assert.deepEqual(fieldsOf({ power: 1, energy: 2 }), ['energy', 'power']);
+  assert.deepEqual(fieldsOf({ energy: 1 }), ['energy']);
+  assert.deepEqual(fieldsOf({ energy: 1, power: 2, power1: 3 }), ['energy', 'power', 'power1']);
+  assert.deepEqual(fieldsOf({ energy: 1, power: 2 }), first);
+});

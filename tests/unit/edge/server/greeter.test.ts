@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { POWER_TOPIC } from '../../../../common/broker/broker.ts';
+import type { LinkHandler } from '../../../../common/link/link.ts';
+import { decodeReply, decodeRequest, encodeReply } from '../../../../common/wire.ts';
+import { EDGE_GROUP } from '../../../../edge/server/intake.ts';
+import { LOOK_ROWS } from '../../../../edge/server/outbox.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
 const PAGE_BYTES = 8_192;
@@ -8,8 +13,9 @@ async function refillAnEmptyCloud(
   quotaPages: number,
   readings: number,
   whileRefilling: (site: VirtualSite) => Promise<void>,
+  options: ConstructorParameters<typeof VirtualSite>[0] = {},
 ): Promise<void> {
-  const site = new VirtualSite({ quotaBytes: quotaPages * PAGE_BYTES, topic: { partitions: 1, retentionMs: 0 } });
+  const site = new VirtualSite({ quotaBytes: quotaPages * PAGE_BYTES, topic: { partitions: 1, retentionMs: 0 }, ...options });
   try {
     await site.start();
     await site.clock.advance(5_000);
@@ -54,4 +60,85 @@ test('readings that come while a refill is under way change nothing', async () =
       site.produce('three', i * 10 + 1, i * 10 + 10);
     }
   });
+});
+
+test('between two pieces of a refill no offset is committed: what the next piece needs stays in the log', async () => {
+  // A hello under way for longer than the time from one commit to the next, between any two pieces.
+  const slow = { request: () => [700], reply: () => [700] };
+  let pieces = 0;
+  const retention = async (site: VirtualSite) => {
+    // The group's offsets were lost with the cloud, so the log is whole; from here on it goes as soon as it is committed.
+    site.topics.committed(POWER_TOPIC, EDGE_GROUP).clear();
+    const served = site.network.handler as LinkHandler;
+    site.network.handler = (payload, peer) => {
+      site.topics.deleteCommitted(POWER_TOPIC, EDGE_GROUP);
+      if (decodeRequest(payload).kind === 'hello') pieces++;
+      return served(payload, peer);
+    };
+  };
+  await refillAnEmptyCloud(30, 1_200, retention, { dataFates: slow });
+  assert.ok(pieces >= 3, `${pieces} pieces`);
+});
+
+test('the answer to a hello of another claim assigns nothing: it is refused, and asked for again', async () => {
+  const site = new VirtualSite();
+  try {
+    site.produce('home', 1, 10);
+    await site.cloud.start();
+    const served = site.network.handler as LinkHandler;
+    let hellos = 0;
+    let partsBefore = 0;
+    // As the answer to a copy of this edge, or to its process before, would be.
+    const STRANGE = 3;
+    site.network.handler = async (payload, peer) => {
+      const { kind } = decodeRequest(payload);
+      if (kind === 'parts' && hellos <= STRANGE) partsBefore++;
+      const reply = decodeReply(await served(payload, peer));
+      if (reply.kind !== 'hello' || ++hellos > STRANGE) return encodeReply(reply);
+      const households = reply.households.map((household) => ({ ...household, generation: household.generation + 7 }));
+      return encodeReply({ ...reply, claim: `${reply.claim}x`, households });
+    };
+    site.edge.start();
+    await site.clock.advance(60_000);
+    assert.deepEqual(site.held('home').covered, [[1, 9]]);
+    assert.ok(hellos > STRANGE, `${hellos} hellos`);
+    assert.equal(partsBefore, 0);
+    assert.deepEqual(site.edge.running?.store.ledgerStore.ledger.generations, new Map([['home', 1]]));
+    assert.deepEqual(site.edge.status()?.parked, []);
+  } finally {
+    site.end();
+  }
+});
+
+test('while a hello is worked in, the event loop turns between two reads of the outbox, whatever waits in it', async (t) => {
+  const WAITING = 4 * LOOK_ROWS;
+  const site = new VirtualSite();
+  t.after(() => site.end());
+  await site.start();
+  site.produce('one', 1, 2);
+  await site.clock.advance(20_000);
+  site.cloud.kill();
+  await site.clock.advance(10_000);
+  for (const household of ['one', 'two']) site.produce(household, 3, WAITING);
+  await site.clock.advance(10_000);
+  assert.ok((site.edge.status()?.queued ?? 0) >= WAITING - 10);
+  const { outbox } = site.edge.running!.store as unknown as {
+    outbox: { statements: Record<string, { all: (...args: unknown[]) => unknown[] }> };
+  };
+  const statement = outbox.statements['unackedRanges'] as { all: (...args: unknown[]) => unknown[] };
+  const all = statement.all.bind(statement);
+  let turn = 0;
+  const turns: number[] = [];
+  const rows: number[] = [];
+  statement.all = (...args) => {
+    turns.push(turn);
+    setImmediate(() => void turn++);
+    const found = all(...args);
+    rows.push(found.length);
+    return found;
+  };
+  await site.cloud.start();
+  await site.clock.advance(10_000);
+  assert.ok(turns.length >= 4 && Math.max(...rows) <= LOOK_ROWS, `${turns.length} reads of ${rows.join(' ')}`);
+  assert.equal(new Set(turns).size, turns.length, 'two reads in one turn');
 });

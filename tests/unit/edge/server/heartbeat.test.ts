@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { silentLogger } from '../../../../common/logger.ts';
 import { seededRandom } from '../../../../common/random.ts';
 import { encodeReply } from '../../../../common/wire.ts';
-import { Heartbeat } from '../../../../edge/server/heartbeat.ts';
+import { HELLO_SPREAD_MS_MAX } from '../../../../edge/server/heartbeat.ts';
+import { dialledHeartbeat } from '../../../doubles/dialled-heartbeat.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../../../doubles/virtual-link.ts';
-import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 
 test('heartbeats go on while the edge waits for its turn to ship again', async () => {
   const clock = new VirtualClock();
@@ -16,23 +16,8 @@ test('heartbeats go on while the edge waits for its turn to ship again', async (
     beats++;
     return encodeReply({ kind: 'heartbeat', startId: 'start-1', spreadMs: 600_000 });
   };
-  const link = network.dial({ request: () => [1], reply: () => [1] }, 1);
-  await link.start();
   const ups: boolean[] = [];
-  const heartbeat = new Heartbeat({
-    edge: 'edge-1',
-    site: '',
-    epoch: () => 'epoch',
-    link,
-    clock,
-    random: seededRandom(3),
-    logger: silentLogger,
-    intervalMs: 3_000,
-    deadlineMs: 1_400,
-    status: () => QUIET_EDGE,
-    onAnswer: () => undefined,
-    onLink: (up) => ups.push(up),
-  });
+  const heartbeat = await dialledHeartbeat(clock, network, { onLink: (up) => ups.push(up) });
   const stop = new AbortController();
   const running = heartbeat.run(stop.signal);
   await clock.advance(30_000);
@@ -54,23 +39,8 @@ test('a refusal is told once per reason, and again after the cloud has answered 
   let reason: string | undefined = 'revoked: ask the operator';
   network.handler = async () =>
     encodeReply(reason === undefined ? { kind: 'heartbeat', startId: 'start-1', spreadMs: 0 } : { kind: 'refused', reason });
-  const link = network.dial({ request: () => [1], reply: () => [1] }, 1);
-  await link.start();
   const told: object[] = [];
-  const heartbeat = new Heartbeat({
-    edge: 'edge-1',
-    site: '',
-    epoch: () => 'epoch',
-    link,
-    clock,
-    random: seededRandom(3),
-    logger: { ...silentLogger, error: (fields) => void told.push(fields) },
-    intervalMs: 3_000,
-    deadlineMs: 1_400,
-    status: () => QUIET_EDGE,
-    onAnswer: () => undefined,
-    onLink: () => undefined,
-  });
+  const heartbeat = await dialledHeartbeat(clock, network, { logger: { ...silentLogger, error: (fields) => void told.push(fields) } });
   const stop = new AbortController();
   const running = heartbeat.run(stop.signal);
   await clock.advance(30_000);
@@ -82,6 +52,44 @@ test('a refusal is told once per reason, and again after the cloud has answered 
   reason = 'revoked: ask the operator';
   await clock.advance(10_000);
   assert.equal(told.length, 2);
+  stop.abort();
+  await clock.advance(10_000);
+  await running;
+});
+
+test('a hello is said within seconds, and the turn to ship follows what the cloud says with each answer', async () => {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork(clock);
+  let spreadMs = 600_000;
+  network.handler = async () => encodeReply({ kind: 'heartbeat', startId: 'start-1', spreadMs });
+  const events: string[] = [];
+  const heartbeat = await dialledHeartbeat(clock, network, {
+    random: { ...seededRandom(3), next: () => 0.9 },
+    onReached: () => void events.push('reached'),
+    onLink: (up) => void events.push(up ? 'up' : 'down'),
+  });
+  const stop = new AbortController();
+  const running = heartbeat.run(stop.signal);
+  await clock.advance(HELLO_SPREAD_MS_MAX + 100);
+  assert.deepEqual([events, heartbeat.isReached, heartbeat.isUp], [['reached'], true, false]);
+  await clock.advance(30_000);
+  assert.deepEqual(events, ['reached']);
+  // Nine tenths of it are over already.
+  spreadMs = 35_000;
+  await clock.advance(4_000);
+  assert.deepEqual([events, heartbeat.isUp], [['reached', 'up'], true]);
+
+  network.handler = undefined;
+  await clock.advance(10_000);
+  assert.deepEqual([events.at(-1), heartbeat.isReached, heartbeat.isUp], ['down', false, false]);
+  spreadMs = 60_000;
+  network.handler = async () => encodeReply({ kind: 'heartbeat', startId: 'start-1', spreadMs });
+  await clock.advance(10_000);
+  spreadMs = 100_000;
+  await clock.advance(60_000);
+  assert.deepEqual(events.slice(2), ['down', 'reached'], 'more were heard: the turn comes later');
+  await clock.advance(40_000);
+  assert.equal(heartbeat.isUp, true);
   stop.abort();
   await clock.advance(10_000);
   await running;

@@ -5,6 +5,7 @@ import type { LinkHandler } from '../../../../common/link/link.ts';
 import { type NewestRequest, rangeOf, type Reading } from '../../../../common/messages.ts';
 import { encodeReading } from '../../../../common/topic-codec.ts';
 import { decodeRequest, encodeReply } from '../../../../common/wire.ts';
+import type { Greeter } from '../../../../edge/server/greeter.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
 const WINDOW_MS = 5_000;
@@ -160,6 +161,8 @@ test('a cloud that refuses the live lane is asked again in a while, and everythi
   await live(30);
   await site.clock.advance(20_000);
   assert.ok(askedAtMs.length > 1, 'one refusal may be that of a turned bit');
+  const told = site.lines.filter((line) => line.startsWith('the cloud did not show newest windows'));
+  assert.equal(told.length, 1, 'told once, not each time');
   for (const [i, atMs] of askedAtMs.slice(1).entries()) assert.ok(atMs - (askedAtMs[i] as number) >= 5_000);
   assert.deepEqual(site.held('home-1').covered, [[1, closed()]]);
 });
@@ -201,4 +204,34 @@ test('a window that is cut by a late reading is shown whole', async (t) => {
   );
   const [window] = (await site.cloud.latest?.all()) ?? [];
   assert.deepEqual([await shown(), window?.count, window?.mean], [24, 2, 20]);
+});
+
+test('R5: between a hello and its answer nothing goes ahead, and before a hello that is due', async (t) => {
+  const homes = Array.from({ length: 450 }, (_, i) => `home-${i + 1}`);
+  const { site, outage, back, live, shown, closed } = await siteOf(t, homes);
+  await outage(5);
+  back(3_600_000);
+  const served = site.network.handler as LinkHandler;
+  // From the first request of the live lane on a hello is due; it is answered after a minute.
+  let [wishes, hellos, between, isOpen] = [0, 0, 0, false];
+  site.network.handler = async (payload, peer) => {
+    const { kind } = decodeRequest(payload);
+    if (kind === 'newest' && wishes++ === 0) {
+      const reply = await served(payload, peer);
+      (site.edge.running as unknown as { greeter: Greeter }).greeter.requestHello('a test');
+      isOpen = true;
+      return reply;
+    }
+    if (kind === 'newest' && isOpen) between++;
+    if (kind !== 'hello') return served(payload, peer);
+    hellos++;
+    await site.clock.sleep(5_000);
+    isOpen = false;
+    return served(payload, peer);
+  };
+  await live(8);
+  assert.ok(wishes > 1 && hellos >= 1, `${wishes} requests, ${hellos} hellos`);
+  assert.equal(between, 0, 'requests between hello and answer');
+  await live(8);
+  assert.ok(closed() - (await shown('home-450')) <= 1, 'afterwards it goes on');
 });

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { EdgeStore } from '../../../../edge/server/edge-store.ts';
-import { OutboxFull } from '../../../../edge/server/outbox.ts';
-import { OUTBOX_FILE, SET_ASIDE_FOLDER } from '../../../../edge/server/outbox-schema.ts';
+import { LOOK_ROWS, OutboxFull } from '../../../../edge/server/outbox.ts';
+import { OUTBOX_FILE, RESERVE_PAGES, SET_ASIDE_FOLDER } from '../../../../edge/server/outbox-schema.ts';
 import { ConfigError, OperatingError } from '../../../../common/errors.ts';
 import type { NewRow } from '../../../../common/protocol/edge-ledger.ts';
+import { reconcileSource } from '../../../../common/protocol/hello-rules.ts';
+import { seededRandom } from '../../../../common/random.ts';
 import { SeqIntervals } from '../../../../common/protocol/seq-intervals.ts';
 import type { Part } from '../../../../common/messages.ts';
 import { closePart, openPart } from '../../../../common/protocol/window.ts';
@@ -189,6 +191,8 @@ test('exactly at the quota: inserts are refused, acks and trimming work, then in
     for (;;) await insert(partRow('h1', ++seq));
   }, OutboxFull);
   seq--;
+  // By the quota, and not by the end of the pages that are kept for acks.
+  assert.ok(store.outbox.usedShare() <= 1, `${store.outbox.usedShare()} of the quota is used`);
   const sourceId = sourceIdOf('h1');
   for (let id = 0, rows = store.outbox.queuedOf(sourceId, id, 500); rows.length > 0; rows = store.outbox.queuedOf(sourceId, 0, 500)) {
     await change(() =>
@@ -296,6 +300,23 @@ test('an outbox that is gone, or emptied, is told of; the first one is not', asy
   }
 });
 
+test('an outbox whose epoch is damaged is not called empty: its rows are there, and what is gone is told of', async () => {
+  await insert(partRow('h1', 1));
+  const { epoch } = store;
+  store.stop();
+  const file = new Database(join(folder, OUTBOX_FILE));
+  assert.equal(file.prepare("UPDATE meta SET value = value || 'x' WHERE key = 'epoch'").run().changes, 1);
+  file.close();
+  store = openStore();
+  assert.equal(store.setAside, undefined);
+  assert.notEqual(store.epoch, epoch);
+  assert.deepEqual(await store.setAsideDamaged(), ['a number or name of the edge ("epoch"): its checksum does not hold']);
+  assert.equal(store.outbox.unackedCount, 1);
+  store.stop();
+  store = openStore();
+  assert.deepEqual(await store.setAsideDamaged(), []);
+});
+
 test('a file of a newer version is refused, and left as it is', async () => {
   store.stop();
   const file = join(folder, OUTBOX_FILE);
@@ -309,4 +330,141 @@ test('a file of a newer version is refused, and left as it is', async () => {
   assert.ok(!existsSync(join(folder, SET_ASIDE_FOLDER)));
   rmSync(file);
   store = openStore();
+});
+
+test('also what may be written above the quota has an end: acks and refills can not fill the disk', async () => {
+  store.stop();
+  const PAGE_BYTES = 8_192;
+  const quotaBytes = 64 * PAGE_BYTES;
+  store = openStore(quotaBytes);
+  let seq = 0;
+  const rows = () => Array.from({ length: 500 }, () => partRow('h1', ++seq));
+  const fill = async () => {
+    for (let i = 0; i < 100; i++) await change(() => rows().forEach((row) => store.outbox.insert(row, 1_000)));
+  };
+  await assert.rejects(fill(), OutboxFull);
+  assert.ok(statSync(join(folder, OUTBOX_FILE)).size <= quotaBytes + RESERVE_PAGES * PAGE_BYTES);
+  assert.equal(store.outbox.unackedCount, seq - 500);
+});
+
+test('nothing behind a damaged row is given to be sent: it waits until the row was found again', async () => {
+  await insert(partRow('h1', 1), partRow('h1', 2), partRow('h1', 3), partRow('h2', 1));
+  const seqs = (household: string) =>
+    store.outbox.queuedOf(sourceIdOf(household), 0, 10).map(({ row }) => row.kind === 'part' && row.part.fromSeq);
+  assert.deepEqual(seqs('h1'), [1, 2, 3]);
+  const database = new Database(join(folder, OUTBOX_FILE));
+  const changed = database.prepare(
+    "UPDATE outbox_bodies SET stats = replace(stats, '100', '900') WHERE id = (SELECT id FROM outbox WHERE source_id = ? AND from_seq = 2)",
+  );
+  assert.equal(changed.run(sourceIdOf('h1')).changes, 1);
+  database.close();
+  assert.deepEqual(seqs('h1'), [1]);
+  assert.ok(store.outbox.hasDamaged);
+  assert.deepEqual(seqs('h2'), [1]);
+});
+
+/** Rows that these statements gave, call by call. */
+function watchReads(names: readonly string[]): Map<string, number[]> {
+  const { statements } = store.outbox as unknown as { statements: Record<string, { all: (...args: unknown[]) => unknown[] }> };
+  return new Map(
+    names.map((name) => {
+      const reads: number[] = [];
+      const statement = statements[name] as { all: (...args: unknown[]) => unknown[] };
+      const all = statement.all.bind(statement);
+      statement.all = (...args) => {
+        const rows = all(...args);
+        reads.push(rows.length);
+        return rows;
+      };
+      return [name, reads];
+    }),
+  );
+}
+
+const sourceOf = (household: string) => store.ledgerStore.ledger.source({ household, device: 'meter', src: 'aa' });
+
+test('a hello reads the ranges of what waits in small steps, each once, and no body of a row that is as it should be', async () => {
+  const rows = 4 * LOOK_ROWS + 7;
+  await insert(...Array.from({ length: rows }, (_, i) => partRow('h1', i + 1)));
+  const source = sourceOf('h1');
+  source.seen.add(1, rows);
+  const reads = watchReads(['unackedRanges', 'oneRow', 'ackedOverlapping']);
+  const steps = store.outbox.held(source, SeqIntervals.of([[1, 3]]), new SeqIntervals());
+  let step = steps.next();
+  for (const done = () => step.done === true; !done(); step = steps.next()) {
+    const read = [...reads.values()].flat().length;
+    assert.ok(read <= 2 + (reads.get('unackedRanges')?.length ?? 0), 'one read to a step');
+  }
+  assert.ok(step.done === true);
+  assert.deepEqual(reads.get('unackedRanges'), [LOOK_ROWS, LOOK_ROWS, LOOK_ROWS, LOOK_ROWS, 7]);
+  assert.deepEqual([reads.get('oneRow'), reads.get('ackedOverlapping')?.every((count) => count === 0)], [[], true]);
+  const held = step.value.unacked(source).map(({ kind, fromSeq, toSeq }) => [kind, fromSeq, toSeq]);
+  assert.deepEqual(held, [...[1, 2, 3].map((seq) => ['part', seq, seq]), ['part', 4, rows]]);
+  const result = reconcileSource(source, undefined, { covered: SeqIntervals.of([[1, 3]]), declared: new SeqIntervals() }, step.value);
+  assert.equal(result.acknowledge.length, 3);
+  assert.deepEqual([result.requeue, result.drop, result.missing], [[], [], []]);
+});
+
+test('what a cloud has lost is looked up in steps too', async () => {
+  const rows = 2 * LOOK_ROWS + 5;
+  await insert(...Array.from({ length: rows }, (_, i) => partRow('h1', i + 1)));
+  const sourceId = sourceIdOf('h1');
+  await change(() => store.outbox.acknowledge(store.outbox.queuedOf(sourceId, 0, rows), 2_000));
+  const reads = watchReads(['ackedOverlapping']).get('ackedOverlapping') as number[];
+  const outside = store.outbox.ackedOutside(sourceOf('h1'), SeqIntervals.of([[1, 2]]), new SeqIntervals());
+  assert.deepEqual(
+    outside.map(({ fromSeq }) => fromSeq),
+    Array.from({ length: rows - 2 }, (_, i) => i + 3),
+  );
+  assert.ok(reads.length >= 3 && reads.every((count) => count <= LOOK_ROWS), String(reads));
+});
+
+test('property: joined rows lead to the same as each by itself', async () => {
+  let [joined, changed] = [0, 0];
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = seededRandom(seed);
+    const household = `p${seed}`;
+    const source = sourceOf(household);
+    const rows: NewRow[] = [];
+    for (let seq = 1; seq < 40; ) {
+      const to = Math.min(40, seq + random.below(3));
+      const kind = random.below(10);
+      if (kind === 0) rows.push(gapRow(household, seq, to));
+      else if (kind > 1) {
+        for (let at = seq; at <= to; at++) rows.push(partRow(household, at));
+        source.seen.add(seq, to);
+      }
+      seq = to + 1;
+    }
+    await insert(...rows);
+    const sourceId = sourceIdOf(household);
+    const all = store.outbox.queuedOf(sourceId, 0, 100);
+    await change(() => store.outbox.acknowledge(all.slice(0, random.below(all.length)), 2_000));
+    const intervals = () => {
+      const from = 1 + random.below(30);
+      return SeqIntervals.of(random.below(3) === 0 ? [] : [[random.below(2) === 0 ? 1 : from, from + random.below(10)]]);
+    };
+    const told = { covered: intervals(), declared: intervals() };
+    const outcome = (held: Parameters<typeof reconcileSource>[3]) => {
+      const { seen, covered, declared, gapped } = source;
+      const before = [seen, covered, declared, gapped].map((set) => set.clone()) as [
+        SeqIntervals,
+        SeqIntervals,
+        SeqIntervals,
+        SeqIntervals,
+      ];
+      const result = reconcileSource(source, undefined, { covered: told.covered.clone(), declared: told.declared.clone() }, held);
+      const after = [source.seen, source.covered, source.declared, source.gapped].map((set) => set.ranges());
+      [source.seen, source.covered, source.declared, source.gapped] = before;
+      return { result, after };
+    };
+    const steps = store.outbox.held(source, told.covered, told.declared);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    const each = outcome(store.outbox);
+    assert.deepEqual(outcome(step.value), each, `seed ${seed}`);
+    if (step.value.unacked(source).length < store.outbox.unacked(source).length) joined++;
+    if (each.result.drop.length + each.result.acknowledge.length + each.result.requeue.length > 0) changed++;
+  }
+  assert.ok(joined > 20 && changed > 20, `${joined} joined, ${changed} changed something`);
 });

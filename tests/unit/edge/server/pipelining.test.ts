@@ -100,6 +100,37 @@ test('a gap of the cloud itself is still a hello: the lowest row is refused', as
   assert.equal(of(told, 'hello').length, 1);
 });
 
+test('a hello waits until every request that is on its way was answered, and no request leaves before its answer', async (t) => {
+  let onTheWay = 0;
+  let others = 0;
+  const { site } = await siteWith(t, async (nth, serve) => {
+    if (nth === 1) return gapAnswer(site);
+    others++;
+    onTheWay++;
+    await site.clock.sleep(500);
+    onTheWay--;
+    return serve();
+  });
+  const served = site.network.handler as LinkHandler;
+  const atHello: number[] = [];
+  const sentBefore: number[] = [];
+  const whileHello: number[] = [];
+  site.network.handler = async (payload, peer) => {
+    if (decodeRequest(payload).kind !== 'hello') return served(payload, peer);
+    const before = others;
+    atHello.push(onTheWay);
+    sentBefore.push(others);
+    await site.clock.sleep(400);
+    whileHello.push(others - before);
+    return served(payload, peer);
+  };
+  await site.until(() => site.held('home').covered[0]?.[1] === READINGS - 1, 120_000);
+  assert.deepEqual(site.held('home').covered, covered);
+  assert.deepEqual({ atHello, whileHello }, { atHello: [0], whileHello: [0] });
+  // Those that were on their way when it became due, and no more.
+  assert.ok((sentBefore[0] as number) < IN_FLIGHT, `${sentBefore[0]} requests before the hello`);
+});
+
 test('requests that are refused together count as one refusal: the wait does not grow four times as fast', async (t) => {
   const { site, told } = await siteWith(t, refused);
   await site.clock.advance(60_000);

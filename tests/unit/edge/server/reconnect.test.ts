@@ -8,7 +8,7 @@ import type { EdgeStatus } from '../../../../common/messages.ts';
 import { Metrics } from '../../../../common/metrics.ts';
 import { seededRandom } from '../../../../common/random.ts';
 import { decodeRequest, encodeReply } from '../../../../common/wire.ts';
-import { Heartbeat } from '../../../../edge/server/heartbeat.ts';
+import { dialledHeartbeat } from '../../../doubles/dialled-heartbeat.ts';
 import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 import { VirtualNetwork } from '../../../doubles/virtual-link.ts';
 import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
@@ -16,6 +16,9 @@ import { QUIET_EDGE } from '../../../doubles/edge-status.ts';
 const INTERVAL_MS = 3_000;
 const BACK_MS = 60_000;
 const STATUS: EdgeStatus = { ...QUIET_EDGE, households: 1 };
+
+/** The rows that a cloud stores are shared out so often among the edges whose turn it is. */
+const STEP_MS = 200;
 
 /** Lets so many edges run, takes the link away for half a minute and gives it back. @returns after how many ms each shipped again */
 async function returnsOf(
@@ -32,7 +35,7 @@ async function returnsOf(
     const liveness = new Liveness({ clock, logger: silentLogger, metrics: new Metrics(), silentAfterMs: 7_000 });
     liveness.start();
     t.after(() => liveness.stop());
-    const spread = new ReconnectSpread(clock, () => liveness.returning());
+    const spread = new ReconnectSpread(clock, liveness);
     network.handler = async (payload) => {
       const request = decodeRequest(payload);
       assert.ok(request.kind === 'heartbeat');
@@ -49,20 +52,11 @@ async function returnsOf(
   startCloud('start-1');
   for (let i = 0; i < count; i++) {
     const edge = `edge-${i}`;
-    const link = network.dial({ request: () => [1], reply: () => [1] }, 1);
-    await link.start();
-    const heartbeat = new Heartbeat({
+    const heartbeat = await dialledHeartbeat(clock, network, {
       edge,
-      site: '',
-      epoch: () => 'epoch',
-      link,
-      clock,
       random: seededRandom(i + 1),
-      logger: silentLogger,
       intervalMs: INTERVAL_MS,
-      deadlineMs: 1_400,
       status: () => ({ ...STATUS, queued }),
-      onAnswer: () => undefined,
       onLink: (up) => void (up ? upAtMs.set(edge, clock.monotonicMs()) : upAtMs.delete(edge)),
     });
     void heartbeat.run(stop.signal);
@@ -93,10 +87,10 @@ for (const isRestarted of [false, true]) {
   test(`many come back evenly over the spread that the cloud gives${to}`, async (t) => {
     const COUNT = 120;
     const { ms, beats } = await returnsOf(t, COUNT, 720, isRestarted);
-    // 119 others of 82 ms each; those not heard yet count as full, so the first are told of more.
+    // 119 others of 82 ms each; those not heard yet are taken to be as this one.
     const spreadMs = 9_758;
     assert.ok((ms.at(-1) as number) >= 0.8 * spreadMs, `the last after ${ms.at(-1)} ms`);
-    assert.ok((ms.at(-1) as number) <= 3 * spreadMs + 2 * INTERVAL_MS, `the last after ${ms.at(-1)} ms`);
+    assert.ok((ms.at(-1) as number) <= spreadMs + 2 * INTERVAL_MS, `the last after ${ms.at(-1)} ms`);
     const inTenth = Array.from(
       { length: 10 },
       (_, i) => ms.filter((its) => Math.floor((10 * its) / ((ms.at(-1) as number) + 1)) === i).length,
@@ -112,3 +106,57 @@ test('the more wait the longer they spread, and those without a backlog hardly w
   assert.ok(few < 20_000, `${few} ms`);
   assert.ok(many > 2 * few, `${many} ms, ${few} ms`);
 });
+
+/** As returnsOf after a restart of the cloud, with rows that drain. @returns after how many ms each edge had nothing left */
+async function drainsOf(t: TestContext, count: number, rows: number, rowsPerMs: number): Promise<number[]> {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork(clock);
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const liveness = new Liveness({ clock, logger: silentLogger, metrics: new Metrics(), silentAfterMs: 7_000 });
+  liveness.start();
+  t.after(() => liveness.stop());
+  liveness.expect(Array.from({ length: count }, (_, i) => `edge-${i}`));
+  const spread = new ReconnectSpread(clock, liveness);
+  network.handler = async (payload) => {
+    const request = decodeRequest(payload);
+    assert.ok(request.kind === 'heartbeat');
+    const { edge, status } = request.heartbeat;
+    liveness.seen(edge, status, clock.nowMs());
+    return encodeReply({ kind: 'heartbeat', startId: 'start-1', spreadMs: spread.msFor(edge) });
+  };
+  const edges: { left: number; isUp: boolean; doneMs: number }[] = [];
+  for (let i = 0; i < count; i++) {
+    const edge = { left: rows, isUp: false, doneMs: Number.POSITIVE_INFINITY };
+    edges.push(edge);
+    const heartbeat = await dialledHeartbeat(clock, network, {
+      edge: `edge-${i}`,
+      random: seededRandom(i + 1),
+      intervalMs: INTERVAL_MS,
+      status: () => ({ ...STATUS, queued: Math.ceil(edge.left) }),
+      onLink: (up) => void (edge.isUp = up),
+    });
+    void heartbeat.run(stop.signal);
+  }
+  for (let ms = 0; edges.some(({ left }) => left > 0); ms += STEP_MS) {
+    assert.ok(ms < 3_600_000, 'not drained in an hour');
+    await clock.advance(STEP_MS);
+    const active = edges.filter(({ left, isUp }) => isUp && left > 0);
+    for (const edge of active) {
+      edge.left -= (rowsPerMs * STEP_MS) / active.length;
+      if (edge.left <= 0) [edge.left, edge.doneMs] = [0, ms];
+    }
+  }
+  return edges.map(({ doneMs }) => doneMs).sort((a, b) => a - b);
+}
+
+for (const rowsPerMs of [5, 10, 20]) {
+  test(`a cloud that stores ${rowsPerMs} rows a ms is kept busy until all have drained, and no edge is far behind`, async (t) => {
+    const [EDGES, ROWS] = [200, 720];
+    const doneMs = await drainsOf(t, EDGES, ROWS, rowsPerMs);
+    const slowestMs = doneMs.at(-1) as number;
+    const workMs = (EDGES * ROWS) / rowsPerMs;
+    assert.ok(slowestMs <= 1.25 * workMs + 2 * INTERVAL_MS, `${slowestMs} ms for the work of ${workMs} ms`);
+    assert.ok(slowestMs <= 3 * (doneMs[EDGES >> 1] as number), `the slowest after ${slowestMs}, the median after ${doneMs[EDGES >> 1]} ms`);
+  });
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeRequest, encodeReply } from '../../../../common/wire.ts';
 import { OutboxFull } from '../../../../edge/server/outbox.ts';
+import { SOURCES_PER_REQUEST_MAX } from '../../../../edge/server/shipper.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
 test('the first good heartbeat after an outage ends the backoff of refused requests', async () => {
@@ -48,6 +49,34 @@ test('a disk without room for acks holds the edge up and does not end it', async
     await site.clock.advance(60_000);
     assert.deepEqual(site.held('home').covered, [[1, 8]]);
     assert.deepEqual(site.errors, []);
+  } finally {
+    site.end();
+  }
+});
+
+test('an edge of many households asks with rows of some of them at a time, in turn, and all come', async () => {
+  const site = new VirtualSite();
+  try {
+    await site.start();
+    const homes = Array.from({ length: 2 * SOURCES_PER_REQUEST_MAX + 50 }, (_, i) => `home-${i}`);
+    const asked: number[] = [];
+    const served = site.network.handler;
+    assert.ok(served !== undefined);
+    const counted: typeof served = (payload, peer) => {
+      const request = decodeRequest(payload);
+      if (request.kind === 'parts')
+        asked.push(new Set(request.parts.rows.map((row) => (row.kind === 'part' ? row.part : row.gap).household)).size);
+      return served(payload, peer);
+    };
+    for (const home of homes) site.produce(home, 1, 3);
+    await site.clock.advance(60_000);
+    site.network.handler = undefined;
+    for (const home of homes) site.produce(home, 4, 9);
+    await site.clock.advance(10_000);
+    site.network.handler = counted;
+    await site.clock.advance(60_000);
+    for (const home of homes) assert.deepEqual(site.held(home).covered, [[1, 9]], home);
+    assert.equal(Math.max(...asked), SOURCES_PER_REQUEST_MAX);
   } finally {
     site.end();
   }

@@ -28,11 +28,14 @@ test('the edge says how its link and outbox are, to this machine by its own name
   const port = await page.start(0);
   t.after(() => page.stop());
   const { body } = await rawRequest(port, '/metrics');
-  assert.match(body, /^fogline_edge_link_up 1$/m);
-  assert.match(body, /^fogline_edge_outbox_age_seconds 15$/m);
-  assert.match(body, /^fogline_edge_waiting_households 1$/m);
+  assert.match(body, /^fogline_edge_link_up\{edge="edge-1"\} 1$/m);
+  assert.match(body, /^fogline_edge_outbox_age_seconds\{edge="edge-1"\} 15$/m);
+  assert.match(body, /^fogline_edge_waiting_households\{edge="edge-1"\} 1$/m);
   isUp = false;
-  assert.match((await rawRequest(port, '/metrics', { headers: { host: `localhost:${port}` } })).body, /^fogline_edge_link_up 0$/m);
+  assert.match(
+    (await rawRequest(port, '/metrics', { headers: { host: `localhost:${port}` } })).body,
+    /^fogline_edge_link_up\{edge="edge-1"\} 0$/m,
+  );
   for (const path of ['/status', '/metrics', '/livez'])
     assert.equal((await rawRequest(port, path, { headers: { host: 'evil.test' } })).status, 421, path);
 });

@@ -10,7 +10,7 @@ test('without a bundle the settings; with one its id and address, but for settin
   using certs = await testCerts();
   const bundle = await certs.bundle('edge-5');
   const way = (changes: Partial<Record<SettingName, string>>) => {
-    const { credentials, ...its } = wayToCloud(configWith(changes), systemClock, silentLogger);
+    const { credentials, ...its } = wayToCloud(configWith(changes), certs.path('.'), systemClock, silentLogger);
     return { ...its, isTls: credentials !== undefined };
   };
   const plain = { edge: 'edge-1', host: '127.0.0.1', heartbeatPort: 63_270, dataPort: 63_271, isTls: false };

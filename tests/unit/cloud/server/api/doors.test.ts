@@ -11,6 +11,7 @@ import { STREAMS_PER_ADDRESS_MAX } from '../../../../../cloud/server/api/live-ss
 import { LOGINS_PER_ADDRESS_PER_MINUTE, REFUSALS_PER_ADDRESS_PER_MINUTE } from '../../../../../cloud/server/api/rate-limits.ts';
 import { SESSION_AGE_MAX_MS, SESSION_IDLE_MAX_MS, Sessions, SESSIONS_MAX } from '../../../../../cloud/server/api/sessions.ts';
 import { rawRequest } from '../../../../doubles/raw-get.ts';
+import { documentedFetch as fetch } from '../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 

@@ -73,6 +73,16 @@ test('devices of a household are added, one that stopped long ago is not', () =>
   assert.deepEqual([...powers], [['a', { powerW: 150, startMs: 600_000 }]]);
 });
 
+test('a household of rare readings counts until its next is long overdue', () => {
+  const quarterMs = 900_000;
+  const newest = 10 * quarterMs;
+  const intervalMsOf = (household: string) => (household === 'often' ? WINDOW_MS : quarterMs);
+  const starts = { often: newest, rare: newest - 2 * quarterMs, away: newest - 2 * quarterMs - WINDOW_MS };
+  const windows = Object.entries(starts).map(([its, startMs]) => window(its, startMs, 100));
+  const powers = powerByHousehold([...windows, window('rare', newest - 3 * quarterMs, 10, 'pv')], WINDOW_MS, intervalMsOf);
+  assert.deepEqual(totalPower(powers, WINDOW_MS, intervalMsOf), { powerW: 210, current: 2, newestMs: newest + WINDOW_MS });
+});
+
 test('without a window there is no total', () => {
   assert.deepEqual(totalPower(new Map(), WINDOW_MS), { powerW: null, current: 0, newestMs: null });
 });

@@ -4,7 +4,7 @@ import { firstWindowInSeconds } from '../../../../../cloud/server/api/first-wind
 import type { KnownEdge } from '../../../../../cloud/server/liveness.ts';
 
 function edge(newestMs: number | null, heardMs = 0, state: KnownEdge['state'] = 'live'): KnownEdge {
-  return { edge: 'e', state, heardMs, lastHeartbeatMs: 0, report: { newestMs } as KnownEdge['report'] };
+  return { edge: 'e', state, heardMs, backMs: 0, lastHeartbeatMs: 0, report: { newestMs } as KnownEdge['report'] };
 }
 
 test('the wait is the rest of the window that the newest reading is in, counted down, never below a second', () => {

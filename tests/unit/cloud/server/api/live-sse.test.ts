@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { EdgeReply, LiveMessage } from '../../../../../cloud/server/api/api-types.ts';
 import { HEARTBEAT_EVERY_MS, LIVE_IDLE_EVERY_MS, STREAM_CLIENTS_MAX } from '../../../../../cloud/server/api/live-sse.ts';
 import { systemClock } from '../../../../../common/clock.ts';
+import { documentedFetch as fetch } from '../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 
@@ -101,7 +102,7 @@ test('the first message comes at once, with all states', async (t) => {
   assert.equal(first?.newestAt, new Date(T0_MS + 2 * WINDOW_MS).toISOString());
   assert.equal(first?.dataLabel, 'synthetic');
   assert.equal(first?.priceEurPerKwh, 0.3);
-  assert.equal(first?.staleAfterSeconds, 15);
+  assert.equal(first?.staleAfterSeconds, 30);
 });
 
 test('then only changed rows, at most once a second', async (t) => {

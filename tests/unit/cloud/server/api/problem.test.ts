@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ProblemReply } from '../../../../../cloud/server/api/api-types.ts';
+import { REQUESTS_PER_ADDRESS_PER_MINUTE } from '../../../../../cloud/server/api/rate-limits.ts';
 import { damageError } from '../../../../../cloud/server/storage/part-seals.ts';
 import { OperatingError } from '../../../../../common/errors.ts';
 import type { Logger } from '../../../../../common/logger.ts';
+import { documentedFetch as fetch } from '../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 
@@ -33,7 +35,7 @@ async function problemAt(path: string, init?: RequestInit): Promise<ProblemReply
 }
 
 test('a path that is not there is a 404 that names the ones that are', async () => {
-  for (const path of ['/nothing', '/api', '/api/v1', '/api/v1/nothing', '/api/v1/households/a', '/assets/nothing.js', '/api/v1/stream/x']) {
+  for (const path of ['/nothing', '/api', '/api/v1/nothing', '/api/v1/households/a/b', '/assets/nothing.js', '/api/v1/stream/x']) {
     const problem = await problemAt(path);
     assert.equal(problem.status, 404);
     assert.equal(problem.instance, path);
@@ -66,6 +68,30 @@ test('a damaged window is a problem of its own, which says what to ask for inste
   cloud.store.failWith = undefined;
 });
 
+test('a form that is none, or too large, is refused for what it is', async () => {
+  const form = (type: string, body: string) => problemAt('/login', { method: 'POST', headers: { 'content-type': type }, body });
+  const json = await form('application/json', '{"token":"x"}');
+  assert.deepEqual([json.status, json.type], [415, 'urn:fogline:problem:unsupported-media-type']);
+  const large = await form('application/x-www-form-urlencoded', `token=${'x'.repeat(5_000)}`);
+  assert.deepEqual([large.status, large.type], [413, 'urn:fogline:problem:too-large']);
+});
+
+test('too many requests are a 429 with a time to come back', async (t) => {
+  const busy = await runCloud({ states: {} });
+  t.after(() => busy.stop());
+  let status = 200;
+  for (let i = 0; i <= REQUESTS_PER_ADDRESS_PER_MINUTE && status === 200; i += 50) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => globalThis.fetch(`${busy.url}/livez`)));
+    await Promise.all(answers.map((answer) => answer.text()));
+    status = answers.at(-1)?.status ?? 0;
+  }
+  const refused = await fetch(`${busy.url}/api/v1/states`);
+  assert.equal(refused.status, 429);
+  assert(Number(refused.headers.get('retry-after')) > 0);
+  assert.match(refused.headers.get('ratelimit-policy') ?? '', /6000/);
+  assert.equal(((await refused.json()) as ProblemReply).type, 'urn:fogline:problem:too-many-requests');
+});
+
 test('an unknown household is a 404', async () => {
   const problem = await problemAt('/api/v1/households/nobody/windows');
   assert.equal(problem.status, 404);
@@ -84,7 +110,7 @@ test('a field that nobody has sent is a 404 that names the stored ones', async (
 test('a bad parameter is a 400 that names it and says how to mend it', async () => {
   const windows = '/api/v1/households/a/windows';
   const table: [path: string, parameter: string, detail: RegExp][] = [
-    ['/api/v1/states?state=DE-BB', 'state', /takes no parameters/],
+    ['/api/v1/states?state=DE-BB', 'state', /this path takes from, to/],
     [`${windows}?form=1`, 'form', /did you mean from\?/],
     [`${windows}?colour=1`, 'colour', /is not known: this path takes field, from/],
     [`${windows}?from=2019-12-24T06:00:00`, 'from', /with its zone, e\.g\. 2019-12-24T06:00:00Z/],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { AHEAD_KEPT_MS } from '../../../../../cloud/server/storage/latest.ts';
 import { MemoryLatest } from '../../../../../cloud/server/storage/memory-latest.ts';
 import type { Bucket } from '../../../../../cloud/server/storage/series-store.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
@@ -68,4 +69,23 @@ it('putNewer keeps later windows and more readings of the same one, and says whi
   assert.deepEqual(calls, ['b@10=7 d@1=1']);
   assert.deepEqual(latest.putNewer(await latest.all()), []);
   await latest.stop();
+});
+
+it('what was shown ahead and of which nothing came for long gives way to what is stored', async () => {
+  const clock = new VirtualClock();
+  const latest = new MemoryLatest(clock);
+  const show = (startMs: number) => latest.show([{ window: bucket('a', startMs), src: 's' }]);
+  latest.put([bucket('a', 10)]);
+  show(1_000);
+  await clock.advance(AHEAD_KEPT_MS - 1);
+  latest.put([bucket('a', 20)]);
+  assert.equal(told(await latest.all()), 'a@1000=1000');
+  show(1_001);
+  await clock.advance(AHEAD_KEPT_MS);
+  assert.equal(told(await latest.all()), 'a@1001=1001', 'by itself nothing goes back');
+  latest.put([bucket('a', 30)]);
+  assert.equal(told(await latest.all()), 'a@30=30');
+  await clock.advance(AHEAD_KEPT_MS);
+  latest.put([bucket('a', 20)]);
+  assert.equal(told(await latest.all()), 'a@30=30', 'what is stored stays');
 });

@@ -10,7 +10,10 @@ test('writes a line per value, as it comes; what is not a number as quoted JSON'
   const world = new World({ clock: systemClock });
   const source = new ScriptedSimulator({ next: (time) => time + 2, out: { x: (time) => time / 4, y: () => [{ a: 'b' }] } });
   const [from] = await (await world.start('A', source)).create(1, 'M');
-  const [to] = await (await world.start('paper', new Collector((piece) => (text += piece)))).create(1, 'Collector');
+  const [to] = await (await world.start('paper', new Collector({ write: (piece) => (text += piece), goOnAt: undefined }))).create(
+    1,
+    'Collector',
+  );
   world.connect(from!, to!, ['x', 'y']);
   await world.run({ until: 3 });
   const json = '"[{""a"":""b""}]"';

@@ -137,7 +137,7 @@ async function live(options: LifeOptions): Promise<Life> {
         onParked: (household) => assert.fail(`${household} parked`),
       },
       writer,
-      collect: undefined,
+      collectFile: undefined,
       untilTick: untilSeconds,
       rtFactor: 0,
       pacedFromTick: 0,

@@ -349,7 +349,7 @@ test('the published schema is the one that is checked: else run scripts/scenario
 test('another program finds the same with the published schema', { skip: noChecker }, () => {
   const check = (names: readonly string[]) => {
     const args = ['-m', 'check_jsonschema', '--schemafile', join(ROOM, 'scenario.schema.json'), ...names];
-    return spawnSync(PYTHON, args, { encoding: 'utf8', timeout: 60_000 });
+    return spawnSync(PYTHON, args, { encoding: 'utf8', timeout: 300_000 });
   };
   assert.equal(spawnSync(PYTHON, ['-m', 'check_jsonschema', '--check-metaschema', join(ROOM, 'scenario.schema.json')]).status, 0);
   const written = (name: string, value: unknown) => {

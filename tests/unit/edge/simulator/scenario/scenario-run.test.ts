@@ -41,7 +41,7 @@ async function live(file: ScenarioFile, run: Partial<RunOptions> = {}): Promise<
   let csv = '';
   const summary = await runCheckedScenario({
     scenario: checked(file),
-    makers: { collector: () => new Collector((text) => (csv += text)) },
+    makers: { collector: () => new Collector({ write: (text) => (csv += text), goOnAt: undefined }) },
     households: [],
     run: { until: 30, onStep: (record) => records.push(structuredClone(record)), ...run },
     clock: systemClock,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EXPORTS_MAX } from '../../../../../../cloud/server/api/routes/export.ts';
 import { systemClock } from '../../../../../../common/clock.ts';
+import { documentedFetch as fetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS } from '../../../../../doubles/running-cloud.ts';
 
 const WINDOWS = 4_000;

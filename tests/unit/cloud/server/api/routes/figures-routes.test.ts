@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { HouseholdsReply, SeedDataRow, StatesReply, WindowRow, WindowsReply } from '../../../../../../cloud/server/api/api-types.ts';
 import { STATE_NAMES } from '../../../../../../cloud/server/postal-codes.ts';
+import { documentedFetch as fetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../../doubles/virtual-clock.ts';
 
@@ -87,10 +88,12 @@ test('households: in order, with where their postal code is from and their newes
       postalCode: '10115',
       postalCodeFrom: 'file',
       state: 'DE-BB',
+      edge: 'edge-1',
       firstAt: new Date(T0_MS).toISOString(),
       lastAt: new Date(T0_MS + 11 * WINDOW_MS).toISOString(),
       readings: 12,
       declaredMissing: 0,
+      intervalSeconds: 5,
       powerW: 100,
       powerAt: new Date(T0_MS + 12 * WINDOW_MS).toISOString(),
     },
@@ -99,10 +102,12 @@ test('households: in order, with where their postal code is from and their newes
       postalCode: '10115',
       postalCodeFrom: 'file',
       state: 'DE-BB',
+      edge: 'edge-1',
       firstAt: new Date(T0_MS).toISOString(),
       lastAt: new Date(T0_MS + 5 * WINDOW_MS).toISOString(),
       readings: 6,
       declaredMissing: 0,
+      intervalSeconds: 5,
       powerW: 300,
       powerAt: new Date(T0_MS + 6 * WINDOW_MS).toISOString(),
     },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { GapReply, GapsReply } from '../../../../../../cloud/server/api/api-types.ts';
+import { documentedFetch as fetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../../doubles/running-cloud.ts';
 
 let cloud: RunningCloud;
@@ -22,7 +23,7 @@ async function get(path: string): Promise<GapsReply> {
 
 test('gaps: from the end of the window before to the start of the window after, however short or long', async () => {
   const reply = await get('/api/v1/households/a/gaps');
-  const no = { device: 'meter', reason: 'no readings', declared: 0 };
+  const no = { device: 'meter', exact: true, reason: 'no readings', declared: 0 };
   assert.deepEqual(reply.gaps, [
     { ...no, from: at(2), to: at(3), seconds: 5 },
     { ...no, from: at(5), to: at(4_325), seconds: 21_600 },
@@ -44,6 +45,28 @@ test('gaps in pages are the same list, and from and to select what reaches into 
   assert.deepEqual(pages, gaps);
   assert.deepEqual((await get(`/api/v1/households/a/gaps?from=${at(100)}&to=${at(101)}`)).gaps, gaps.slice(1));
   assert.deepEqual((await get(`/api/v1/households/a/gaps?to=${at(5)}`)).gaps, gaps.slice(0, 1));
+});
+
+test('gaps whose windows were forgotten are told by minutes, with how much is missing', async (t) => {
+  const its = await runCloud({ states: { a: 'DE-BB' } });
+  t.after(() => its.stop());
+  for (const [window, count] of [
+    [0, 3],
+    [5, 31],
+    [60, 600],
+  ] as const)
+    await its.shipPower('a', 100, count, T0_MS + window * WINDOW_MS);
+  await its.store.deleteBefore(T0_MS + 3_000_000);
+  const { gaps } = (await (await fetch(`${its.url}/api/v1/households/a/gaps`)).json()) as GapsReply;
+  assert.deepEqual(
+    gaps.map(({ from, to, seconds, exact }) => [from, to, seconds, exact]),
+    [
+      [at(1), at(11), 10, false],
+      [at(36), at(60), 120, true],
+    ],
+  );
+  const profile = await (await fetch(`${its.url}/api/v1/households/a/profile?from=${at(0)}&to=${at(60)}`)).json();
+  assert.deepEqual([(profile as { gapCount: number }).gapCount, (profile as { gapSeconds: number }).gapSeconds], [2, 130]);
 });
 
 test('an unknown household and a parameter nobody knows are refused', async () => {

@@ -4,8 +4,10 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { brotliCompressSync } from 'node:zlib';
 import type { EdgesReply } from '../../../../../../cloud/server/api/api-types.ts';
 import { OperatingError } from '../../../../../../common/errors.ts';
+import { documentedFetch as fetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud } from '../../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../../doubles/virtual-clock.ts';
 
@@ -18,7 +20,7 @@ async function cloudFor(t: TestContext, options: Partial<Parameters<typeof runCl
 test('livez stays well when the store does not; readyz follows the store', async (t) => {
   const clock = new VirtualClock();
   const cloud = await cloudFor(t, { clock });
-  assert.deepEqual(await (await fetch(`${cloud.url}/readyz`)).json(), { status: 'ready' });
+  assert.deepEqual(await (await fetch(`${cloud.url}/readyz`)).json(), { status: 'ready', grpc: 'off', redis: 'off' });
   cloud.store.failWith = new OperatingError('STORE_DAMAGED', 'damaged', { retryable: false, hint: 'put a backup in its place' });
   await clock.advance(2_000);
   assert.equal((await fetch(`${cloud.url}/readyz`)).status, 503);
@@ -98,6 +100,52 @@ test('the page is served with a policy that allows no other origin; nothing besi
     assert(status === 404 || status === 403 || status === 400, `${path}: ${status}`);
     assert.doesNotMatch(body, /^secret$/);
   }
+});
+
+test('each page has the document that names its scripts, and a script that lies there packed is sent so', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'fogline-page-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, 'assets'));
+  const script = `void ${JSON.stringify('a'.repeat(3_000))};`;
+  for (const [name, text] of Object.entries({ 'index.html': 'any', 'explore.html': 'explorer', 'overview.html': 'overview' }))
+    writeFileSync(join(folder, name), `<!doctype html><title>${text}</title>`);
+  writeFileSync(join(folder, 'assets', 'main-1.js'), script);
+  writeFileSync(join(folder, 'assets', 'main-1.js.br'), brotliCompressSync(script));
+  writeFileSync(join(folder, 'assets', 'other-1.js'), script);
+  const cloud = await cloudFor(t, { settings: { pageDir: folder } });
+  const titles: Record<string, string> = {
+    '/explore?series=all.power': 'explorer',
+    '/': 'overview',
+    '/states/DE-BB': 'any',
+    '/fleet': 'any',
+  };
+  for (const [path, title] of Object.entries(titles)) assert.match(await (await fetch(cloud.url + path)).text(), new RegExp(title), path);
+  const nowhere = await globalThis.fetch(`${cloud.url}/nowhere`, { headers: { accept: 'text/html' } });
+  assert.equal(nowhere.status, 404);
+  assert.match(await nowhere.text(), /any/);
+  const asked = [
+    ['main-1.js', 'gzip, deflate, br', 'br'],
+    ['main-1.js', 'gzip', 'gzip'],
+    ['main-1.js', 'identity', null],
+    ['other-1.js', 'gzip, br', 'br'],
+  ] as const;
+  for (const [name, accepted, sent] of asked) {
+    const response = await fetch(`${cloud.url}/assets/${name}`, { headers: { 'accept-encoding': accepted } });
+    const what = `${name} for ${accepted}`;
+    assert.equal(response.headers.get('content-encoding'), sent, what);
+    assert.match(response.headers.get('content-type') ?? '', /^text\/javascript/, what);
+    assert.match(response.headers.get('cache-control') ?? '', /immutable/, what);
+    assert.match(response.headers.get('vary') ?? '', /accept-encoding/i, what);
+    assert.equal(await response.text(), script, what);
+  }
+  assert.equal((await fetch(`${cloud.url}/assets/none-1.js`, { headers: { 'accept-encoding': 'br' } })).status, 404);
+  // What was sent packed is held: a name means the same bytes for ever.
+  rmSync(join(folder, 'assets', 'main-1.js.br'));
+  const [path, headers] = [`${cloud.url}/assets/main-1.js`, { 'accept-encoding': 'br' }];
+  const held = await globalThis.fetch(path, { headers });
+  assert.equal(await held.text(), script);
+  const head = await globalThis.fetch(path, { method: 'HEAD', headers });
+  assert.deepEqual([head.status, head.headers.get('content-length')], [200, String(brotliCompressSync(script).length)]);
 });
 
 test('a taken port says which setting to change', async (t) => {

@@ -1,0 +1,52 @@
+/** What ends a backup or a restore, each with who must act. */
+import { statfsSync } from 'node:fs';
+import { ConfigError, OperatingError } from '../common/errors.ts';
+
+/** Left free on a disk that is copied to: it may be that of the parts. */
+const RESERVE_BYTES = 64 << 20;
+const BYTES_PER_MB = 1_000_000;
+
+/** Somebody has stopped the command (a signal). */
+export class Stopped extends Error {}
+
+/** A file of the running state. */
+export function damagedSource(path: string, finding: string, cause?: unknown): OperatingError {
+  const hint = 'nothing was backed up: put the last good backup in its place with fogline restore; fogline audit says what is damaged';
+  return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint, cause });
+}
+
+/** Rows that a backup could hold as they are. */
+export function damagedRowsInSource(path: string, finding: string): OperatingError {
+  const hint = 'nothing was backed up: restore the last good backup, or keep these rows as they are: fogline backup DIR --with-damage';
+  return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint });
+}
+
+/** A file of a backup. */
+export function unusableBackup(path: string, finding: string, cause?: unknown): OperatingError {
+  const hint = 'nothing was restored: take another backup, or another copy of this one';
+  return new OperatingError('DATA_UNREADABLE', `the backup can't be used: ${path} ${finding}`, { retryable: false, hint, cause });
+}
+
+export function noSpace(place: string, more = '', cause?: unknown): OperatingError {
+  const hint = 'make room on that disk, or name a folder on another one';
+  return new OperatingError('DISK_FULL', `no space for ${place}${more}`, { retryable: true, hint, cause });
+}
+
+/**
+ * @param place what is named to the operator
+ * @throws OperatingError DISK_FULL when the folder's disk has no room for so many bytes
+ */
+export function refuseNoRoom(folder: string, bytes: number, place = folder): void {
+  const needed = bytes + RESERVE_BYTES;
+  const { bavail, bsize, blocks } = statfsSync(folder);
+  if (blocks === 0 || bavail * bsize >= needed) return;
+  throw noSpace(place, `: ${megabytes(needed)} MB are needed, ${megabytes(bavail * bsize)} MB are free`);
+}
+
+export function megabytes(bytes: number): string {
+  return (bytes / BYTES_PER_MB).toFixed(1);
+}
+
+export function newerThanProgram(path: string, version: number, known: number): ConfigError {
+  return new ConfigError(`${path} has schema ${version}, this program knows ${known}`, 'use the Fogline that wrote it, or a newer one');
+}
