@@ -179,6 +179,8 @@ test('the stream, which draws the frame anew, comes after the picture', needsChr
   const { page } = await built.open(t, cloud.url, { path: '/explore' });
   await ready(page);
   const series = await heldSeries(page);
+  // The page that is left has a stream of its own, which comes when it may.
+  await page.goto('about:blank');
   let hasStream = false;
   page.on('request', (request) => (hasStream ||= request.url().endsWith('/api/v1/stream')));
   // Nothing that waits for a while, or for the browser to have nothing else to do, happens before the clock is let go.

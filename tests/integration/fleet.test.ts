@@ -17,7 +17,7 @@ import { writeMeteredData } from '../truth/metered-data.ts';
 const AWAY_MS = process.env['FOGLINE_LONG'] === '1' ? 60_000 : 34_000;
 const MINUTE_MS = 60_000;
 
-const { pageDir, open } = builtPages();
+const { pageDir, cloud: cloudOf, open } = builtPages();
 
 /** Three edges: one that is well, one that went away, one that holds a household back; and a cloud that was away in between. */
 async function cloudWithPast(t: TestContext): Promise<RunningCloud> {
@@ -52,8 +52,7 @@ async function cloudWithPast(t: TestContext): Promise<RunningCloud> {
     { ...nothing, beatMs: nowMs - 1_440 * MINUTE_MS },
     { ...nothing, beatMs: nowMs, outages, facts: edges.map(facts), samples },
   ];
-  const cloud = await runCloud({ states: { a: 'DE-BB', b: 'DE-TH' }, settings: { pageDir }, silentAfterMs: 2_000, past });
-  t.after(() => cloud.stop());
+  const cloud = await cloudOf(t, { states: { a: 'DE-BB', b: 'DE-TH' }, silentAfterMs: 2_000, past });
   await cloud.shipPower('a', 400, 3);
   const stopped = new AbortController();
   t.after(() => stopped.abort());
@@ -161,8 +160,7 @@ test('what nobody answered while the cloud was away is asked again by itself whe
   await first.stop();
   await shows(page, '#status-text', 'reconnecting');
   await page.unroute(/\/api\/v1\/series/);
-  const second = await runCloud({ states: { a: 'DE-BB' }, settings: { pageDir }, port: first.port });
-  t.after(() => second.stop());
+  const second = await cloudOf(t, { states: { a: 'DE-BB' }, port: first.port });
   await second.shipPower('a', 500, 3);
   await page.clock.fastForward(6_000);
   await page.locator('.time-chart canvas').waitFor();

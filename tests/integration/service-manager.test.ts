@@ -103,6 +103,7 @@ test('nobody is told where nobody asked, nor by a part of fogline run', async ()
     await until(() => existsSync(called), 'the child');
     await systemClock.sleep(300);
     stop.abort();
+    await until(() => !process.getActiveResourcesInfo().includes('ProcessWrap'), 'the children of the last signs of life');
     assert.deepEqual(errors, ['the service manager could not be told']);
   } finally {
     process.env['PATH'] = path;
