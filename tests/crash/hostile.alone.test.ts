@@ -37,6 +37,8 @@ const REQUESTS_MIN = 500;
 /** Served, and as many turned away: of a flood there is no doubt. */
 const FLOOD_REQUESTS_MIN = 200;
 const P99_RATIO_MAX = 2;
+/** A flood from inside is sound work: an honest request waits for the one that is being done, and for a disk that others write to. */
+const FLOOD_P99_RATIO_MAX = 5;
 /**
  * Where more processes want a core than there are, the cloud's share of one shrinks with what it has to do. The crowd runs at the lowest
  * priority, as in life it has machines of its own; what it takes of these two cores all the same is no slowness of the cloud.
@@ -135,14 +137,16 @@ test(`${(SPELLS * HOSTILE_MS) / 1_000} s of hostile clients while an honest edge
     assert.ok(crowd.idleSocketsMost > IDLE_SOCKETS * IDLE_SHARE_MIN, `at most ${crowd.idleSocketsMost} idle sockets were open`);
     assertCounted(crowd, refused);
     const ratio = median(loud.map(({ p99Ms }, i) => p99Ms / (quiet[i]?.p99Ms ?? Number.NaN)));
-    const ratioMax = (loadavg()[0] ?? 0) <= cpus().length ? P99_RATIO_MAX : P99_RATIO_BUSY_MAX;
+    const isBusy = (loadavg()[0] ?? 0) > cpus().length;
+    const ratioMax = isBusy ? P99_RATIO_BUSY_MAX : P99_RATIO_MAX;
     assert.ok(held.p99Ms > P99_RATIO_MAX * Math.min(...quiet.map(({ p99Ms }) => p99Ms)), 'a cloud that is held up does not show');
     assert.ok(ratio <= ratioMax, `the honest edge's p99 is ${ratio.toFixed(2)} × that of quiet spells`);
     const growthMb = Math.max(...loud.map(({ rssMbMax }) => rssMbMax)) - Math.max(...quiet.slice(0, 1).map(({ rssMbMax }) => rssMbMax));
     assert.ok(growthMb <= GROWTH_MB_MAX, `the cloud took ${growthMb.toFixed(0)} MB more`);
     t.diagnostic(`p99 × ${ratio.toFixed(2)}, ${growthMb.toFixed(0)} MB more`);
     const floodRatio = assertServedBeside(calm, flooded, crowd, (line) => t.diagnostic(line));
-    assert.ok(floodRatio <= ratioMax, `beside the flood the honest edge's p99 is ${floodRatio.toFixed(2)} × that of quiet spells`);
+    const floodRatioMax = isBusy ? P99_RATIO_BUSY_MAX : FLOOD_P99_RATIO_MAX;
+    assert.ok(floodRatio <= floodRatioMax, `beside the flood the honest edge's p99 is ${floodRatio.toFixed(2)} × that of quiet spells`);
     fleet.signal('cloud', 'SIGTERM');
     assert.equal(await fleet.ended('cloud'), STOPPED_BY_SIGNAL);
     assertNothingOfTheirs(fleet, windows);
