@@ -26,9 +26,15 @@ export class VirtualNetwork {
   readonly counters = { requests: 0, lost: 0, repeated: 0, handled: 0, timeouts: 0 };
   /** What arrived while the listener was stopped; undefined while it runs. */
   private held: (() => void)[] | undefined;
+  private ports = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
+  }
+
+  /** Where a process of this host dials from: its port is its own, as long as the network lives. */
+  addressOf(host: string): string {
+    return `${host}:${++this.ports}`;
   }
 
   /**

@@ -5,10 +5,11 @@
 import { type PlantedFault } from './storm.ts';
 import type { StormPlan } from './storm-plan.ts';
 import { AckedAtOnce, ClaimForEver, OpenPartsForgotten, QuotaIgnored, tailLostEdge } from './wrong-edges.ts';
-import { AckOnSend, AckOnTimeout, AnyReply, AnyStartId, commitsTheEnd, RefusalAsLoss, searchFindsNothing } from './wrong-links.ts';
+import { AckOnSend, AckOnTimeout, AnyReply, commitsTheEnd, RefusalAsLoss, RestartsUnseen, searchFindsNothing } from './wrong-links.ts';
 import {
   AckBeforeCommit,
   ClaimNotKept,
+  ClaimsNotCompared,
   CoveredInMemory,
   FullDiskIgnored,
   GapAccepted,
@@ -50,32 +51,25 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: 'rows taken for acked that were never sent', from: 1, makeStore: (options) => new AckedAtOnce(options) },
   { name: 'the quota ignored', from: 2, makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
   { name: 'payloads without a checksum', from: 1, plan: withoutChecksum },
-];
-
-/**
- * Programs that are wrong by the letter and that no storm turns red, because another rule mends what they break. A test runs them too: one
- * that is seen belongs into the list above.
- */
-export const SURVIVORS: readonly (PlantedFault & { because: string })[] = [
-  {
-    name: 'open parts not saved',
-    makeStore: (options) => new OpenPartsForgotten(options),
-    because: 'the hello after each start searches the log for every seq that is nowhere (R9), and the log is kept until then (R6)',
-  },
+  { name: 'open parts not saved', makeStore: (options) => new OpenPartsForgotten(options), plan: nobodyElseHasIt },
   {
     name: 'the tail of an edge is lost at a power cut',
+    from: 2,
     makeStore: (options, disk) => tailLostEdge(options, disk),
-    because: 'an edge is set back as a whole, offset and rows together, the log is kept above what is acked, and hello tells the rest',
+    plan: nobodyElseHasIt,
   },
-  {
-    name: 'acks of any start id taken',
-    wrapLink: (link) => new AnyStartId(link, link),
-    because: 'a cloud that was set back refuses what comes next as a gap, and that makes a hello due as well',
-  },
+  { name: 'another start of the cloud not noticed', wrapLink: (link, clock) => new RestartsUnseen(link, clock), plan: restoredAtTheEnd },
   {
     name: 'one claim for ever, also for a database made anew',
     makeStore: (options) => new ClaimForEver(options),
-    because: 'no number of an edge is a key (R8): two edges with one claim send the same parts, and are answered duplicate or overlap',
+    plan: withClones,
+    shows: /were stored, and .* has taken its place/,
+  },
+  {
+    name: 'claims not compared',
+    wrapStore: (store) => new ClaimsNotCompared(store),
+    plan: withClones,
+    shows: /were stored, and .* has taken its place/,
   },
 ];
 
@@ -86,6 +80,26 @@ function onSqlite(plan: StormPlan): StormPlan {
 /** What is not acked yet is lost with its edge, when the log does not have it any more. */
 function withLostEdges(plan: StormPlan): StormPlan {
   return { ...plan, link: CALM_LINK, weights: { 'link black-holed': 3, retention: 4, 'edge lost': 2 }, betweenMs: 3_000, touchOdds: 0 };
+}
+
+/** The log lets go of what the edge has saved, long before the cloud has it. */
+function nobodyElseHasIt(plan: StormPlan): StormPlan {
+  const weights = { 'link black-holed': 2, 'edge killed': 3, 'edge without power': 3, 'retention by age': 8 };
+  return { ...plan, link: CALM_LINK, weights, betweenMs: 3_000, touchOdds: 0 };
+}
+
+/** All readings are stored when the cloud is set back, so nothing comes after them that it could refuse. Nobody else ever starts anew. */
+function restoredAtTheEnd(plan: StormPlan): StormPlan {
+  const weights = { 'cloud backed up': 1, 'cloud restored': 2 };
+  const kept = { keepMs: 86_400_000, quotaBytes: 64 << 20 };
+  const speed = plan.spanMs / (plan.faultsMs * 0.4);
+  return { ...plan, ...kept, link: CALM_LINK, weights, speed, betweenMs: 20_000, failpointOdds: 0, touchOdds: 0 };
+}
+
+/** Copies of an edge beside it, and messages of lives that are over. */
+function withClones(plan: StormPlan): StormPlan {
+  const link = { ...plan.link, lateOdds: 0.2, damagedOdds: 0 };
+  return { ...plan, link, weights: { 'edge cloned': 6, 'edge killed': 4, 'cloud killed': 1 }, betweenMs: 8_000 };
 }
 
 function withFullCloud(plan: StormPlan): StormPlan {

@@ -1,4 +1,7 @@
-/** Tests of the checker: without a rule it must find a counterexample. And the random walk, where the search can't go. */
+/**
+ * Tests of the checker: without a rule it must find a counterexample; which rules have a second one behind them, so that it finds none
+ * without the first. And the random walk, where the search can't go.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RULES, type Rule } from './small-model-rules.ts';
@@ -21,6 +24,8 @@ const restored = scenario('twoFine', { backup: 1, restore: 1 });
 const replaced = scenario('twoFine', { replace: 1 });
 const replacedTwice = scenario('twoFine', { replace: 2 });
 const setBack = scenario('threeFine', { copy: 1, 'edge restore': 1, idle: 1 });
+const cloned = scenario('twoAtOnce', { clone: 1 });
+const lateRequest = scenario('plain', { crash: 1, timeout: 1 });
 
 const ABLATIONS: readonly Ablation[] = [
   { off: ['seen is a set of intervals'], scenario: replacedTwice, message: /declared missing and lies in the log/ },
@@ -38,7 +43,14 @@ const ABLATIONS: readonly Ablation[] = [
   },
   { off: ['not_owner stops a household'], scenario: scenario('plain', { crash: 1 }), message: /finds no end/ },
   { off: ['a gap is refused'], scenario: scenario('plain', { timeout: 1 }), message: /was accepted/ },
-  { off: ['a part of another generation is refused', 'an overlap is refused'], scenario: setBack, message: /counted twice/ },
+  { off: ['each start has a claim of its own'], scenario: lateRequest, message: /is stored, and c1 has taken its place/ },
+  { off: ['each start has a claim of its own'], scenario: cloned, message: /has taken its place/ },
+  { off: ['a part of another generation is refused'], scenario: lateRequest, message: /is stored, and c1 has taken its place/ },
+  {
+    off: ['a part of another generation is refused', 'an overlap is refused'],
+    scenario: { ...setBack, looksAtLives: false },
+    message: /counted twice/,
+  },
   { off: ['covered is reloaded after a hello'], scenario: restored, message: /finds no end/ },
   { off: ['acked rows outside covered are queued again'], scenario: restored, message: /in two parts/ },
   { off: ['what overlaps covered is dropped'], scenario: setBack, message: /in two parts/ },
@@ -62,6 +74,56 @@ for (const { off, scenario: where, message } of ABLATIONS) {
     assert(found.counterexample !== undefined, `${found.states} states were right without the rule`);
     assert.match(found.counterexample.message, message);
     context.diagnostic(`${found.states} states, ${found.counterexample.trace.length} steps: ${found.counterexample.message}`);
+  });
+}
+
+interface SecondBehind {
+  off: Rule;
+  /** What does the work without it. */
+  because: string;
+  scenarios: readonly Scenario[];
+}
+
+/** The cloud is set back while requests and answers are on their way, and nothing may come after them. */
+const LATE_ACKS = [
+  restored,
+  scenario('atOnce', { 'cloud crash': 1, backup: 1, restore: 2 }),
+  scenario('plain', { backup: 1, restore: 1, timeout: 1 }),
+  scenario('threeAtOnce', { backup: 1, restore: 1, timeout: 1, duplicate: 1 }),
+];
+const TWO_LIVES = [setBack, cloned, lateRequest].map((its) => ({ ...its, looksAtLives: false }));
+
+const SECOND_BEHIND: readonly SecondBehind[] = [
+  {
+    off: 'acks of another start are ignored',
+    because: 'the cloud answers hello_first to what is of another start, and a hello waits for what is on its way',
+    scenarios: LATE_ACKS,
+  },
+  {
+    off: 'a hello waits for the requests on their way',
+    because: 'their acks are of another start than the one that answered the hello, and are ignored',
+    scenarios: LATE_ACKS,
+  },
+  { off: 'nothing is sent before the answer to a hello', because: 'as before: its acks are ignored', scenarios: LATE_ACKS },
+  { off: 'an overlap is refused', because: 'parts that overlap are of another generation', scenarios: [setBack, cloned] },
+  {
+    off: 'a part of another generation is refused',
+    because: 'for the readings alone: what is sent by two is a duplicate or overlaps (R4, R8)',
+    scenarios: TWO_LIVES,
+  },
+  { off: 'each start has a claim of its own', because: 'for the readings alone: no number of an edge is a key (R8)', scenarios: TWO_LIVES },
+];
+
+for (const { off, because, scenarios } of SECOND_BEHIND) {
+  test(`without "${off}" alone no reading is lost or counted twice: ${because}`, (context) => {
+    let states = 0;
+    for (const its of scenarios) {
+      const found = explore({ scenario: its, off: new Set([off]), reached: new Set() }, STATES_MAX);
+      assert.equal(found.counterexample, undefined, `${its.name}: ${JSON.stringify(found.counterexample, null, 1)}`);
+      states += found.states;
+    }
+    assert.ok(states > 1_000, `${states} states`);
+    context.diagnostic(`${states} states in ${scenarios.map(({ name }) => name).join('; ')}`);
   });
 }
 

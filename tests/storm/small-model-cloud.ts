@@ -18,11 +18,14 @@ import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-interval
 import { type Model, Violation } from './small-model-edge.ts';
 import type { CloudDisk, CloudSource, Packet, World } from './small-model-world.ts';
 
-/** Answers a request; the world's cloud is the one after its commit. */
-export function answer(model: Model, world: World, body: Packet['body']): { world: World; reply: LinkReply } {
+/**
+ * Answers a request; the world's cloud is the one after its commit.
+ * @param life whose request it is, whatever it claims
+ */
+export function answer(model: Model, world: World, body: Packet['body'], life: string): { world: World; reply: LinkReply } {
   const { startId, disk } = world.cloud;
   if ('hello' in body) {
-    const after = hello(model, disk, body.hello);
+    const after = hello(model, disk, body.hello, life);
     return {
       world: withCloudDisk(world, after.disk),
       reply: { kind: 'hello', startId, claim: body.hello.claim, households: after.households },
@@ -30,7 +33,7 @@ export function answer(model: Model, world: World, body: Packet['body']): { worl
   }
   if (!('parts' in body)) throw new Error('a reply was sent to the cloud');
   if (isOfAnotherStart(model, world, body.parts)) return { world, reply: { kind: 'hello_first', startId } };
-  const { disk: after, ...result } = append(model, disk, body.parts);
+  const { disk: after, ...result } = append(model, disk, body.parts, life);
   return { world: withCloudDisk(world, after), reply: { kind: 'parts', startId, postalCodes: {}, ...result } };
 }
 
@@ -59,15 +62,15 @@ function withCloudDisk(world: World, disk: CloudDisk): World {
   return disk === world.cloud.disk ? world : { ...world, cloud: { ...world.cloud, disk } };
 }
 
-function hello({ off }: Model, disk: CloudDisk, request: HelloRequest): { disk: CloudDisk; households: HelloHousehold[] } {
+function hello({ off }: Model, disk: CloudDisk, request: HelloRequest, life: string): { disk: CloudDisk; households: HelloHousehold[] } {
   const owners = new Map(disk.owners);
   let isChanged = false;
   const households = request.households.map(({ household, generation }): HelloHousehold => {
     const current = owners.get(household);
     const known = off.has('a repeated claim keeps its generation') && current !== undefined ? { ...current, claim: '' } : current;
     const given = claimHousehold(known, request.claim, generation);
-    if (current?.generation !== given || current.claim !== request.claim) {
-      owners.set(household, { generation: given, claim: request.claim });
+    if (current?.generation !== given || current.life !== life) {
+      owners.set(household, { generation: given, claim: request.claim, life });
       isChanged = true;
     }
     const sources = [...disk.sources].flatMap(([key, { covered, declared, parts }]) => {
@@ -84,6 +87,7 @@ function append(
   model: Model,
   before: CloudDisk,
   request: PartsRequest,
+  life: string,
 ): { disk: CloudDisk; verdicts: { verdict: Verdict }[]; generations: Record<string, number> } {
   const { off } = model;
   let disk = before;
@@ -98,6 +102,8 @@ function append(
     }
     const key = sourceKey(household, device, src);
     const verdict = judge(model, disk, key, row);
+    if (model.scenario.looksAtLives && owner !== undefined && owner.life !== life)
+      throw new Violation(`a row of ${life} is ${verdict}, and ${owner.life} has taken its place`);
     if (verdict === 'stored') disk = store(disk, key, row);
     return { verdict };
   });

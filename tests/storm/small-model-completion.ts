@@ -35,8 +35,8 @@ export function complete(model: Model, from: World): World {
     const fenced = world.edges.filter(({ disk }) => [...disk.ledger.parked.values()].includes(FENCED));
     const last = fenced.at(-1);
     if (last === undefined || fenced.length < world.edges.length || restarts === RESTARTS_MAX) return world;
-    // Whoever was fenced without another claim has fenced itself.
-    if (world.made.claims === 1) throw new Violation(`${last.name} is fenced and nobody else has claimed`);
+    // Whoever was fenced while there was no other process has fenced itself.
+    if (world.made.lives === 1) throw new Violation(`${last.name} is fenced and nobody else has claimed`);
     restarts++;
     world = crash(world, last);
   }

@@ -17,7 +17,7 @@ import {
 import { type HeldRow, type HeldRows, reconcileSource, type Reconciliation } from '../../common/protocol/hello-rules.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
 import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-intervals.ts';
-import type { RulesOff } from './small-model-rules.ts';
+import { claimOf, type RulesOff } from './small-model-rules.ts';
 import {
   cloneLedger,
   type Edge,
@@ -197,7 +197,7 @@ export function sendHello(model: Model, world: World, edge: Edge): World | undef
   if (!memory.isHelloDue || isBusy) return undefined;
   const { ledger } = disk;
   const households = householdsOf(edge).map((household) => ({ household, generation: ledger.generations.get(household) ?? 0 }));
-  const hello = { edge: edge.name, epoch: 'e', claim: memory.claim, windowMs: ledger.windowMs, households };
+  const hello = { edge: edge.name, epoch: 'e', claim: claimOf(model.off, memory.life), windowMs: ledger.windowMs, households };
   return send(world, edge, 'hello', [], { kind: 'hello', hello });
 }
 
@@ -209,7 +209,8 @@ function householdsOf({ disk, memory }: Edge): string[] {
 }
 
 function takeHelloReply(model: Model, world: World, edge: Edge, reply: LinkReply): World {
-  if (reply.kind !== 'hello' || reply.claim !== edge.memory.claim) throw new Violation(`a hello was answered with ${reply.kind}`);
+  const claim = claimOf(model.off, edge.memory.life);
+  if (reply.kind !== 'hello' || reply.claim !== claim) throw new Violation(`a hello was answered with ${reply.kind}`);
   const room = { readings: model.scenario.refillReadingsMax };
   const disk = reconcile(model, world, edge.disk, reply.households, room);
   const waitingFor = edge.memory.waitingFor.filter((household) => !disk.ledger.generations.has(household));
@@ -317,7 +318,7 @@ export function ship(model: Model, world: World, edge: Edge, turn: number): Worl
   const generations: Record<string, number> = {};
   for (const { row } of batch) generations[rangeOf(row).household] = ledger.generations.get(rangeOf(row).household) ?? 0;
   const rows = batch.map(({ row }) => (row.kind === 'part' ? { kind: row.kind, part: row.part } : { kind: row.kind, gap: row.gap }));
-  const { claim, startId } = memory;
+  const [claim, { startId }] = [claimOf(model.off, memory.life), memory];
   const parts = { edge: edge.name, epoch: 'e', claim, startId, windowMs: ledger.windowMs, generations, rows };
   return send(world, edge, 'parts', batch, { kind: 'parts', parts });
 }
@@ -430,17 +431,17 @@ export function takeReply(model: Model, world: World, edge: Edge, slot: number, 
 }
 
 function send(world: World, edge: Edge, kind: 'hello' | 'parts', batch: readonly OutboxRow[], body: Packet['body']): World {
-  const { pending, claim } = edge.memory;
+  const { pending, life } = edge.memory;
   let slot = 0;
   while (pending.some((other) => other.slot === slot)) slot++;
-  const packet = makePacket(edge.name, claim, slot, body);
+  const packet = makePacket(edge.name, life, slot, body);
   const memory: EdgeMemory = { ...edge.memory, pending: [...pending, { slot, kind, batch }] };
   return withEdge({ ...world, packets: [...world.packets, packet] }, { ...edge, memory });
 }
 
-export function makePacket(edge: string, claim: string, slot: number, body: Packet['body'], isStale = false): Packet {
+export function makePacket(edge: string, life: string, slot: number, body: Packet['body'], isStale = false): Packet {
   const who = isStale ? `stale` : `${edge}#${slot}`;
-  return { edge, claim, slot, isStale, body, key: `${who}${claim}${bodyKey(body)}` };
+  return { edge, life, slot, isStale, body, key: `${who}${life}${bodyKey(body)}` };
 }
 
 function bodyKey(body: Packet['body']): string {

@@ -96,12 +96,12 @@ export function deliver(model: Model, world: World, packet: Packet): World {
   return takeReply(model, rest, edge, packet.slot, packet.body as Parameters<typeof takeReply>[4]);
 }
 
-function handle(model: Model, world: World, { edge, claim, slot, isStale, body }: Packet): World {
+function handle(model: Model, world: World, { edge, life, slot, isStale, body }: Packet): World {
   const request = model.scenario.isOverWire ? overWire(body) : body;
-  const { world: after, reply } = answer(model, world, request);
+  const { world: after, reply } = answer(model, world, request, life);
   if (isStale) return after;
   const told = model.scenario.isOverWire ? decodeReply(encodeReply(reply)) : reply;
-  return { ...after, packets: [...after.packets, makePacket(edge, claim, slot, told)] };
+  return { ...after, packets: [...after.packets, makePacket(edge, life, slot, told)] };
 }
 
 /** The request as the cloud reads it from the bytes that the edge sends. */
@@ -131,7 +131,7 @@ export function timeout(world: World, packet: Packet): World | undefined {
 }
 
 function stale(packet: Packet): Packet {
-  return makePacket(packet.edge, packet.claim, packet.slot, packet.body, true);
+  return makePacket(packet.edge, packet.life, packet.slot, packet.body, true);
 }
 
 /** Late requests that can change nothing any more are forgotten. */
@@ -149,9 +149,9 @@ export function cloneEdge(world: World, edge: Edge): World {
 
 /** The process ends and starts again with what is on its disk. Its requests stay on their way. */
 export function crash(world: World, edge: Edge): World {
-  const made = { ...world.made, claims: world.made.claims + 1 };
+  const made = { ...world.made, lives: world.made.lives + 1 };
   const disk = restarted(edge.disk);
-  const started: Edge = { ...edge, disk, memory: freshMemory(disk, `c${made.claims}`) };
+  const started: Edge = { ...edge, disk, memory: freshMemory(disk, `c${made.lives}`) };
   return withEdge({ ...world, made, packets: orphaned(world, edge) }, started);
 }
 

@@ -28,8 +28,8 @@ function logKey({ id, base, records, nextProduce, committed }: Log, looksAtOffse
 
 function edgeKey({ name, disk, memory }: Edge, looksAtOffsets: boolean): string {
   const consuming = memory.consuming.map((at) => (at === undefined ? '-' : `${at.offset}.${at.logId}`));
-  const { claim, isHelloDue, startId, waitingFor, hasMoreToRefill } = memory;
-  const rest = `${claim},${isHelloDue},${startId},${waitingFor.join()},${hasMoreToRefill},${consuming.join()}`;
+  const { life, isHelloDue, startId, waitingFor, hasMoreToRefill } = memory;
+  const rest = `${life},${isHelloDue},${startId},${waitingFor.join()},${hasMoreToRefill},${consuming.join()}`;
   return `${name}:${rest}:${edgeDiskKey(disk, looksAtOffsets)}`;
 }
 
@@ -67,7 +67,7 @@ function makeEdgeDiskKey({ ledger, rows, positions }: EdgeDisk, looksAtOffsets: 
 function cloudKey(disk: CloudDisk): string {
   let key = cloudDiskKeys.get(disk);
   if (key === undefined) {
-    const owners = [...disk.owners].sort(byFirst).map(([household, { generation, claim }]) => `${household}:${generation}${claim}`);
+    const owners = [...disk.owners].sort(byFirst).map(([household, { generation, life }]) => `${household}:${generation}${life}`);
     const sources = [...disk.sources].sort(byFirst).map(([name, { covered, declared, parts }]) => {
       const stored = parts.map(({ fromSeq, toSeq }) => `${fromSeq}-${toSeq}`).sort();
       return `${name}=${covered.ranges()}/${declared.ranges()}/${stored.join()}`;

@@ -14,6 +14,7 @@ export const RULES = [
   'acked rows outside covered are queued again',
   'what overlaps covered is dropped',
   'a repeated claim keeps its generation',
+  'each start has a claim of its own',
   'declared is not covered',
   'the end mark names the last seqs',
   'the log under the offset is checked',
@@ -26,3 +27,8 @@ export type Rule = (typeof RULES)[number];
 
 export type RulesOff = ReadonlySet<Rule>;
 export const ALL_RULES: RulesOff = new Set();
+
+/** What a process claims by. */
+export function claimOf(off: RulesOff, life: string): string {
+  return off.has('each start has a claim of its own') ? 'the only one' : life;
+}

@@ -52,6 +52,7 @@ export function scenario(data: keyof typeof DATA, budget: Budget, options: Parti
     budget,
     looksAtOffsets: (budget.retention ?? 0) > 0,
     isOverWire: false,
+    looksAtLives: true,
     ...options,
   };
 }

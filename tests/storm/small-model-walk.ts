@@ -97,6 +97,7 @@ function randomScenario(random: Random, budget: Budget): Scenario {
     budget,
     looksAtOffsets: true,
     isOverWire: true,
+    looksAtLives: true,
   };
 }
 

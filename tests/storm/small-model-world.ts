@@ -51,7 +51,7 @@ export interface EdgeDisk {
 
 /** A request that the edge waits for. */
 export interface Pending {
-  /** Smallest number free at the edge; with the claim it tells which reply belongs here. */
+  /** Smallest number free at the edge; with the life it tells which reply belongs here. */
   slot: number;
   kind: 'hello' | 'parts';
   batch: readonly OutboxRow[];
@@ -59,7 +59,8 @@ export interface Pending {
 
 /** What an edge process forgets when it ends. */
 export interface EdgeMemory {
-  claim: string;
+  /** Names the process; and what it claims by, as long as each start has a claim of its own. */
+  life: string;
   isHelloDue: boolean;
   /** Start id of the cloud that answered the last hello, empty before. */
   startId: string;
@@ -83,16 +84,23 @@ export interface CloudSource {
   parts: readonly Part[];
 }
 
+export interface Owner {
+  generation: number;
+  claim: string;
+  /** For the checker only: which process it was. */
+  life: string;
+}
+
 /** The cloud's database. */
 export interface CloudDisk {
-  owners: ReadonlyMap<string, { generation: number; claim: string }>;
+  owners: ReadonlyMap<string, Owner>;
   /** By household/device/src. */
   sources: ReadonlyMap<string, CloudSource>;
 }
 
 export interface Packet {
   edge: string;
-  claim: string;
+  life: string;
   slot: number;
   /** Nobody waits for the answer any more: the edge gave up, crashed, or this is a second copy. */
   isStale: boolean;
@@ -128,8 +136,8 @@ export interface World {
   copy: EdgeDisk | undefined;
   packets: readonly Packet[];
   left: Budget;
-  /** Numbers for new claims, cloud starts, logs and edges. */
-  made: { claims: number; starts: number; logs: number; edges: number };
+  /** Numbers for new processes of edges, cloud starts, logs and edges. */
+  made: { lives: number; starts: number; logs: number; edges: number };
   /** For the checker only: readings that a replaced log lost, and that retention deleted, by name. */
   lost: { replaced: ReadonlySet<string>; retained: ReadonlySet<string>; isRestored: boolean };
 }
@@ -153,6 +161,8 @@ export interface Scenario {
   looksAtOffsets: boolean;
   /** Requests and replies go through the wire's bytes. */
   isOverWire: boolean;
+  /** R5 is checked too: no process is served that another has taken the place of. Else only what becomes of the readings is. */
+  looksAtLives: boolean;
 }
 
 export function emptyWorld(scenario: Scenario): World {
@@ -164,7 +174,7 @@ export function emptyWorld(scenario: Scenario): World {
     copy: undefined,
     packets: [],
     left: scenario.budget,
-    made: { claims: 0, starts: 0, logs: scenario.produces.length, edges: 0 },
+    made: { lives: 0, starts: 0, logs: scenario.produces.length, edges: 0 },
     lost: { replaced: new Set(), retained: new Set(), isRestored: false },
   };
   return withNewEdge(world, emptyEdgeDisk(scenario));
@@ -174,9 +184,9 @@ export function emptyEdgeDisk(scenario: Scenario): EdgeDisk {
   return { ledger: new EdgeLedger(scenario.windowMs), rows: [], nextRowId: 1, positions: scenario.produces.map(() => undefined) };
 }
 
-export function freshMemory(disk: EdgeDisk, claim: string): EdgeMemory {
+export function freshMemory(disk: EdgeDisk, life: string): EdgeMemory {
   return {
-    claim,
+    life,
     isHelloDue: true,
     startId: '',
     pending: [],
@@ -187,8 +197,8 @@ export function freshMemory(disk: EdgeDisk, claim: string): EdgeMemory {
 }
 
 export function withNewEdge(world: World, disk: EdgeDisk): World {
-  const made = { ...world.made, claims: world.made.claims + 1, edges: world.made.edges + 1 };
-  const edge: Edge = { name: `E${made.edges}`, disk, memory: freshMemory(disk, `c${made.claims}`) };
+  const made = { ...world.made, lives: world.made.lives + 1, edges: world.made.edges + 1 };
+  const edge: Edge = { name: `E${made.edges}`, disk, memory: freshMemory(disk, `c${made.lives}`) };
   return { ...world, made, edges: [...world.edges, edge] };
 }
 

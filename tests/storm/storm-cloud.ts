@@ -9,9 +9,10 @@ import type { WorkLimits } from '../../cloud/server/work-queue.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
-import type { CloudWire } from '../../common/wire.ts';
+import { type CloudWire, cloudWire } from '../../common/wire.ts';
 import type { VirtualNetwork } from '../doubles/virtual-link.ts';
 import { type Death, Killed, Life, type LifeOptions } from './life.ts';
+import { markingWire, markPayload } from './life-marks.ts';
 import type { RefusalWitness } from './refusal-witness.ts';
 import type { SilenceWitness } from './silence-witness.ts';
 import type { StormDisk } from './storm-disk.ts';
@@ -150,7 +151,7 @@ export class StormCloud {
   }
 
   private async serve(store: SeriesStore, life: Life): Promise<void> {
-    const { workLimits, wire, spreadMs = () => 0, onHeartbeat } = this.options;
+    const { workLimits, wire = cloudWire(''), spreadMs = () => 0, onHeartbeat } = this.options;
     const { logger, network, witness, silence, refusals, delayMs, silentAfterMs = SILENT_AFTER_MS } = this.options;
     const liveness = new Liveness({ clock: life.clock, logger, metrics: new Metrics(), silentAfterMs });
     this.liveness = liveness;
@@ -168,7 +169,7 @@ export class StormCloud {
       spreadMs,
       legacy: true,
       ...(workLimits === undefined ? {} : { workLimits }),
-      ...(wire === undefined ? {} : { wire }),
+      wire: markingWire(wire),
       onHeartbeat: (edge, status, atMs, sentMs) => {
         silence?.heard(edge);
         liveness.seen(edge, status, atMs, sentMs);
@@ -182,6 +183,7 @@ export class StormCloud {
       life.run(async () => {
         const waitMs = delayMs();
         if (waitMs > 0) await life.clock.sleep(waitMs);
+        markPayload(payload, peer.remote);
         try {
           const reply = await receiver.handle(payload, peer);
           refusals?.saw(payload, reply);

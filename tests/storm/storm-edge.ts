@@ -100,8 +100,9 @@ export class StormEdge {
     });
     life.arm(death);
     const broker = new VirtualBroker(options.topics, life.clock, options.brokerFates);
+    const address = options.network.addressOf(options.edge);
     const dial = (fates: Fates, inFlightMax: number, isOrdered?: boolean) =>
-      options.network.dial(fates, inFlightMax, life.clock, isOrdered, options.edge);
+      options.network.dial(fates, inFlightMax, life.clock, isOrdered, address);
     const data = dial(options.dataFates, options.inFlightMax, options.isOrdered);
     const heartbeats = dial(options.heartbeatFates, 1);
     const live: VirtualLink[] = [];

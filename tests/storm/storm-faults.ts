@@ -98,6 +98,8 @@ function strikeSite(fault: Fault, site: StormSite, random: Random): Done {
     case 'retention':
       site.deleteCommitted();
       return true;
+    case 'retention by age':
+      return site.deleteSaved();
     default:
       return undefined;
   }

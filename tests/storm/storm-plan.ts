@@ -27,6 +27,7 @@ export const FAULTS = [
   'log replaced',
   'retention',
   'clock set',
+  'retention by age',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -117,11 +118,11 @@ interface World {
 
 /**
  * No storm may lose what by the rules nothing holds any more. Where the log is cut off at the committed offset, the cloud is not set back,
- * or the edge keeps all that it sent.
+ * or the edge keeps all that it sent. Where it is cut off at what the edge has saved, only the edge has it, which keeps its disk.
  */
 const WORLDS: Readonly<Record<string, World>> = {
   'link and crashes': { weights: {}, shortKeep: false, smallQuota: true },
-  'nothing is kept twice': { weights: { retention: 4 }, shortKeep: true, smallQuota: true },
+  'nothing is kept twice': { weights: { retention: 2, 'retention by age': 2 }, shortKeep: true, smallQuota: true },
   'the edge forgets': {
     weights: { 'edge copied': 4, 'edge set back': 3, 'edge cloned': 2, 'edge lost': 2, 'edge taken over': 2, retention: 4 },
     shortKeep: true,

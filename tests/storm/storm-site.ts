@@ -131,6 +131,17 @@ export class StormSite {
     this.topics.deleteCommitted(POWER_TOPIC, EDGE_GROUP);
   }
 
+  /** What the edge has saved is older than the log keeps anything, committed or not. False while nobody can be asked what that is. */
+  deleteSaved(): boolean {
+    const { running } = this.edge;
+    if (running === undefined || this.edge.status() === undefined) return false;
+    for (const { partition, nextOffset, logId } of running.store.ledgerStore.positions.values()) {
+      const log = this.topics.log(POWER_TOPIC, partition);
+      if (log.logId === logId) log.deleteBelow(nextOffset);
+    }
+    return true;
+  }
+
   /** The faults are over. */
   calm(): void {
     this.clone?.kill();

@@ -52,6 +52,8 @@ export interface PlantedFault extends EdgePlants {
   silentAfterMs?: number;
   /** What the plan must be for it to show at all. */
   plan?: (plan: StormPlan) => StormPlan;
+  /** What a finding must say; else any will do. */
+  shows?: RegExp;
 }
 
 export interface StormOptions extends StormSize {

@@ -1,11 +1,13 @@
 /**
  * Stands between the receiver and whatever store a storm has, and remembers what it was told: which seqs were answered as
- * stored, which as declared. From that alone it sees a double count, a part taken before an earlier one, and - compared
- * with the file when the cloud comes back - an answer that was given before the data was safe.
+ * stored, which as declared, and to which life of an edge. From that alone it sees a double count, a part taken before an earlier one,
+ * two lives that are served at once, and - compared with the file when the cloud comes back - an answer that was given before the data
+ * was safe.
  */
 import type { AppendResult, SeriesStore } from '../../cloud/server/storage/series-store.ts';
 import { ForwardingStore } from '../doubles/forwarding-store.ts';
 import { type HeldSource, seqsOf } from './cloud-file.ts';
+import { lifeOf } from './life-marks.ts';
 import { SEQ_MAX, SeqStates } from './seq-states.ts';
 import {
   type HelloHousehold,
@@ -26,10 +28,17 @@ interface SaidOfSource {
   whole: number;
 }
 
-/** By household/device/src; and whose claim owns each household. */
+/** Whose hello was the last to name a household. */
+interface Owner {
+  /** Which process of which edge (life-marks.ts). */
+  life: string;
+  generation: number;
+}
+
+/** By household/device/src; and whose each household is. */
 export interface Said {
   sources: Map<string, SaidOfSource>;
-  owners: Map<string, { claim: string; generation: number }>;
+  owners: Map<string, Owner>;
 }
 
 export class Witness {
@@ -72,21 +81,25 @@ export class Witness {
     }
   }
 
-  /** R5: the same claim keeps its generation, another one gets a higher one. */
-  private noteHello({ claim }: HelloRequest, answer: readonly HelloHousehold[]): void {
+  /** R5: a life that asks again keeps its generation, another one gets a higher one. */
+  private noteHello(request: HelloRequest, answer: readonly HelloHousehold[]): void {
+    const life = lifeNamed(request);
     for (const { household, generation } of answer) {
       const owner = this.said.owners.get(household);
-      if (owner?.claim === claim && owner.generation !== generation) {
-        this.findings.push(`${household}: a repeated claim got generation ${generation}, it had ${owner.generation}`);
+      if (owner?.life === life && owner.generation !== generation) {
+        this.findings.push(`${household}: ${life} asked again and got generation ${generation}, it had ${owner.generation}`);
       }
-      if (owner !== undefined && owner.claim !== claim && owner.generation >= generation) {
-        this.findings.push(`${household}: another claim got generation ${generation}, the one before had ${owner.generation}`);
+      if (owner !== undefined && owner.life !== life && owner.generation >= generation) {
+        this.findings.push(`${household}: ${life} got generation ${generation}, ${owner.life} before it had ${owner.generation}`);
       }
-      this.said.owners.set(household, { claim, generation });
+      this.said.owners.set(household, { life, generation });
     }
   }
 
-  private note({ rows, claim }: PartsRequest, { verdicts }: AppendResult): void {
+  private note(request: PartsRequest, { verdicts }: AppendResult): void {
+    const { rows } = request;
+    const life = lifeNamed(request);
+    let owner: Owner | undefined;
     let before: SeqRange | undefined;
     let key = '';
     let said: SaidOfSource = { seqs: new SeqStates(), whole: 0 };
@@ -103,15 +116,16 @@ export class Witness {
       if (before === undefined || before.household !== household || before.device !== range.device || before.src !== range.src) {
         key = `${household}/${range.device}/${range.src}`;
         said = this.saidOf(key);
+        owner = this.said.owners.get(household);
         before = range;
       }
       const { seqs } = said;
+      // R5: two lives of one edge, or of two, are never both served. Who is fenced must hear of it.
+      if (owner !== undefined && owner.life !== life && verdict !== 'not_owner' && verdict !== 'rejected') {
+        this.findings.push(`${key}: seqs ${fromSeq}..${toSeq} of ${life} were ${verdict}, and ${owner.life} has taken its place`);
+      }
       if (verdict === 'duplicate') this.noteDuplicate(key, said, row.kind, fromSeq, toSeq);
       if (verdict !== 'stored') continue;
-      const owner = this.said.owners.get(household);
-      if (owner !== undefined && owner.claim !== claim) {
-        this.findings.push(`${key}: seqs ${fromSeq}..${toSeq} were stored for a claim that another one has taken the place of`);
-      }
       while (seqs.get(said.whole + 1) !== 0) said.whole++;
       if (said.whole < fromSeq - 1) {
         this.findings.push(`${key}: seqs ${fromSeq}..${toSeq} were stored although seq ${said.whole + 1} was neither stored nor declared`);
@@ -140,6 +154,11 @@ export class Witness {
       return;
     }
   }
+}
+
+/** A request that nobody marked is of the life that its claim names: right edges have a new one in each. */
+function lifeNamed(request: HelloRequest | PartsRequest): string {
+  return lifeOf(request) ?? request.claim;
 }
 
 function copyOf({ sources, owners }: Said): Said {

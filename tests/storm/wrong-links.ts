@@ -61,30 +61,35 @@ export class RefusalAsLoss extends ForwardingLink {
   }
 }
 
-/** Hides from the edge that another process answers, and from that one that it was not asked for: acks of any start id are taken. */
-export class AnyStartId extends ForwardingLink {
-  /** Of the cloud that the edge believes to speak to, and of the one that answers. Both links of an edge know it. */
-  static believed = new WeakMap<object, { first: string; now: string }>();
-  private readonly key: object;
+/** Hides from an edge that another process answers, and from that one that it was not asked for. */
+export class RestartsUnseen extends ForwardingLink {
+  /** Of the cloud that the edge believes to speak to, and of the one that answers: all links of one life know it. */
+  private static readonly believed = new WeakMap<object, { first: string; now: string }>();
+  private readonly life: object;
 
-  constructor(link: LinkClient, key: object) {
+  /** @param life the same object for all links of one life of an edge */
+  constructor(link: LinkClient, life: object) {
     super(link);
-    this.key = key;
+    this.life = life;
   }
 
   override async request(payload: Buffer, deadlineMs: number): Promise<Buffer> {
-    const ids = AnyStartId.believed.get(this.key);
-    const request = decodeRequest(payload);
-    if (ids !== undefined && request.kind === 'parts') {
-      payload = encodeRequest({ kind: 'parts', parts: { ...request.parts, startId: ids.now } });
-    }
-    const reply = decodeReply(await this.link.request(payload, deadlineMs));
+    const ids = RestartsUnseen.believed.get(this.life);
+    const reply = decodeReply(await this.link.request(ids === undefined ? payload : toStart(payload, ids.now), deadlineMs));
     if (reply.kind === 'refused') return encodeReply(reply);
-    const first = ids?.first ?? reply.startId;
-    AnyStartId.believed.set(this.key, { first, now: reply.startId });
+    const first = RestartsUnseen.believed.get(this.life)?.first ?? reply.startId;
+    RestartsUnseen.believed.set(this.life, { first, now: reply.startId });
     if (reply.kind !== 'hello_first') return encodeReply({ ...reply, startId: first });
     return this.request(payload, deadlineMs);
   }
+}
+
+/** The request as one to that start of the cloud. */
+function toStart(payload: Buffer, startId: string): Buffer {
+  const request = decodeRequest(payload);
+  if (request.kind === 'parts') return encodeRequest({ kind: 'parts', parts: { ...request.parts, startId } });
+  if (request.kind === 'newest') return encodeRequest({ kind: 'newest', newest: { ...request.newest, startId } });
+  return payload;
 }
 
 /** The log is empty for whoever searches it. */

@@ -181,6 +181,17 @@ export class ClaimNotKept extends ForwardingStore {
   }
 }
 
+/** Takes every claim for the one that has the household: each hello gets the generation that there is, and all may ship. */
+export class ClaimsNotCompared extends ForwardingStore {
+  override hello(request: HelloRequest): Promise<HelloHousehold[]> {
+    return this.store.hello({ ...request, claim: 'the-only-one' });
+  }
+
+  override append(request: PartsRequest): Promise<AppendResult> {
+    return this.store.append({ ...request, claim: 'the-only-one' });
+  }
+}
+
 /** Counts a repeated part again in what it adds up: the windows are right, the hours are not. */
 export class RollupsOfDuplicates extends ForwardingStore {
   private readonly extra = new Map<string, number>();
