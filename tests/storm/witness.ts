@@ -89,7 +89,7 @@ export class Witness {
   private note({ rows, claim }: PartsRequest, { verdicts }: AppendResult): void {
     let before: SeqRange | undefined;
     let key = '';
-    let said: SaidOfSource = { seqs: new SeqStates(), whole: 0 };
+    let said: SaidOfSource | undefined;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as ShippedRow;
       const verdict = verdicts[i]?.verdict ?? 'none';
@@ -100,7 +100,13 @@ export class Witness {
       this.rowsSent++;
       if (verdict === 'stored') this.rowsStored++;
       // Rows of a source lie side by side.
-      if (before === undefined || before.household !== household || before.device !== range.device || before.src !== range.src) {
+      if (
+        said === undefined ||
+        before === undefined ||
+        before.household !== household ||
+        before.device !== range.device ||
+        before.src !== range.src
+      ) {
         key = `${household}/${range.device}/${range.src}`;
         said = this.saidOf(key);
         before = range;
