@@ -7,13 +7,20 @@ export interface Timer {
   cancel(): void;
 }
 
+/** What ends a sleep early: an AbortSignal, or a Waker. */
+export interface SleepSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options: { once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface Clock {
   /** Wall time, integer milliseconds UTC. May jump. */
   nowMs(): number;
   /** Milliseconds since an arbitrary start; never goes back. For durations and deadlines. */
   monotonicMs(): number;
   /** Resolves after `ms`, or at once when the signal aborts; never rejects. Callers look at the signal. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: SleepSignal): Promise<void>;
   /** Calls back once after `ms`. The name shows in test dumps. */
   timer(name: string, ms: number, callback: () => void): Timer;
 }
@@ -27,7 +34,7 @@ class SystemClock implements Clock {
     return performance.now();
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: SleepSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {

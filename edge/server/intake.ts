@@ -3,7 +3,7 @@
  * transaction per batch (R1–R3, R5). No record is passed over: when the outbox has no room for what a batch closes, it is taken
  * in smaller pieces, and when it is full or the cloud has not assigned a household, the partition waits and the broker holds.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BATCH_RECORDS_MAX, type Broker, POWER_TOPIC, type RecordBatch, type StoredRecord } from '../../common/broker/broker.ts';
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
@@ -317,5 +317,5 @@ export class Intake {
 }
 
 function hashOf(value: Buffer): string {
-  return createHash('sha256').update(value).digest('hex').slice(0, 32);
+  return hash('sha256', value, 'hex').slice(0, 32);
 }

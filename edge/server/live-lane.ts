@@ -9,6 +9,7 @@ import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { LinkReply } from '../../common/messages.ts';
 import type { Random } from '../../common/random.ts';
+import { Waker } from '../../common/waker.ts';
 import type { EdgeWire, RowToShip } from '../../common/wire.ts';
 import { Credit } from './credit.ts';
 import { partsRequest } from './parts-request.ts';
@@ -29,8 +30,6 @@ const IDLE_MS = 2_000;
 const LINGER_MS = 60_000;
 /** A cloud of an older version refuses these requests each time; a bit that turned on the way is refused once. */
 const AFTER_REFUSAL_MS = 5_000;
-/** Why a rest ended: without a reason an exception is made for each, with its stack. */
-const WOKEN = 'woken';
 
 export interface LiveLaneOptions {
   edge: string;
@@ -193,12 +192,12 @@ export class LiveLane {
 
   /** Until `wake`, at most IDLE_MS. */
   private async rest(signal: AbortSignal): Promise<void> {
-    const wake = new AbortController();
-    const wakeUp = () => wake.abort(WOKEN);
+    const waker = new Waker();
+    const wakeUp = () => waker.wake();
     if (signal.aborted) return;
     signal.addEventListener('abort', wakeUp, { once: true });
     this.wakeUp = wakeUp;
-    await this.options.clock.sleep(IDLE_MS, wake.signal);
+    await this.options.clock.sleep(IDLE_MS, waker);
     signal.removeEventListener('abort', wakeUp);
     this.wakeUp = undefined;
   }

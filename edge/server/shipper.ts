@@ -13,6 +13,7 @@ import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
+import { Waker } from '../../common/waker.ts';
 import { type EdgeWire, savedFault } from '../../common/wire.ts';
 import { Credit } from './credit.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
@@ -51,9 +52,6 @@ export interface ShipperOptions {
   isLinkUp: () => boolean;
   greeter: Greeter;
 }
-
-/** Why a wait ended: without a reason an exception is made for each, with its stack. */
-const SETTLED = 'settled';
 
 /** What a reply refused of a batch. */
 interface Refused {
@@ -137,11 +135,11 @@ export class Shipper {
     const turn = this.turns.then(async () => {
       await yieldToEventLoop();
       if (!this.hadTurn()) {
-        const done = new AbortController();
+        const waker = new Waker();
         this.onTurn = () => {
-          if (this.hadTurn()) done.abort(SETTLED);
+          if (this.hadTurn()) waker.wake();
         };
-        await this.options.clock.sleep(GIVE_WAY_MS, done.signal);
+        await this.options.clock.sleep(GIVE_WAY_MS, waker);
         this.onTurn = undefined;
       }
       this.requestAtTurn = this.nextRequest;
@@ -319,15 +317,15 @@ export class Shipper {
   /** Undefined when no answer came. `sent` is for people, nothing depends on it: on a full disk the rows stay `queued`. */
   private async markedWhenSlow(batch: readonly QueuedRow[], answer: Promise<LinkReply>): Promise<LinkReply | undefined> {
     const { store, clock, logger } = this.options;
-    const settled = new AbortController();
+    const settled = new Waker();
     const received = answer
       .catch((error: Error) => {
         logger.debug({ error: error.message }, 'a request was lost');
         return undefined;
       })
-      .finally(() => settled.abort(SETTLED));
-    const marked = clock.sleep(MARK_SENT_AFTER_MS, settled.signal).then(async () => {
-      if (settled.signal.aborted) return;
+      .finally(() => settled.wake());
+    const marked = clock.sleep(MARK_SENT_AFTER_MS, settled).then(async () => {
+      if (settled.aborted) return;
       const ids = batch.map((row) => row.id);
       await this.commitIfRoom(() => store.outbox.markSent(ids, clock.nowMs()));
     });
@@ -411,9 +409,9 @@ export class Shipper {
       this.woken = false;
       return;
     }
-    const wake = new AbortController();
-    this.wakeUp = () => wake.abort(SETTLED);
-    await this.options.clock.sleep(ms, wake.signal);
+    const waker = new Waker();
+    this.wakeUp = () => waker.wake();
+    await this.options.clock.sleep(ms, waker);
     this.wakeUp = undefined;
     this.woken = false;
   }

@@ -2,6 +2,7 @@
  * The rows of an outbox in memory, in columns by id: a day of four homes is 69,120 of them, and as many objects that live as long would
  * keep the garbage collector busier than the program under test. A row is made anew when it is looked at.
  */
+import assert from 'node:assert/strict';
 import type { NewRow } from '../../common/protocol/edge-ledger.ts';
 import { type Gap, type SeqRange, STATS_PER_FIELD } from '../../common/messages.ts';
 import type { RowToShip } from '../../common/wire.ts';
@@ -12,6 +13,8 @@ const ABSENT = 255;
 const FIRST_CAPACITY = 1_024;
 /** In place of a list of fields. */
 const GAP = -1;
+/** Of a storm's fleet: a part's seqs come back as small whole numbers, as they were, and not as floating ones with a box for each. */
+const SEQ_MAX = 2 ** 31 - 1;
 
 export class MemoryRows {
   /** Ids given: 1 to this. */
@@ -21,8 +24,8 @@ export class MemoryRows {
   partition = new Int32Array(FIRST_CAPACITY);
   offset = new Float64Array(FIRST_CAPACITY);
   changedMs = new Float64Array(FIRST_CAPACITY);
-  fromSeq = new Float64Array(FIRST_CAPACITY);
-  toSeq = new Float64Array(FIRST_CAPACITY);
+  fromSeq = new Int32Array(FIRST_CAPACITY);
+  toSeq = new Int32Array(FIRST_CAPACITY);
   private windowStartMs = new Float64Array(FIRST_CAPACITY);
   private firstMs = new Float64Array(FIRST_CAPACITY);
   private lastMs = new Float64Array(FIRST_CAPACITY);
@@ -126,6 +129,7 @@ export class MemoryRows {
   }
 
   private setRange(id: number, { fromSeq, toSeq }: SeqRange): void {
+    assert(toSeq <= SEQ_MAX);
     this.fromSeq[id] = fromSeq;
     this.toSeq[id] = toSeq;
   }

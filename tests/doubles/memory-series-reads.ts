@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { LocalDays, SITE_TIME_ZONE } from '../../cloud/server/analytics/local-time.ts';
 import { addRollup, type Aggregate, kwhFromWattSeconds, ROLLUP_LEVELS_MS, type Rollup } from '../../cloud/server/analytics/rollup.ts';
-import { rollupBucket, windowBucket } from '../../cloud/server/storage/buckets.ts';
+import { emptyBucket, readWindow, rollupBucket, windowBucket } from '../../cloud/server/storage/buckets.ts';
 import type { Bucket, GapQuery, GapRow, HouseholdRow, PowerTotals, RangeQuery } from '../../cloud/server/storage/series-store.ts';
 import { yieldToEventLoop } from '../../common/clock.ts';
 import { windowStartMs } from '../../common/units.ts';
@@ -35,7 +35,7 @@ export class MemoryRange implements AsyncIterable<Bucket> {
     return rangeOfBuckets(this.file, this.windowMs, this.query);
   }
 
-  /** The same buckets in the same order; of whole series only. */
+  /** The same buckets in the same order; of whole series only. @param bucket maybe the same one each time, with other numbers */
   each(look: (bucket: Bucket) => void): void {
     const { file, windowMs, query } = this;
     assert(query.after === undefined && query.fromMs === undefined && query.toMs === undefined);
@@ -45,8 +45,8 @@ export class MemoryRange implements AsyncIterable<Bucket> {
         for (const bucket of bucketsOf(one, query.resolution, windowMs)) look(bucket);
         continue;
       }
-      const name = { household, device: device.device, field: series.field };
-      series.windows.each((startMs, window) => look(windowBucket(name, startMs, window, windowMs)));
+      const bucket = emptyBucket({ household, device: device.device, field: series.field });
+      series.windows.each((startMs, window) => look(readWindow(bucket, startMs, window, windowMs)));
     }
   }
 }

@@ -8,6 +8,9 @@ import type { TopicMessage } from '../../common/messages.ts';
 import { encodeMark, encodeReading, encodeSkip } from '../../common/topic-codec.ts';
 import type { TopicLog } from './virtual-log.ts';
 
+/** Of a message, either side of 0. */
+const NUMBER_MAX = 2 ** 31 - 1;
+
 /** Makes the message of a number, the same one each time. */
 export type MakeMessage = (number: number) => TopicMessage;
 
@@ -60,7 +63,7 @@ export function messageOf(record: StoredRecord): TopicMessage {
 interface Appended {
   baseOffset: number;
   make: MakeMessage;
-  numbers: Float64Array;
+  numbers: Int32Array;
 }
 
 export class MessageLog implements TopicLog {
@@ -77,10 +80,10 @@ export class MessageLog implements TopicLog {
   append(records: readonly NewRecord[]): void {
     const [first] = records;
     assert(first instanceof MessageRecord);
-    const numbers = new Float64Array(records.length);
+    const numbers = new Int32Array(records.length);
     for (let i = 0; i < records.length; i++) {
       const { make, number } = records[i] as MessageRecord;
-      assert(make === first.make);
+      assert(make === first.make && Number.isInteger(number) && Math.abs(number) <= NUMBER_MAX);
       numbers[i] = number;
     }
     this.appended.push({ baseOffset: this.endOffset, make: first.make, numbers });

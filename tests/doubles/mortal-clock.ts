@@ -2,7 +2,7 @@
  * The clock of one life. After `end()` nothing that waits on it goes on any more: what a kill -9 leaves of a process's
  * timers. Before that it is the clock behind it.
  */
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, SleepSignal, Timer } from '../../common/clock.ts';
 
 export class MortalClock implements Clock {
   private readonly clock: Clock;
@@ -20,7 +20,7 @@ export class MortalClock implements Clock {
     return this.clock.monotonicMs();
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: SleepSignal): Promise<void> {
     return new Promise((resolve) => {
       if (this.isOver) return;
       void this.clock.sleep(ms, signal).then(() => {

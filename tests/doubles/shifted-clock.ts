@@ -2,7 +2,7 @@
  * The machine's clock with a dial: wall and monotonic time can be moved forward, and timers of chosen names run only when
  * the test says so.
  */
-import { type Clock, systemClock, type Timer } from '../../common/clock.ts';
+import { type Clock, type SleepSignal, systemClock, type Timer } from '../../common/clock.ts';
 
 interface HeldTimer {
   name: string;
@@ -45,7 +45,7 @@ export class ShiftedClock implements Clock {
     return systemClock.monotonicMs() + this.shiftMs;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: SleepSignal): Promise<void> {
     return systemClock.sleep(ms, signal);
   }
 

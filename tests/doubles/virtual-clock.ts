@@ -6,7 +6,7 @@
  * What does not settle: real I/O (sockets, files, child processes). Parts under a virtual clock do none.
  */
 import assert from 'node:assert/strict';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, SleepSignal, Timer } from '../../common/clock.ts';
 
 /** 2019-12-24T00:00:00Z, the day of the sample data. */
 export const VIRTUAL_START_MS = 1_577_145_600_000;
@@ -40,7 +40,7 @@ export class VirtualClock implements Clock {
     return this.elapsedMs;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: SleepSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {

@@ -10,7 +10,10 @@ export class BucketHash {
   private readonly hash: Hash;
   private readonly lengthMs: number;
   private numbers = new Float64Array(FIRST_BUCKETS * NUMBERS);
-  private before: Bucket | undefined;
+  /** Of the bucket before. */
+  private household = '';
+  private device = '';
+  private field = '';
   private at = 0;
 
   constructor(hash: Hash, lengthMs: number) {
@@ -19,11 +22,7 @@ export class BucketHash {
   }
 
   add(bucket: Bucket): void {
-    const { before } = this;
-    const { household, device, field } = bucket;
-    if (before === undefined || before.household !== household || before.device !== device || before.field !== field)
-      this.hash.update(`${this.lengthMs} ${household}/${device}/${field} from ${this.at}\n`);
-    this.before = bucket;
+    if (bucket.field !== this.field || bucket.device !== this.device || bucket.household !== this.household) this.beginSeries(bucket);
     if (this.at + NUMBERS > this.numbers.length) {
       const longer = new Float64Array(2 * this.numbers.length);
       longer.set(this.numbers);
@@ -39,6 +38,11 @@ export class BucketHash {
     numbers[at + 6] = bucket.last;
     numbers[at + 7] = bucket.energyKwh ?? Number.NaN;
     this.at = at + NUMBERS;
+  }
+
+  private beginSeries({ household, device, field }: Bucket): void {
+    [this.household, this.device, this.field] = [household, device, field];
+    this.hash.update(`${this.lengthMs} ${household}/${device}/${field} from ${this.at}\n`);
   }
 
   end(): void {

@@ -5,7 +5,7 @@
  * the whole program, so the life in which one was reached is found by the asynchronous context.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, SleepSignal, Timer } from '../../common/clock.ts';
 import { armFailpoints, type Failpoint } from '../../common/failpoints.ts';
 import { MortalClock } from '../doubles/mortal-clock.ts';
 
@@ -128,7 +128,7 @@ class TouchedClock implements Clock {
     return this.clock.monotonicMs();
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  sleep(ms: number, signal?: SleepSignal): Promise<void> {
     return this.life.ask('clock.sleep', () => this.clock.sleep(ms, signal));
   }
 

@@ -11,7 +11,7 @@ import { type Fleet, MARK_MS, type Produce, RUN, START_MS } from './virtual-flee
 const FIRST_MS = 1_000;
 const POWER_MAX = 3_000;
 /** Of a record: the end mark. */
-const END = Number.MIN_SAFE_INTEGER;
+const END = -(2 ** 31 - 1);
 const SOURCE = { device: 'meter', src: 'src1' };
 
 interface RegularOptions {
@@ -49,7 +49,7 @@ class RegularReadings implements Iterable<Reading> {
     this.households = households;
     this.everyMs = everyMs;
     this.steps = Math.max(0, Math.ceil((spanMs - FIRST_MS) / everyMs));
-    this.powers = households.map(() => Float64Array.from({ length: this.steps }, () => Math.round(random.next() * POWER_MAX)));
+    this.powers = households.map(() => powersOf(random, this.steps));
   }
 
   get length(): number {
@@ -86,6 +86,12 @@ class RegularReadings implements Iterable<Reading> {
   }
 }
 
+function powersOf(random: Random, steps: number): Float64Array {
+  const powers = new Float64Array(steps);
+  for (let step = 0; step < steps; step++) powers[step] = Math.round(random.next() * POWER_MAX);
+  return powers;
+}
+
 /** Readings of the households in order of time, with the marks between them, and the end mark. */
 function producesOf(
   readings: RegularReadings,
@@ -119,10 +125,11 @@ function producesOf(
   };
   const produces: Produce[] = [];
   for (let at = 0; at < records.length; ) {
-    const some = records.slice(at, at + 1 + random.below(BATCH_RECORDS_MAX));
-    const dueMs = (reachedMs(some.at(-1) as number) - START_MS) / speed;
-    produces.push({ dueMs, hasSkip: false, records: () => some.map(recordOf) });
-    at += some.length;
+    const from = at;
+    at = Math.min(records.length, from + 1 + random.below(BATCH_RECORDS_MAX));
+    const to = at;
+    const dueMs = (reachedMs(records[to - 1] as number) - START_MS) / speed;
+    produces.push({ dueMs, hasSkip: false, records: () => records.slice(from, to).map(recordOf) });
   }
   return produces;
 }

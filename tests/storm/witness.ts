@@ -102,7 +102,7 @@ export class Witness {
     let owner: Owner | undefined;
     let before: SeqRange | undefined;
     let key = '';
-    let said: SaidOfSource = { seqs: new SeqStates(), whole: 0 };
+    let said: SaidOfSource | undefined;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as ShippedRow;
       const verdict = verdicts[i]?.verdict ?? 'none';
@@ -113,7 +113,13 @@ export class Witness {
       this.rowsSent++;
       if (verdict === 'stored') this.rowsStored++;
       // Rows of a source lie side by side.
-      if (before === undefined || before.household !== household || before.device !== range.device || before.src !== range.src) {
+      if (
+        said === undefined ||
+        before === undefined ||
+        before.household !== household ||
+        before.device !== range.device ||
+        before.src !== range.src
+      ) {
         key = `${household}/${range.device}/${range.src}`;
         said = this.saidOf(key);
         owner = this.said.owners.get(household);

@@ -10,19 +10,36 @@ export interface SeriesName {
 
 /** One whole window. */
 export function windowBucket(series: SeriesName, startMs: number, aggregate: Aggregate, windowMs: number): Bucket {
-  const energyWs = isPower(series.field) ? (meanOf(aggregate) * windowMs) / 1_000 : 0;
-  return bucketOf(series, startMs, aggregate, meanOf(aggregate), energyWs);
+  return readWindow(emptyBucket(series), startMs, aggregate, windowMs);
+}
+
+/** Of nothing; its numbers mean nothing before something was read into it. */
+export function emptyBucket({ household, device, field }: SeriesName): Bucket {
+  return { household, device, field, startMs: 0, count: 0, mean: 0, min: 0, max: 0, first: 0, last: 0, energyKwh: null };
+}
+
+/** As windowBucket, into one of its series that is there: a day has thousands. */
+export function readWindow(into: Bucket, startMs: number, aggregate: Aggregate, windowMs: number): Bucket {
+  const mean = meanOf(aggregate);
+  return readBucket(into, startMs, aggregate, mean, (mean * windowMs) / 1_000);
 }
 
 /** One or more windows; the mean is that of ColumnFiller, so that no two answers differ. */
 export function rollupBucket(series: SeriesName, rollup: Rollup, windowMs: number): Bucket {
   const { energyWs, windowCount } = rollup;
   const mean = isPower(series.field) ? energyWs / (windowMs / 1_000) / windowCount : meanOf(rollup);
-  return bucketOf(series, rollup.startMs, rollup, mean, energyWs);
+  return readBucket(emptyBucket(series), rollup.startMs, rollup, mean, energyWs);
 }
 
-function bucketOf({ household, device, field }: SeriesName, startMs: number, aggregate: Aggregate, mean: number, energyWs: number): Bucket {
-  const { count, min, max, first, last } = aggregate;
-  const energyKwh = isPower(field) ? kwhFromWattSeconds(energyWs) : null;
-  return { household, device, field, startMs, count, mean, min, max, first, last, energyKwh };
+/** @param energyWs of a power; of what is none nobody looks at it */
+function readBucket(into: Bucket, startMs: number, aggregate: Aggregate, mean: number, energyWs: number): Bucket {
+  into.startMs = startMs;
+  into.count = aggregate.count;
+  into.mean = mean;
+  into.min = aggregate.min;
+  into.max = aggregate.max;
+  into.first = aggregate.first;
+  into.last = aggregate.last;
+  into.energyKwh = isPower(into.field) ? kwhFromWattSeconds(energyWs) : null;
+  return into;
 }

@@ -8,6 +8,7 @@
 import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Counter, Metrics } from '../../../common/metrics.ts';
+import { Waker } from '../../../common/waker.ts';
 import { LatestQueue } from './latest-queue.ts';
 import type { MemoryLatest } from './memory-latest.ts';
 import type { Bucket } from './series-store.ts';
@@ -253,9 +254,9 @@ export class LatestMirror {
   private async rest(): Promise<void> {
     const { clock } = this.options;
     if (this.queue.size >= WINDOWS_PER_WRITE) return;
-    const woken = new AbortController();
-    this.wake = () => woken.abort();
-    if (this.queue.size === 0 && this.lost === undefined) await clock.sleep(this.checkAtMs - clock.monotonicMs(), woken.signal);
+    const waker = new Waker();
+    this.wake = () => waker.wake();
+    if (this.queue.size === 0 && this.lost === undefined) await clock.sleep(this.checkAtMs - clock.monotonicMs(), waker);
     this.wake = () => undefined;
     if (this.queue.size > 0) await clock.sleep(GATHER_MS, this.stopping.signal);
   }
