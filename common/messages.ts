@@ -102,6 +102,19 @@ export interface HelloRequest {
   windowMs: number;
   /** Highest generation the edge ever held per household (0 = none). */
   households: readonly { household: string; generation: number }[];
+  /** Entries of the list that can't be used, as the cloud's decoder found them; no edge sends it. */
+  unusable?: readonly UnusableHousehold[];
+}
+
+/** An entry of a hello whose name or generation can't be used. The others are answered. */
+export interface UnusableHousehold {
+  /** Its place in the hello's list, from 0. */
+  at: number;
+  /** As far as it can be shown. */
+  name: string;
+  /** The name is sound, the generation is not. */
+  isId: boolean;
+  reason: string;
 }
 
 export interface HelloHousehold {
@@ -125,8 +138,10 @@ export interface HelloReply {
   startId: string;
   claim: string;
   households: readonly HelloHousehold[];
-  /** Households that this edge may not own, by its certificate: they are parked, the others go on. */
+  /** Households that this edge may not own, by its certificate, or that can't be served: they are parked, the others go on. */
   refused?: readonly { household: string; reason: string }[];
+  /** Those whose names are no ids, by their place in the request (docs/decisions/0017). */
+  unusable?: readonly { at: number; reason: string }[];
 }
 
 export interface PartsRequest {

@@ -11,10 +11,11 @@
  *
  * Unknown keys are ignored both ways. A cloud that does not know a kind of request answers `refused`; an edge that does not know a kind of
  * reply takes it as lost and asks again. A peer of another version is refused with a sentence. Rows with bad values are decoded as
- * they are: rowFault tells, and only that row is refused.
+ * they are: rowFault tells, and only that row is refused. Of a hello only the household is refused whose name or generation can't be used
+ * (docs/decisions/0017).
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isId, sourceKey } from './ids.ts';
 import { shapeFault } from './json-shape.ts';
 import {
@@ -35,8 +36,11 @@ import {
   type SeqRange,
   type ShippedRow,
   STATS_PER_FIELD,
+  type UnusableHousehold,
 } from './messages.ts';
+import { plainLine } from './plain-text.ts';
 import { isDigest } from './protocol/digest.ts';
+import { edgeStatus, replies } from './wire-shapes.ts';
 
 export const WIRE_VERSION = 1;
 /** Below this packing gains nothing: then gzip is a frame alone, for its CRC-32. */
@@ -49,57 +53,8 @@ const GZIP_MAGIC = 0x1f;
 const REQUEST_SHAPE = { depthMax: 16, itemsMax: 32_000 };
 /** A reason is a sentence. */
 const REASON_LENGTH_MAX = 200;
-
-const count = z.int().nonnegative();
-const id = z.string().refine(isId);
-const timeMs = z.int().nullable();
-const edgeStatus = z.object({
-  queued: count,
-  sent: count,
-  acked: count,
-  newestMs: timeMs,
-  oldestUnackedMs: timeMs,
-  households: count,
-  parked: z.array(z.object({ household: id, reason: z.string() })),
-  waitingFor: z.array(id),
-  runs: z.array(z.object({ run: id, ended: z.boolean(), done: z.boolean() })),
-  trimmedEarly: count,
-  unreadable: count,
-  outboxFull: z.boolean(),
-  version: z.string().optional(),
-});
-
-const interval = z.tuple([z.int().positive(), z.int().positive()]).refine(([from, to]) => from <= to);
-/** What the edge takes out of a reply. A verdict that it doesn't know makes it say hello. */
-const replies = {
-  parts: z.object({
-    verdicts: z.array(z.object({ verdict: z.string(), reason: z.string().optional() })).max(ROWS_PER_REQUEST_MAX),
-    postalCodes: z.record(id, z.string()),
-    generations: z.record(id, count),
-    inFlightMax: z.int().positive().optional(),
-  }),
-  newest: z.object({ notOwned: count }),
-  busy: z.object({ retryAfterMs: z.number().nonnegative() }),
-  hello: z.object({
-    claim: z.string(),
-    households: z
-      .array(
-        z.object({
-          household: id,
-          generation: count,
-          postalCode: z.string(),
-          sources: z.array(z.object({ device: id, src: id, covered: z.array(interval), declared: z.array(interval), greatestMs: z.int() })),
-        }),
-      )
-      .max(HOUSEHOLDS_PER_HELLO_MAX),
-    refused: z
-      .array(z.object({ household: id, reason: z.string() }))
-      .max(HOUSEHOLDS_PER_HELLO_MAX)
-      .optional(),
-  }),
-  heartbeat: z.object({ spreadMs: z.number().nonnegative() }),
-  hello_first: z.object({}),
-};
+/** Of a name that is none, for a log: enough to find it. */
+const NAME_SHOWN_MAX = 40;
 
 /** A part whose statistics may be the JSON list that they were saved as: it goes into the request as it is. */
 export type PartToShip = Omit<Part, 'stats'> & { stats: readonly number[] | string };
@@ -174,14 +129,7 @@ export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
     case 'newest':
       return { kind: 'newest', newest: newestOf(fromColumns(body)) };
     case 'hello':
-      requireId(body['claim'], 'claim');
-      requireList(body['households'], 'households', HOUSEHOLDS_PER_HELLO_MAX);
-      for (const entry of body['households'] as { household: unknown; generation: unknown }[]) {
-        requireId(entry?.household, 'household');
-        requireCount(entry.generation, 'generation');
-      }
-      requireCount(body['windowMs'], 'windowMs');
-      return { kind: 'hello', hello: body as never };
+      return { kind: 'hello', hello: helloOf(body) };
     case 'heartbeat':
       requireCount(body['sentMs'], 'sentMs');
       return {
@@ -191,6 +139,25 @@ export function decodeRequest(payload: Buffer, site = ''): LinkRequest {
     default:
       throw new WireError(`unknown request ${String(body['kind']).slice(0, 40)}`);
   }
+}
+
+/** A household of which name or generation can't be used is left out by itself: what is wrong with it takes its place. */
+function helloOf(body: Record<string, unknown>): HelloRequest {
+  const { edge, epoch, claim, windowMs, households: asked } = body as Record<'edge' | 'epoch', string> & Record<string, unknown>;
+  requireId(claim, 'claim');
+  requireCount(windowMs, 'windowMs');
+  requireList(asked, 'households', HOUSEHOLDS_PER_HELLO_MAX);
+  const households: { household: string; generation: number }[] = [];
+  const unusable: UnusableHousehold[] = [];
+  for (const [at, entry] of asked.entries()) {
+    const { household, generation } = (entry ?? {}) as { household?: unknown; generation?: unknown };
+    const text = typeof household === 'string' ? household : String(JSON.stringify(household));
+    if (!isId(household))
+      unusable.push({ at, name: plainLine(text.slice(0, NAME_SHOWN_MAX)), isId: false, reason: 'its name is not an id' });
+    else if (!isCount(generation)) unusable.push({ at, name: household, isId: true, reason: 'its generation is not a count' });
+    else households.push({ household, generation });
+  }
+  return { edge, epoch, claim, windowMs, households, ...(unusable.length === 0 ? {} : { unusable }) };
 }
 
 export function encodeReply(reply: LinkReply): Buffer {
@@ -475,5 +442,9 @@ function requireList(value: unknown, name: string, lengthMax: number): asserts v
 }
 
 function requireCount(value: unknown, name: string): asserts value is number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new WireError(`${name} is not a count`);
+  if (!isCount(value)) throw new WireError(`${name} is not a count`);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -143,7 +143,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'prom-client': /^common\/metrics\.ts$/,
   vite: /^cloud\/web\/vite\.config\.ts$/,
   yauzl: /^edge\/simulator\/zip-archive\.ts$/,
-  zod: /^(common\/wire|edge\/simulator\/scenario\/scenario-(file|shape)|cloud\/server\/(api\/.*|registry|edge-report))\.ts$/,
+  zod: /^(common\/wire(-shapes)?|edge\/simulator\/scenario\/scenario-(file|shape)|cloud\/server\/(api\/.*|registry|edge-report))\.ts$/,
 };
 
 /** Files that somebody starts by name. */

@@ -153,13 +153,13 @@ export class Receiver {
     const { startId, store } = this.options;
     switch (request.kind) {
       case 'hello': {
-        const { allowed, refused } = this.senders.hello(request.hello, peer);
+        const { allowed, told } = this.senders.hello(request.hello, peer);
         const answers = await store.hello(allowed);
         reach('cloud_after_hello_commit_before_reply');
         const damaged = answers.flatMap(({ household, refusal: reason }) => (reason === undefined ? [] : [{ household, reason }]));
-        if (damaged.length === 0) return { kind: 'hello', startId, claim: request.hello.claim, households: answers, ...refused };
+        if (damaged.length === 0) return { kind: 'hello', startId, claim: request.hello.claim, households: answers, ...told };
         const households = answers.filter(({ refusal }) => refusal === undefined);
-        return { kind: 'hello', startId, claim: request.hello.claim, households, refused: [...(refused.refused ?? []), ...damaged] };
+        return { kind: 'hello', startId, claim: request.hello.claim, households, ...told, refused: [...(told.refused ?? []), ...damaged] };
       }
       case 'parts':
         if (request.parts.startId !== startId) return { kind: 'hello_first', startId };

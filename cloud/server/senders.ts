@@ -45,14 +45,21 @@ export class Senders {
     );
   }
 
-  /** R5: households of another group are refused one by one and never reach the store. */
-  hello(request: HelloRequest, peer: LinkPeer) {
+  /** R5: households of another group, and those that can't be used, are refused one by one and never reach the store. */
+  hello({ unusable = [], ...request }: HelloRequest, peer: LinkPeer) {
     this.clones.hello(request);
     const foreign = this.foreign(request.households, peer);
     const refused = [...foreign].map(([household, reason]) => ({ household, reason }));
+    const nameless: { at: number; reason: string }[] = [];
+    for (const { at, name, isId, reason } of unusable) {
+      const [edge, household] = [peer.id ?? request.edge, name];
+      this.options.refusals?.add('unusable_household', { edge, remote: peer.remote, household, why: reason });
+      if (isId) refused.push({ household, reason });
+      else nameless.push({ at, reason });
+    }
     return {
       allowed: { ...request, households: request.households.filter(({ household }) => !foreign.has(household)) },
-      refused: refused.length === 0 ? {} : { refused },
+      told: { ...(refused.length === 0 ? {} : { refused }), ...(nameless.length === 0 ? {} : { unusable: nameless }) },
     };
   }
 

@@ -35,6 +35,8 @@ export const REFUSAL_REASONS = [
   'other_edge',
   /** A household that the edge's group may not own. */
   'household',
+  /** A household in a hello whose name or generation can't be used. */
+  'unusable_household',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

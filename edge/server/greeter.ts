@@ -107,6 +107,7 @@ export class Greeter {
       startId = reply.startId;
       answers.push(...reply.households);
       for (const { household, reason } of reply.refused ?? []) refused.set(household, reason);
+      for (const { at: place, reason } of reply.unusable ?? []) if (piece[place] !== undefined) refused.set(piece[place], reason);
     }
     reach('edge_after_hello_before_reconcile');
     try {
@@ -137,7 +138,7 @@ export class Greeter {
     return [...all].filter((household) => isId(household) || this.leaveOut(household));
   }
 
-  /** The cloud takes no hello in which one name is none. What lies under such a name stays in the outbox. */
+  /** An older cloud takes no hello in which one name is none. What lies under such a name stays in the outbox. */
   private leaveOut(household: string): false {
     if (this.leftOut.has(household)) return false;
     this.leftOut.add(household);

@@ -58,6 +58,36 @@ test('hello: a household of another group is refused by itself, the others are a
   );
 });
 
+test('hello: a household that can not be used is refused by itself, by its name or its place; the others are assigned', async (t) => {
+  // On plaintext too, where nobody is known by a certificate.
+  for (const peer of [EDGE_1, { id: null, remote: '127.0.0.1:5' }]) {
+    const { cloud, refusals } = await guarded(t, peer, [HOME, 'home-b', 'home-c']);
+    const households = [
+      { household: HOME, generation: 0 },
+      { household: 'no id', generation: 0 },
+      { household: 'home-b', generation: -1 },
+      { household: 'home-c', generation: 0 },
+    ];
+    const reply = await cloud.ask({
+      kind: 'hello',
+      hello: { edge: 'edge-1', epoch: 'epoch-1', claim: 'claim-1', windowMs: 5_000, households },
+    });
+    assert.ok(reply.kind === 'hello', JSON.stringify(reply));
+    const assigned = reply.households.map(({ household, generation }) => [household, generation]);
+    const expected = [HOME, 'home-c'].map((household) => [household, 1]);
+    assert.deepEqual(assigned, expected);
+    assert.deepEqual(reply.refused, [{ household: 'home-b', reason: 'its generation is not a count' }]);
+    assert.deepEqual(reply.unusable, [{ at: 1, reason: 'its name is not an id' }]);
+    assert.deepEqual([refusals.count('unusable_household'), refusals.count('household')], [2, 0]);
+    assert.equal(cloud.receiver.counters.unusable, 0, 'the request was served');
+    const stored = (await cloud.store.households()).map(({ household }) => household);
+    assert.deepEqual(
+      stored.filter((household) => household === 'home-b'),
+      [],
+    );
+  }
+});
+
 test('parts: a household taken from the group while the edge lives is rejected row by row; the others are stored', async (t) => {
   const { cloud, refusals, households } = await guarded(t, EDGE_1, [HOME, 'home-b']);
   const edge = new Edge(cloud);

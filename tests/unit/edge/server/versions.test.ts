@@ -78,6 +78,58 @@ test('a cloud of the first release, which knows no credit, no lists of refusals 
   }
 });
 
+const NO_NAME = { household: 'no id', generation: 0 };
+const NO_COUNT = { household: 'odd', generation: -1 };
+
+/** What is said in hellos and in their answers, rewritten. */
+async function meetUnusable(rewrite: { request: (body: Body) => Body; reply?: (body: Body) => Body }) {
+  const replies: Body[] = [];
+  const transport = (way: 'request' | 'reply', bytes: Buffer) => {
+    const body = JSON.parse(gunzipSync(bytes).toString('utf8')) as Body;
+    if (body['kind'] !== 'hello') return Buffer.from(bytes);
+    if (way === 'reply') replies.push(body);
+    return gzipSync(JSON.stringify(rewrite[way]?.({ ...body }) ?? body));
+  };
+  const site = new VirtualSite({ dataFates: { request: () => [1], reply: () => [1], transport } });
+  try {
+    await site.start();
+    site.produce('home', 1, 50);
+    await site.clock.advance(MINUTE_MS);
+    site.produce('other', 1, 5);
+    site.produce('home', 51, 60);
+    await site.until(() => site.held('home').readings === 60, 5 * MINUTE_MS);
+    assert.deepEqual(site.held('home').covered, [[1, 60]]);
+    assert.deepEqual(site.errors, []);
+    assert.ok(replies.length < 10, `${replies.length} hellos`);
+    return { reply: replies.at(-1) as Body, parked: site.edge.status()?.parked, other: site.held('other') };
+  } finally {
+    site.end();
+  }
+}
+
+test('an older edge with households that can not be used meets this cloud: those are refused, the others are stored', async () => {
+  const { reply, parked, other } = await meetUnusable({
+    request: (body) => ({ ...body, households: [...(body['households'] as object[]), NO_NAME, NO_COUNT] }),
+    // It knows no such list.
+    reply: ({ unusable: _unusable, ...body }) => body,
+  });
+  assert.deepEqual(reply['refused'], [{ household: 'odd', reason: 'its generation is not a count' }]);
+  assert.deepEqual(reply['unusable'], [{ at: 2, reason: 'its name is not an id' }]);
+  assert.deepEqual(parked, reply['refused']);
+  assert.deepEqual(other.covered, [[1, 5]]);
+});
+
+test('what the cloud refuses by its place is parked here by its name, and holds up nobody', async () => {
+  const { parked, other } = await meetUnusable({
+    request: (body) => ({
+      ...body,
+      households: (body['households'] as { household: string }[]).map((asked) => (asked.household === 'other' ? NO_NAME : asked)),
+    }),
+  });
+  assert.deepEqual(parked, [{ household: 'other', reason: 'its name is not an id' }]);
+  assert.deepEqual(other.covered, []);
+});
+
 /** As edges and clouds of the first release wrote them, and with what a later one may add. */
 const REQUESTS: Body[] = [
   { v: 1, kind: 'hello', edge: 'edge-1', epoch: 'e', claim: '1-c', windowMs: 5_000, households: [{ household: 'home', generation: 0 }] },
