@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { FOGLINE, PLACE } from './common/installation.ts';
 import type { EdgeCertOptions } from './certs/main.ts';
 import type { CommandOptions, ExportOptions } from './common/command.ts';
 import { checkConfig, showConfig } from './common/config-report.ts';
@@ -430,7 +431,8 @@ async function start(): Promise<void> {
 
 /** `npm start --until 60` reaches us as `run 60`: npm keeps options for itself unless `--` stands before them. */
 function strayHint(subcommand: string): string {
-  if (subcommand !== 'run') return `name the option it belongs to: npx fogline ${subcommand} --help`;
+  if (subcommand !== 'run') return `name the option it belongs to: ${FOGLINE} ${subcommand} --help`;
+  if (PLACE !== 'checkout') return `options need a name: ${FOGLINE} run --until 60`;
   return 'options need a name, and npm wants -- before them; write: npm start -- --until 60';
 }
 
@@ -449,7 +451,7 @@ function subcommandIn(words: readonly string[]): string {
 function usageEvent({ code, message }: CommanderError): ErrorEvent {
   const isStray = code === 'commander.excessArguments';
   const subcommand = subcommandIn(process.argv.slice(2));
-  const hint = isStray ? strayHint(subcommand) : `npx fogline ${subcommand === '' ? '' : `${subcommand} `}--help`;
+  const hint = isStray ? strayHint(subcommand) : `${FOGLINE} ${subcommand === '' ? '' : `${subcommand} `}--help`;
   return { event: 'error', code: 'USAGE', message: message.replace(/^error: /, ''), hint, exitCode: EXIT.usage };
 }
 

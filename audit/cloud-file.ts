@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
+import { START } from '../common/installation.ts';
 import type { Digest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
 import { explainReadError, refuseFindings, unreadable } from './damage.ts';
@@ -232,7 +233,7 @@ export function openCloudFile(stateDir: string): CloudFile {
  * @throws OperatingError DATA_UNREADABLE
  */
 export function openSnapshot<T>(path: string, schemas: readonly number[], what: string, open: (database: Database.Database) => T): T {
-  if (!existsSync(path)) throw unreadable(`there is no ${what} at ${path}`, 'give --state the folder of a run: npm start makes one');
+  if (!existsSync(path)) throw unreadable(`there is no ${what} at ${path}`, `give --state the folder of a run: ${START} makes one`);
   let database: Database.Database | undefined;
   try {
     database = openReadOnly(path);

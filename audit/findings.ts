@@ -1,4 +1,5 @@
 /** What an audit found: refusals make it say no, declared losses and notices do not. */
+import { START_WITH } from '../common/installation.ts';
 import { isoTime } from '../common/iso-time.ts';
 
 export type StageName = 'source' | 'topic' | 'edge' | 'cloud' | 'latest';
@@ -25,7 +26,7 @@ const REFUSALS_MAX = 100;
 
 const REMEDIES: Readonly<Record<StageName, string>> = {
   source: 'give --data the files as they were replayed; changed ones need a run of their own (--fresh)',
-  topic: 'replay the files again: npm start -- --data DIR --fresh',
+  topic: `replay the files again: ${START_WITH} --data DIR --fresh`,
   edge: 'start the edge with its topic: what its outbox lacks is taken from the log again',
   cloud: 'move cloud/series.db away, or put a backup in its place, and start: the edge sends again what it and the topic still hold',
   latest: 'restart the cloud server: its newest windows are read from the store',

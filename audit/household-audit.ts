@@ -3,6 +3,7 @@
  * (count and digest over just these seqs), and what it has taken from the stage before is with the next one, or still held, or declared.
  * So nothing depends on when it is looked at: the stages are read from the last to the first, each as one snapshot.
  */
+import { FOGLINE } from '../common/installation.ts';
 import { isoTime } from '../common/iso-time.ts';
 import { addDigest, type Digest, digestToHex } from '../common/protocol/digest.ts';
 import { missingFromAll, SeqIntervals } from '../common/protocol/seq-intervals.ts';
@@ -81,7 +82,7 @@ export class HouseholdAudit {
   run(srcs: readonly { device: string; src: string; truth: TruthSource | undefined }[]): HouseholdReport {
     const parked = this.stages.edge?.parked.get(this.household);
     if (parked !== undefined)
-      this.refuse('edge', undefined, `parked: ${parked}`, `mend the reason, then: fogline parked resume ${this.household}`);
+      this.refuse('edge', undefined, `parked: ${parked}`, `mend the reason, then: ${FOGLINE} parked resume ${this.household}`);
     const devices: DeviceReport[] = [];
     const sound: { truth: TruthSource; cloud: CloudSource | undefined }[] = [];
     for (const { device, src, truth } of srcs) {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { START } from '../common/installation.ts';
 import { OperatingError } from '../common/errors.ts';
 
 export interface RunState {
@@ -30,7 +31,7 @@ export function readRunState(stateDir: string): RunState {
   } catch (cause) {
     throw new OperatingError('DATA_UNREADABLE', `${path} can not be read, so nothing is known of the run in ${stateDir}`, {
       retryable: false,
-      hint: 'give --state the folder of a run: npm start makes one',
+      hint: `give --state the folder of a run: ${START} makes one`,
       cause,
     });
   }

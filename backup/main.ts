@@ -1,5 +1,6 @@
 /** `fogline backup` and `fogline restore`. */
 import { resolve } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import { systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
 import { plural } from '../common/count-text.ts';
@@ -66,7 +67,7 @@ function textOfBackup({ backup: dir, at, parts, files, bytes, damagedRows, remov
     `backup ${dir}`,
     `  ${parts.join(' and ')} as of ${at}: ${plural(files, 'file')}, ${megabytes(bytes)} MB, checked, in ${seconds} s`,
   ];
-  if (damagedRows > 0) lines.push(`  ${plural(damagedRows, 'row')} in it with a checksum that does not hold: fogline audit names them`);
+  if (damagedRows > 0) lines.push(`  ${plural(damagedRows, 'row')} in it with a checksum that does not hold: ${FOGLINE} audit names them`);
   for (const old of removed) lines.push(`  removed ${old}`);
   return lines.join('\n');
 }
@@ -78,12 +79,12 @@ function textOfRestore({ state, backup: dir, at, parts, bytes, aside, kept, dama
     `${RESTORED_WORD[outcome]} ${state}`,
     `  ${parts.join(' and ')} as of ${at} from ${dir}: ${megabytes(bytes)} MB, all of it sound, in ${seconds} s`,
   ];
-  if (damagedRows > 0) lines.push(`  ${plural(damagedRows, 'row')} in it with a checksum that does not hold: fogline audit names them`);
+  if (damagedRows > 0) lines.push(`  ${plural(damagedRows, 'row')} in it with a checksum that does not hold: ${FOGLINE} audit names them`);
   if (aside !== null) lines.push(`  what was there is kept in ${aside}`);
   for (const path of kept) lines.push(`  ${path} is the one that was there: what was shut since stays shut`);
   if (outcome === 'checked') return lines.join('\n');
   if (parts.includes('cloud') && !kept.includes('cloud/tokens.json'))
-    lines.push('  tokens that were revoked since open the page again: fogline token list, fogline token revoke ID');
+    lines.push(`  tokens that were revoked since open the page again: ${FOGLINE} token list, ${FOGLINE} token revoke ID`);
   if (parts.includes('edge')) lines.push('  start no second edge on another copy of this: the cloud lets one of them go on');
   return lines.join('\n');
 }

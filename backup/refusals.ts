@@ -1,5 +1,6 @@
 /** What ends a backup or a restore, each with who must act. */
 import { statfsSync } from 'node:fs';
+import { FOGLINE } from '../common/installation.ts';
 import { ConfigError, OperatingError } from '../common/errors.ts';
 
 /** Left free on a disk that is copied to: it may be that of the parts. */
@@ -11,13 +12,13 @@ export class Stopped extends Error {}
 
 /** A file of the running state. */
 export function damagedSource(path: string, finding: string, cause?: unknown): OperatingError {
-  const hint = 'nothing was backed up: put the last good backup in its place with fogline restore; fogline audit says what is damaged';
+  const hint = `nothing was backed up: put the last good one in its place with ${FOGLINE} restore; ${FOGLINE} audit says what is damaged`;
   return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint, cause });
 }
 
 /** Rows that a backup could hold as they are. */
 export function damagedRowsInSource(path: string, finding: string): OperatingError {
-  const hint = 'nothing was backed up: restore the last good backup, or keep these rows as they are: fogline backup DIR --with-damage';
+  const hint = `nothing was backed up: restore the last good backup, or keep these rows as they are: ${FOGLINE} backup DIR --with-damage`;
   return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint });
 }
 

@@ -7,6 +7,7 @@
 import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { FOGLINE } from '../common/installation.ts';
 import { ConfigError, OperatingError } from '../common/errors.ts';
 import { isEmptied, syncFile } from '../common/folders.ts';
 import { UNSYNCED_BYTES_MAX } from './file-copy.ts';
@@ -145,9 +146,9 @@ function explain(error: unknown, source: string, target: string): unknown {
   if (code === 'SQLITE_FULL') return noSpace(target, '', error);
   if (/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(code)) return damagedSource(source, message, error);
   if (code.startsWith('SQLITE_BUSY')) {
-    const hint = 'something holds the file for long (fogline doctor, or a part that starts): try again';
+    const hint = `something holds the file for long (${FOGLINE} doctor, or a part that starts): try again`;
     return new OperatingError('STORE_BUSY', `${source} is locked`, { retryable: true, hint, cause: error });
   }
-  const remedy = 'run this as the user that the part runs as, e.g. sudo -u fogline fogline backup DIR';
+  const remedy = `run this as the user that the part runs as, e.g. sudo -u fogline ${FOGLINE} backup DIR`;
   return new ConfigError(`${source} can't be read: ${message}`, remedy, { cause: error });
 }

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import { ConfigError } from '../common/errors.ts';
 import {
   CA_FILE,
@@ -52,7 +53,7 @@ export class CaFolder {
   create(authority: Issued, hosts: readonly string[]): void {
     const key = this.in(PRIVATE, KEY_FILE);
     if (existsSync(key)) {
-      const remedy = 'fogline certs list shows it, fogline certs rotate renews what it has issued; another CA needs another folder (--dir)';
+      const remedy = `${FOGLINE} certs list shows it, certs rotate renews what it has issued; another CA needs another folder (--dir)`;
       throw new ConfigError(`${this.path} holds a CA already`, remedy);
     }
     mkdirSync(this.in(PRIVATE), { recursive: true, mode: 0o700 });
@@ -143,6 +144,6 @@ export class CaFolder {
   }
 
   private noCa(cause?: unknown): ConfigError {
-    return new ConfigError(`${this.path} holds no CA`, 'make one with fogline certs init, or name its folder with --dir', { cause });
+    return new ConfigError(`${this.path} holds no CA`, `make one with ${FOGLINE} certs init, or name its folder with --dir`, { cause });
   }
 }

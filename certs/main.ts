@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import { type Clock, systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
 import type { Config } from '../common/config.ts';
@@ -52,7 +53,7 @@ export async function init(options: CloudCertOptions): Promise<number> {
   say(options, { folder: folder.path, hosts }, [
     `CA and the cloud's certificate for ${hosts.join(', ')} are in ${folder.path}`,
     `cloud: link.certs_dir = ${folder.path} (on another machine: copy the folder there without private/)`,
-    `next: fogline certs edge edge-1 --any-household --out edge-1.pem --dir ${folder.path}`,
+    `next: ${FOGLINE} certs edge edge-1 --any-household --out edge-1.pem --dir ${folder.path}`,
   ]);
   return EXIT.ok;
 }
@@ -64,7 +65,7 @@ export async function edge(options: EdgeCertOptions): Promise<number> {
   return folder.exclusive(async () => {
     const held = validOf(folder, name, nowOf(options));
     if (held.length > 0) {
-      const remedy = `fogline certs rotate --edge ${name} makes another, and both hold; fogline certs revoke ${name} ends the old`;
+      const remedy = `${FOGLINE} certs rotate --edge ${name} makes another, and both hold; ${FOGLINE} certs revoke ${name} ends the old`;
       throw new ConfigError(`edge ${name} has a certificate until ${held[0]?.until}`, remedy);
     }
     refuseExisting(options.out);
@@ -80,7 +81,7 @@ export async function allow(options: EdgeCertOptions): Promise<number> {
   const name = idOf(options.edge);
   return folder.exclusive(async () => {
     const before = folder.edges().edges;
-    if (!Object.hasOwn(before, name)) throw new ConfigError(`there is no edge ${name}`, `fogline certs edge ${name}`);
+    if (!Object.hasOwn(before, name)) throw new ConfigError(`there is no edge ${name}`, `${FOGLINE} certs edge ${name}`);
     const households = householdsOf(options);
     if (households === undefined && options.group === undefined) throw sayWhat(name);
     folder.bind(name, options.group === undefined ? (before[name] ?? name) : idOf(options.group), households);
@@ -101,7 +102,7 @@ export async function revoke(options: CertsOptions & { edge: string; old: boolea
     const held = validOf(folder, name, nowOf(options));
     const ended = options.old ? held.slice(0, -1) : held;
     if (ended.length === 0)
-      throw new ConfigError(`edge ${name} has no ${options.old ? 'older ' : ''}certificate to revoke`, 'fogline certs list');
+      throw new ConfigError(`edge ${name} has no ${options.old ? 'older ' : ''}certificate to revoke`, `${FOGLINE} certs list`);
     const at = new Date(nowOf(options)).toISOString();
     folder.saveRevoked([...folder.revoked(), ...ended.map(({ serial }) => ({ edge: name, serial, at }))]);
     say(options, { edge: name, serials: ended.map(({ serial }) => serial) }, [
@@ -126,7 +127,7 @@ export async function rotate(options: CloudCertOptions & { edge?: string | undef
       return EXIT.ok;
     }
     const name = idOf(options.edge);
-    if (!Object.hasOwn(folder.edges().edges, name)) throw new ConfigError(`there is no edge ${name}`, `fogline certs edge ${name}`);
+    if (!Object.hasOwn(folder.edges().edges, name)) throw new ConfigError(`there is no edge ${name}`, `${FOGLINE} certs edge ${name}`);
     refuseExisting(options.out);
     await makeBundle(folder, name, { ...options, edge: name });
     return EXIT.ok;

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
+import { FOGLINE } from './installation.ts';
 import { environmentEntries } from './config-environment.ts';
 import { type ConfigEntry, readConfigFile } from './config-file.ts';
 import { ConfigError } from './errors.ts';
@@ -134,7 +135,7 @@ function knownName(table: SettingTable, entry: ConfigEntry): string {
   }
   throw new ConfigError(
     `unknown setting ${entry.name} (from ${entry.origin})`,
-    `${didYouMean(entry.name, known)}all settings: fogline config show`,
+    `${didYouMean(entry.name, known)}all settings: ${FOGLINE} config show`,
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { FOGLINE } from './installation.ts';
 import { ConfigError } from './errors.ts';
 
 /** Inside a state, while something is restored into it. */
@@ -14,6 +15,6 @@ export const MOVES_FILE = 'moves.json';
 /** @throws ConfigError */
 export function refuseUnfinishedRestore(stateDir: string): void {
   if (!existsSync(join(stateDir, RESTORE_FOLDER, MOVES_FILE))) return;
-  const remedy = `let it finish: fogline restore DIR --state ${stateDir}, with the same DIR or any other`;
+  const remedy = `let it finish: ${FOGLINE} restore DIR --state ${stateDir}, with the same DIR or any other`;
   throw new ConfigError(`a restore into ${stateDir} has not come to its end: what lies there is half old, half restored`, remedy);
 }

@@ -3,9 +3,11 @@ import { AVERAGES_TOPIC, type Broker, POWER_TOPIC } from '../common/broker/broke
 import type { Clock } from '../common/clock.ts';
 import type { Config } from '../common/config.ts';
 import { ConfigError, OperatingError } from '../common/errors.ts';
+import type { Place } from '../common/installation.ts';
 import { silentLogger } from '../common/logger.ts';
 import { type Check, missing, ok, unreachable, warn } from './check.ts';
 import { isKafkaWanted } from './program-checks.ts';
+import { REMEDIES } from './remedies.ts';
 
 export interface TopicInspection {
   topic: string;
@@ -32,15 +34,14 @@ const DEADLINE_MS = 15_000;
 const MS_PER_DAY = 86_400_000;
 /** An edge may be away for a holiday. */
 const RETENTION_DAYS_MIN = 14;
-const START_HINT = 'docker compose up -d kafka, or set broker.kafka_brokers to where it is';
 
-export async function brokerChecks(config: Config, stateDir: string, clock: Clock): Promise<Check[]> {
+export async function brokerChecks(config: Config, stateDir: string, clock: Clock, place: Place): Promise<Check[]> {
   if (!isKafkaWanted(config)) return [];
   const { openBroker } = await import('../common/broker/open-broker.ts');
-  return inspectBroker(openBroker(config, stateDir, clock, silentLogger), clock);
+  return inspectBroker(openBroker(config, stateDir, clock, silentLogger), clock, place);
 }
 
-export async function inspectBroker(broker: InspectableBroker, clock: Clock): Promise<Check[]> {
+export async function inspectBroker(broker: InspectableBroker, clock: Clock, place: Place): Promise<Check[]> {
   try {
     await within(broker.start(), clock);
     if (broker.inspect === undefined) return [ok('kafka', 'answers')];
@@ -48,7 +49,7 @@ export async function inspectBroker(broker: InspectableBroker, clock: Clock): Pr
     return [ok('kafka', `answers: ${server}`), ...topics.map(topicCheck)];
   } catch (error) {
     if (error instanceof ConfigError) return [missing('kafka', error.message, error.remedy)];
-    const hint = error instanceof OperatingError ? error.hint : START_HINT;
+    const hint = error instanceof OperatingError ? error.hint : REMEDIES[place].kafka;
     return [unreachable('kafka', (error as Error).message, hint)];
   } finally {
     await broker.stop().catch(() => {});

@@ -1,4 +1,5 @@
 /** Certificates of the link and of gRPC, where the settings name any: usable, private, and valid for long enough. */
+import { FOGLINE } from '../common/installation.ts';
 import type { Config } from '../common/config.ts';
 import { ConfigError } from '../common/errors.ts';
 import { EXPIRY_WARNING_MS, readBundle, readCloudCredentials, readEdges, readPair, readRevoked } from '../common/link/cert-files.ts';
@@ -22,7 +23,7 @@ export function certChecks({ link, cloud }: Config, nowMs: number): Check[] {
         const { expiresMs } = readCloudCredentials(link.certs_dir);
         const { edges } = readEdges(link.certs_dir);
         const says = `${Object.keys(edges).length} edges, ${readRevoked(link.certs_dir).length} revoked certificates`;
-        return expiryCheck('cloud cert', says, expiresMs - nowMs, 'fogline certs rotate; no restart is needed');
+        return expiryCheck('cloud cert', says, expiresMs - nowMs, `${FOGLINE} certs rotate; no restart is needed`);
       }),
     );
   }
@@ -30,7 +31,7 @@ export function certChecks({ link, cloud }: Config, nowMs: number): Check[] {
     checks.push(
       attempt('bundle', () => {
         const { edge, expiresMs } = readBundle(link.bundle_file);
-        const remedy = `fogline certs rotate --edge ${edge} at the CA; put the file in the place of this one`;
+        const remedy = `${FOGLINE} certs rotate --edge ${edge} at the CA; put the file in the place of this one`;
         return expiryCheck('bundle', `edge ${edge}`, expiresMs - nowMs, remedy);
       }),
     );

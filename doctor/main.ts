@@ -2,6 +2,7 @@
 import { systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
 import { EXIT } from '../common/errors.ts';
+import { PLACE } from '../common/installation.ts';
 import { brokerChecks } from './broker-checks.ts';
 import { certChecks } from './cert-checks.ts';
 import { type Check, exitCodeFor, lineOf } from './check.ts';
@@ -14,16 +15,15 @@ import { stateChecks } from './state-checks.ts';
 /** @returns 0 when all that is needed is there, 3 when a service does not answer, else 1 */
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const looks: (() => Check[] | Promise<Check[]>)[] = [
-    () => [nodeCheck(process.versions.node)],
-    () => addonChecks(config.link.kind),
+    () => [nodeCheck(process.versions.node, PLACE)],
+    () => addonChecks(config.link.kind, PLACE),
     () => portChecks(config),
     () => certChecks(config, systemClock.nowMs()),
     () => stateChecks(stateDir, config, systemClock),
     () => dataCheck(config),
-    () => brokerChecks(config, stateDir, systemClock),
-    () => redisChecks(config),
-    () => [chromiumCheck()],
-    () => dockerCheck(config),
+    () => brokerChecks(config, stateDir, systemClock, PLACE),
+    () => redisChecks(config, PLACE),
+    () => (PLACE === 'checkout' ? [chromiumCheck(), ...dockerCheck(config)] : []),
   ];
   const checks: Check[] = [];
   for (const look of looks) {

@@ -2,9 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Place } from '../common/installation.ts';
 import { silentLogger } from '../common/logger.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 import { isInstalled } from './program-checks.ts';
+import { REMEDIES } from './remedies.ts';
 
 /** Per major release the least minor one, as in package.json: what all packages run on. */
 const MINOR_MIN = new Map([
@@ -14,11 +16,11 @@ const MINOR_MIN = new Map([
 const NEWEST_MAJOR = Math.max(...MINOR_MIN.keys());
 const SQLITE_PAGES = 100;
 
-export function nodeCheck(version: string): Check {
+export function nodeCheck(version: string, place: Place): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const least = MINOR_MIN.get(major);
   if (least !== undefined && minor >= least) return ok('node', version);
-  const remedy = 'install Node 22 (22.12 or newer; 20.19 does too), then npm ci';
+  const remedy = REMEDIES[place].node;
   // better-sqlite3 12, compiled with the headers of Node 24.19 or newer (docs/decisions/0015-deployment.md).
   if (major > NEWEST_MAJOR)
     return missing('node', `${version} may end a part when it collects garbage: SQLite's addon is not made for it`, remedy);
@@ -31,13 +33,13 @@ export function nodeRange(): string {
 }
 
 /** @param linkKind the setting `link.kind` */
-export async function addonChecks(linkKind: string): Promise<Check[]> {
-  const checks = [await sqliteCheck(), await nanomsgCheck(linkKind)];
-  if (checks.every(({ state }) => state === 'ok')) return checks;
+export async function addonChecks(linkKind: string, place: Place): Promise<Check[]> {
+  const checks = [await sqliteCheck(place), await nanomsgCheck(linkKind, place)];
+  if (place !== 'checkout' || checks.every(({ state }) => state === 'ok')) return checks;
   return [...checks, compilerCheck()];
 }
 
-async function sqliteCheck(): Promise<Check> {
+async function sqliteCheck(place: Place): Promise<Check> {
   const folder = mkdtempSync(join(tmpdir(), 'fogline-doctor-'));
   try {
     const { openDatabase } = await import('../common/broker/embedded-database.ts');
@@ -46,20 +48,16 @@ async function sqliteCheck(): Promise<Check> {
     database.close();
     return ok('better-sqlite3', `SQLite ${String(version)}, journal_mode=WAL and synchronous=FULL hold`);
   } catch (error) {
-    return missing(
-      'better-sqlite3',
-      firstLineOf(error),
-      'npm ci with the Node that runs this (a compiler is needed where none is prebuilt)',
-    );
+    return missing('better-sqlite3', firstLineOf(error), REMEDIES[place].sqlite);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function nanomsgCheck(linkKind: string): Promise<Check> {
+async function nanomsgCheck(linkKind: string, place: Place): Promise<Check> {
   const { loadNanomsg } = await import('../common/link/nanomsg-link.ts');
   if ((await loadNanomsg(silentLogger)) !== undefined) return ok('nanomsg', 'loads');
-  const remedy = 'npm ci with python3, make and g++ there';
+  const remedy = REMEDIES[place].nanomsg;
   if (linkKind === 'nanomsg') return missing('nanomsg', 'does not load, and link.kind asks for it', `${remedy}, or link.kind = auto`);
   return warn('nanomsg', 'does not load: the built-in codec takes its place', `${remedy}, if you want the addon`);
 }

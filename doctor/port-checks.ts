@@ -1,6 +1,7 @@
 /** Whether the ports of the cloud server are free, and who has them where the system tells (Linux, own processes or root). */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { FOGLINE } from '../common/installation.ts';
 import type { Config } from '../common/config.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 
@@ -38,7 +39,7 @@ async function portCheck(setting: string, host: string, port: number): Promise<C
 function taken(name: string, setting: string, holder: PortHolder | undefined): Check {
   if (holder !== undefined && OURS.test(holder.command)) return ok(name, `fogline has it, pid ${holder.pid} (${setting})`);
   const who = holder === undefined ? 'another program' : `pid ${holder.pid}, ${holder.command}`;
-  return warn(name, `taken by ${who}`, `end it, or give --set ${setting}=PORT; fogline run takes another by itself`);
+  return warn(name, `taken by ${who}`, `end it, or give --set ${setting}=PORT; ${FOGLINE} run takes another by itself`);
 }
 
 /** @returns undefined when the port is free, else the code of the refusal */

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import { type Config, processVariables } from '../common/config.ts';
 import { type Check, missing, ok, warn } from './check.ts';
 
@@ -46,7 +47,7 @@ export function isKafkaWanted(config: Config): boolean {
 export function dataCheck(config: Config): Check[] {
   const dir = config.simulation.data_dir;
   if (dir === '') return [];
-  const remedy = 'name a folder with one CSV file per household (data/README.md); fogline import makes them of the original download';
+  const remedy = `name a folder with one CSV file per household (data/README.md); ${FOGLINE} import makes them of the original download`;
   try {
     const files = readdirSync(dir).filter((name) => name.endsWith('.csv'));
     if (files.length === 0) return [missing('data', `${dir} has no CSV file`, remedy)];

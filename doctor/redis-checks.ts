@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Config } from '../common/config.ts';
+import type { Place } from '../common/installation.ts';
 import { type Check, missing, ok, unreachable, warn } from './check.ts';
+import { REMEDIES, type Remedies } from './remedies.ts';
 
 const DEADLINE_MS = 5_000;
 /** Share of maxmemory from which room is short. */
@@ -18,7 +20,7 @@ export interface RedisFacts {
   evictedKeys: number;
 }
 
-export async function redisChecks(config: Config): Promise<Check[]> {
+export async function redisChecks(config: Config, place: Place): Promise<Check[]> {
   const { url, password, ca_file: caFile } = config.redis;
   if (url === '') return [];
   const remedy = 'write redis://:PASSWORD@HOST:PORT or rediss://:PASSWORD@HOST:PORT';
@@ -29,10 +31,14 @@ export async function redisChecks(config: Config): Promise<Check[]> {
   } catch {
     return [missing('redis', `redis.ca_file: ${caFile} can't be read`, 'name a PEM file that can be read, or leave it empty')];
   }
-  return inspectRedis(url, password, ca);
+  return inspectRedis(url, password, { ca, remedies: REMEDIES[place] });
 }
 
-async function inspectRedis(url: string, password: string, ca: Buffer | undefined): Promise<Check[]> {
+async function inspectRedis(
+  url: string,
+  password: string,
+  { ca, remedies }: { ca: Buffer | undefined; remedies: Remedies },
+): Promise<Check[]> {
   const client = new Redis(url, {
     ...(password === '' ? {} : { password }),
     protocol: 2,
@@ -57,22 +63,18 @@ async function inspectRedis(url: string, password: string, ca: Buffer | undefine
     const info = await client.info();
     return factChecks(factsOf(info, new URL(url).password !== '' || password !== ''));
   } catch (error) {
-    return [refusal(cause ?? (error as Error))];
+    return [refusal(cause ?? (error as Error), remedies)];
   } finally {
     client.disconnect();
   }
 }
 
-function refusal(error: Error): Check {
+function refusal(error: Error, { redis, redisPassword }: Remedies): Check {
   const { message } = error;
   if (/WRONGPASS|NOAUTH|AUTH/.test(message)) {
-    return unreachable(
-      'redis',
-      `refuses the password: ${message}`,
-      'put the right one into redis.url or redis.password; docker-compose.yml takes it from secrets/redis-password',
-    );
+    return unreachable('redis', `refuses the password: ${message}`, redisPassword);
   }
-  return unreachable('redis', `does not answer: ${message}`, 'docker compose up -d redis, or set redis.url to where it is');
+  return unreachable('redis', `does not answer: ${message}`, redis);
 }
 
 export function factsOf(info: string, hasPassword: boolean): RedisFacts {

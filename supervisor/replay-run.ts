@@ -1,6 +1,7 @@
 /** One `fogline run`, from taking its state directory to the exit code. */
 import { spawn } from 'node:child_process';
 import { relative } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import type { ChildEvent, ErrorEvent, WarningEvent } from '../common/child-events.ts';
 import type { Clock } from '../common/clock.ts';
 import type { RunOptions } from '../common/command.ts';
@@ -204,7 +205,7 @@ export class ReplayRun {
     this.terminal.say(`Fogline   ${url}${taken.length === 0 ? '' : `   (${taken.join(', ')})`}`);
     this.terminal.say(this.runText());
     this.replayKnownAtGreeting = isAllKnown(this.view);
-    this.terminal.say(`next      npx fogline export${this.stateOption()} > windows.csv   (Ctrl-C ends; the same command goes on)`);
+    this.terminal.say(`next      ${FOGLINE} export${this.stateOption()} > windows.csv   (Ctrl-C ends; the same command goes on)`);
     if (this.options.open) openBrowser(url);
   }
 

@@ -1,4 +1,5 @@
 /** What `fogline run` says to people, as pure functions of what it knows. */
+import { FOGLINE } from '../common/installation.ts';
 import type { ErrorEvent, WarningEvent } from '../common/child-events.ts';
 import { countText, plural } from '../common/count-text.ts';
 import type { FinishedRun } from './state-dir.ts';
@@ -153,7 +154,7 @@ export function summaryText(summary: Summary, noun: ReturnType<typeof nounOf>): 
   );
   const lines = summary.parked.map(({ household, reason }) => `parked: ${household}: ${reason}`);
   for (const notice of summary.notices ?? []) lines.push(`notice: ${notice}`);
-  if (summary.quarantined > 0) lines.push('rows that are no readings: npx fogline quarantine list');
-  if (summary.parked.length > 0 || summary.unreadable > 0) lines.push('what is held back: npx fogline parked list');
+  if (summary.quarantined > 0) lines.push(`rows that are no readings: ${FOGLINE} quarantine list`);
+  if (summary.parked.length > 0 || summary.unreadable > 0) lines.push(`what is held back: ${FOGLINE} parked list`);
   return [`${head}: ${words.join(', ')}`, ...lines].join('\n  ');
 }

@@ -9,6 +9,7 @@ import type { Counter, Metrics } from '../../common/metrics.ts';
 import { type Detail, detail as detailWith, detailOf, detailText } from './alert-details.ts';
 import { ALERT_KINDS, ALERT_RULES, type AlertKind, CALM, type Figure, type Judged, judgeFigure } from './alert-rules.ts';
 import type { AlertReply, EventReply } from './api/api-types.ts';
+import { withReason } from './quoted-reason.ts';
 import type { AlertEvent, EventLog, NewEvent } from './storage/event-log.ts';
 
 export const LOOK_EVERY_MS = 1_000;
@@ -201,7 +202,7 @@ function wordsOf(
 
 /** In English, and for who words it anew. */
 function figureOf(detail: Detail | string): Pick<EventReply, 'detail' | 'figure'> {
-  return typeof detail === 'string' ? { detail, figure: null } : { detail: detailText(detail), figure: detail };
+  return typeof detail === 'string' ? { detail, figure: null } : { detail: detailText(detail), figure: withReason(detail) };
 }
 
 function isKind(alert: string): alert is AlertKind {

@@ -3,11 +3,12 @@
  * field and cut to size here, so that neither a faulty edge nor a long list of parked households can fill memory or break an answer.
  */
 import type { EdgeStatus } from '../../common/messages.ts';
+import { type ParkedReason, parkedReason } from '../../common/parked-reason.ts';
 
 /** Parked and waiting households kept by name; the counts tell of the rest. */
 export const HOUSEHOLDS_NAMED_MAX = 20;
-/** Characters of a household or a reason. */
-const TEXT_CHARACTERS_MAX = 200;
+/** Characters of a household or a reason; those of the known reasons are some 250 with the longest names that people give. */
+const TEXT_CHARACTERS_MAX = 300;
 const VERSION_CHARACTERS_MAX = 40;
 
 export interface EdgeReport {
@@ -18,7 +19,8 @@ export interface EdgeReport {
   /** Event time of the oldest window not yet acknowledged. */
   oldestUnackedMs: number | null;
   households: number;
-  parked: { household: string; reason: string }[];
+  /** `figure`: the reason as a code with values, null where it is of no known kind. */
+  parked: { household: string; reason: string; figure: ParkedReason | null }[];
   parkedCount: number;
   waitingFor: string[];
   waitingCount: number;
@@ -58,7 +60,7 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
     outboxParts: count(status.queued) + count(status.sent),
     oldestUnackedMs: timeOrNull(status.oldestUnackedMs),
     households: count(status.households),
-    parked: parked.slice(0, HOUSEHOLDS_NAMED_MAX).map((entry) => ({ household: text(entry?.household), reason: text(entry?.reason) })),
+    parked: parked.slice(0, HOUSEHOLDS_NAMED_MAX).map(parkedHousehold),
     parkedCount: parked.length,
     waitingFor: waitingFor.slice(0, HOUSEHOLDS_NAMED_MAX).map(text),
     waitingCount: waitingFor.length,
@@ -73,6 +75,11 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
 /** Event time between the newest reading and the oldest window not acknowledged; null when none waits. */
 export function outboxAgeSeconds({ newestMs, oldestUnackedMs }: EdgeReport): number | null {
   return newestMs === null || oldestUnackedMs === null ? null : Math.max(0, newestMs - oldestUnackedMs) / 1_000;
+}
+
+function parkedHousehold(entry: EdgeStatus['parked'][number] | null): EdgeReport['parked'][number] {
+  const reason = text(entry?.reason);
+  return { household: text(entry?.household), reason, figure: parkedReason(reason) ?? null };
 }
 
 function list<T>(value: readonly T[]): readonly T[] {

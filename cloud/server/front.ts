@@ -1,5 +1,6 @@
 /** What people and their tools see of the cloud: alerts and events, doors, API and page. Started and stopped together. */
 import { fileURLToPath } from 'node:url';
+import { FOGLINE } from '../../common/installation.ts';
 import { printEvent } from '../../common/child-events.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Config } from '../../common/config.ts';
@@ -142,7 +143,7 @@ export class Front {
     const { json } = this.options;
     const { warning } = this.opened;
     const firstToken = this.opened.firstToken();
-    const hint = 'the page asks for it at /login; it is kept nowhere. More: fogline token new';
+    const hint = `the page asks for it at /login; it is kept nowhere. More: ${FOGLINE} token new`;
     if (firstToken !== undefined && json) printEvent({ event: 'token', part: 'cloud', token: firstToken, hint });
     else if (firstToken !== undefined) process.stdout.write(`cloud: token ${firstToken}\n  ${hint}\n`);
     if (warning === '') return;

@@ -8,6 +8,7 @@ import type { EdgeStatus } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { EdgeReply } from './api/api-types.ts';
 import type { ReturningEdge } from './reconnect-spread.ts';
+import { OUTAGE_DETAILS } from './outage-details.ts';
 import { EdgeFacts } from './edge-facts.ts';
 import { edgeReply, timeOrNull } from './edge-reply.ts';
 import { type EdgeReport, edgeReport, NO_REPORT, outboxAgeSeconds } from './edge-report.ts';
@@ -185,7 +186,7 @@ export class Liveness {
         lastHeardMs: lastHeartbeatMs ?? startedMs,
         connectedMs: this.facts.read(edge).lastConnectMs,
         parkedCount: report.parkedCount,
-        parkedWords: parked === undefined ? '' : `${parked.household}: ${parked.reason}`,
+        parkedWords: parked === undefined ? '' : OUTAGE_DETAILS.say('parked', { household: parked.household, reason: parked.reason }),
       };
     });
   }

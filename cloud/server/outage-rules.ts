@@ -2,6 +2,7 @@
  * Pure: how an edge is doing, when an outage of it begins and ends and why, and when the cloud itself was away. Durations are judged by
  * the monotonic clock; the times that are kept are wall clock, for people.
  */
+import { OUTAGE_DETAILS } from './outage-details.ts';
 import type { Outage, OutageCause } from './storage/fleet-log.ts';
 
 /** online: heard, and what waits is stored. late: overdue, or nothing of what waits is stored. never: known, but never heard. */
@@ -86,12 +87,12 @@ export function outageChanges(edge: JudgedEdge, open: ReadonlyMap<OutageCause, O
 /** @param last what the process before kept of itself; null when there was none. @returns the cloud's own outage, or null */
 export function downBefore(last: { lastMs: number; isEnd: boolean } | null, startedMs: number): Outage | null {
   if (last === null || startedMs - last.lastMs < DOWN_MS_MIN) return null;
-  const detail = last.isEnd ? 'stopped in order' : 'ended without a word';
+  const detail = OUTAGE_DETAILS.say(last.isEnd ? 'in-order' : 'no-word');
   return { edge: '', cause: 'cloud down', fromMs: last.lastMs, toMs: startedMs, detail };
 }
 
 /** @param quietMs monotonic, between two turns of the main loop */
 export function stalled(quietMs: number, nowMs: number): Outage | null {
   if (quietMs < STALL_MS) return null;
-  return { edge: '', cause: 'cloud down', fromMs: nowMs - Math.round(quietMs), toMs: nowMs, detail: 'stood still' };
+  return { edge: '', cause: 'cloud down', fromMs: nowMs - Math.round(quietMs), toMs: nowMs, detail: OUTAGE_DETAILS.say('stood-still') };
 }

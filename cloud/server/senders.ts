@@ -8,6 +8,7 @@ import type { LinkPeer } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { HelloRequest } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
+import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { WireError } from '../../common/wire.ts';
 import { CloneWatch } from './clone-watch.ts';
 
@@ -71,8 +72,7 @@ export class Senders {
     for (const { household } of ranges) {
       if (foreign.has(household) || mayOwn(id, household)) continue;
       refusals?.add('household', { edge: id, remote, household });
-      const remedy = `the operator of the cloud allows it (fogline certs allow ${id}), then: fogline parked resume`;
-      foreign.set(household, `edge ${id} may not own it: ${remedy}`);
+      foreign.set(household, PARKED_REASONS.say('not-allowed', { edge: id }));
     }
     return foreign;
   }

@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { FOGLINE } from '../../common/installation.ts';
 import type { Clock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/errors.ts';
 import { makeFolder } from '../../common/folders.ts';
@@ -55,7 +56,7 @@ export class TokenFile implements Tokens {
   /** @returns the new token, which is kept nowhere */
   add(): { id: string; token: string } {
     const kept = this.list();
-    if (kept.length >= TOKENS_MAX) throw new ConfigError(`there are ${TOKENS_MAX} tokens`, 'revoke one first: fogline token revoke ID');
+    if (kept.length >= TOKENS_MAX) throw new ConfigError(`there are ${TOKENS_MAX} tokens`, `revoke one first: ${FOGLINE} token revoke ID`);
     const token = PREFIX + randomSecret();
     const id = randomId();
     this.write([...kept, { id, sha256: hashOf(token).toString('hex'), madeAt: new Date(this.clock.nowMs()).toISOString() }]);
@@ -66,7 +67,7 @@ export class TokenFile implements Tokens {
   revoke(id: string): void {
     const kept = this.list();
     const left = kept.filter((token) => token.id !== id);
-    if (left.length === kept.length) throw new ConfigError(`there is no token ${id}`, 'fogline token list names all');
+    if (left.length === kept.length) throw new ConfigError(`there is no token ${id}`, `${FOGLINE} token list names all`);
     this.write(left);
   }
 
@@ -135,7 +136,7 @@ function parse(path: string, text: string): KeptToken[] {
   }
   const tokens = (content as { tokens?: unknown } | null | undefined)?.tokens;
   if (Array.isArray(tokens) && tokens.length <= TOKENS_MAX && tokens.every(isKept)) return tokens;
-  throw new ConfigError(`${path} is no list of tokens`, 'move it away and make new ones: fogline token new');
+  throw new ConfigError(`${path} is no list of tokens`, `move it away and make new ones: ${FOGLINE} token new`);
 }
 
 function isKept(token: unknown): token is KeptToken {

@@ -1,4 +1,5 @@
 /** `fogline token new|list|revoke`: who may open the page and the API of this state's cloud. The cloud may be running or not. */
+import { FOGLINE } from '../../common/installation.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { EXIT } from '../../common/errors.ts';
@@ -16,7 +17,7 @@ export function makeToken({ stateDir, json }: CommandOptions): number {
 export function listTokens({ stateDir, json }: CommandOptions): number {
   const tokens = new TokenFile(stateDir, systemClock).list().map(({ id, madeAt }) => ({ id, madeAt }));
   const lines = tokens.map(({ id, madeAt }) => `${id}  made ${madeAt}`);
-  if (lines.length === 0) lines.push('there is no token; make one: fogline token new');
+  if (lines.length === 0) lines.push(`there is no token; make one: ${FOGLINE} token new`);
   process.stdout.write(json ? `${JSON.stringify(tokens)}\n` : `${lines.join('\n')}\n`);
   return EXIT.ok;
 }

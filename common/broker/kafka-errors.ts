@@ -1,5 +1,8 @@
 /** What Kafka and the way to it may refuse, sorted by who must act. */
+import { FOGLINE, PLACE } from '../installation.ts';
 import { OperatingError } from '../errors.ts';
+
+const START_IT = PLACE === 'checkout' ? 'start it (docker compose up -d)' : 'look whether it runs';
 
 /** Of kafkajs: `name` is its class, `type` Kafka's name of the error. */
 interface KafkaError {
@@ -78,12 +81,11 @@ export function kafkaError(error: unknown, brokers: string): unknown {
   }
   if (isConnectionError(error) || mayPass(error) || /ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT/.test(message))
     return unreachable(refused);
-  return refused('refuses', "look into the broker's log; `fogline doctor` checks the settings", false);
+  return refused('refuses', `look into the broker's log; ${FOGLINE} doctor checks the settings`, false);
 }
 
 function unreachable(refused: (text: string, hint: string, retryable: boolean) => OperatingError): OperatingError {
-  const hint =
-    'start it (docker compose up -d), check broker.kafka_brokers and broker.kafka_tls, or go without: --set broker.kind=embedded';
+  const hint = `${START_IT}, check broker.kafka_brokers and broker.kafka_tls, or go without: --set broker.kind=embedded`;
   return refused('does not answer', hint, true);
 }
 

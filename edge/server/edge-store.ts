@@ -3,13 +3,14 @@
  * memory and file agree after every step, whichever step fails.
  */
 import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { randomId } from '../../common/random.ts';
 import { type EdgeFile, type EdgeFileOptions, type LedgerContract, openEdgeFile, type OutboxContract } from './edge-file.ts';
 import { OutboxFull } from './outbox.ts';
 import { isDamage, isFull, noSpace, type SetAside } from './outbox-schema.ts';
 
 /** Why a household is parked that another claim owns: it is claimed again only at a restart (R5). */
-export const FENCED = 'another edge has taken it over; restart this edge to claim it again';
+export const FENCED = PARKED_REASONS.say('taken-over');
 
 export interface EdgeStoreOptions extends EdgeFileOptions {
   /** Another place than the SQLite file; for storms. */

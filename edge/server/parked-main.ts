@@ -1,5 +1,6 @@
 /** `fogline parked list|resume`: what is held back and why, and the word to go on. The edge may be running or not. */
 import { join } from 'node:path';
+import { FOGLINE } from '../../common/installation.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { plural } from '../../common/count-text.ts';
 import { ConfigError, EXIT } from '../../common/errors.ts';
@@ -82,7 +83,7 @@ function describe({ parked, parkedFiles, unreadable }: HeldBack): string {
   const lines = parked.map(
     ({ household, reason, rows }) => `${household}  ${plural(rows, 'row')} ${rows === 1 ? 'waits' : 'wait'}  ${reason}`,
   );
-  if (parked.length > 0) lines.push('mend the reason, then: fogline parked resume HOUSEHOLD');
+  if (parked.length > 0) lines.push(`mend the reason, then: ${FOGLINE} parked resume HOUSEHOLD`);
   for (const { household, reason } of parkedFiles) lines.push(`${household}  by the simulator  ${reason}`);
   if (parkedFiles.length > 0) lines.push(FILE_REMEDY);
   if (lines.length === 0) lines.push('no household is parked');

@@ -8,6 +8,7 @@ import { reach } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
+import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { applyAcks } from '../../common/protocol/edge-ledger.ts';
 import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
@@ -293,7 +294,7 @@ export class Shipper {
     const parked = new Map<string, string>();
     for (const { id, row } of batch) {
       const damage = savedFault(row, ledgerStore.ledger.windowMs);
-      if (damage !== undefined) parked.set(rangeOf(row).household, `outbox row ${id} is damaged: ${damage}`);
+      if (damage !== undefined) parked.set(rangeOf(row).household, PARKED_REASONS.say('row-damaged', { row: id, fault: damage }));
     }
     if (parked.size === 0 || !(await this.commitIfRoom(() => this.park(parked)))) return 'refused';
     this.tellParked(parked);
@@ -389,7 +390,8 @@ export class Shipper {
       const { verdict, reason } = verdicts[i] as (typeof verdicts)[number];
       const { household, fromSeq, toSeq } = rangeOf(row);
       if (isHeld(verdict)) return;
-      if (verdict === 'conflict' || verdict === 'rejected') park(household, `${verdict} at seq ${fromSeq}..${toSeq}: ${reason ?? ''}`);
+      if (verdict === 'conflict' || verdict === 'rejected')
+        park(household, PARKED_REASONS.say(verdict, { from: fromSeq, to: toSeq, fault: reason ?? '' }));
       else if (follows[i] === true) return;
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);

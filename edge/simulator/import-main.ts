@@ -1,6 +1,7 @@
 /** `fogline import SRC DIR`: the original Gem House download, a folder or a zip archive, or a meter usage file, into replay files. */
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { START_WITH } from '../../common/installation.ts';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { plural } from '../../common/count-text.ts';
@@ -201,7 +202,7 @@ function textOf(summary: Summary): string {
   if (late > 0) lines.push(`${plural(late, 'row')} ${late === 1 ? 'is' : 'are'} earlier than one before in the same file: late readings`);
   if (empty.length > 0) lines.push(`no row is a reading, so there is no file for: ${shown(empty)}`);
   if (passedOver.length > 0) lines.push(`passed over: ${shown(passedOver.map(({ file, reason }) => `${file} (${reason})`))}`);
-  if (households > 0) lines.push(`next: npm start -- --data ${dir}`);
+  if (households > 0) lines.push(`next: ${START_WITH} --data ${dir}`);
   return `${lines.join('\n')}\n`;
 }
 

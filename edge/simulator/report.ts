@@ -1,5 +1,6 @@
 /** What a run tells: ChildEvent lines for programs; a bar on a terminal, plain lines elsewhere. The one door to cli-progress. */
 import cliProgress from 'cli-progress';
+import { FOGLINE } from '../../common/installation.ts';
 import { printEvent, type ScenarioSummary } from '../../common/child-events.ts';
 import { plural } from '../../common/count-text.ts';
 import type { Progress } from './cosim/progress.ts';
@@ -140,7 +141,7 @@ function summaryText({ profile, traceHash, laggingSteps, lagMsMax }: RunSummary)
 function noticing(notice: Reporter['notice']): Pick<Reporter, 'notice' | 'keptAside'> {
   return {
     notice,
-    keptAside: (path) => notice(`the earlier recording is kept as ${path}`, `look into it: fogline trace show ${path}`),
+    keptAside: (path) => notice(`the earlier recording is kept as ${path}`, `look into it: ${FOGLINE} trace show ${path}`),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a run with a topic is, before it begins: from the scenario, the settings and what the state remembers. */
+import { FOGLINE } from '../../common/installation.ts';
 import { type Config, type LoadedConfig, speedFactor } from '../../common/config.ts';
 import { plural } from '../../common/count-text.ts';
 import { ConfigError } from '../../common/errors.ts';
@@ -78,7 +79,8 @@ export function refuseTopicless(scenario: CheckedScenario): void {
   const missing = hasTopic ? '' : ` a simulator {"model": "topic"}${isReplay ? '' : ', a "start",'} and`;
   throw new ConfigError(
     `the scenario ${path} ${what}, so nothing would ever reach edge and cloud`,
-    `run it alone: fogline simulate --scenario ${path}. For its readings to arrive, give it${missing} a connection that brings the topic` +
+    `run it alone: ${FOGLINE} simulate --scenario ${path}. ` +
+      `For its readings to arrive, give it${missing} a connection that brings the topic` +
       ' "readings", as street.scenario.jsonc does',
   );
 }
@@ -105,7 +107,7 @@ export function reported(plan: Plan, counts: Pick<ReportedRun, 'published' | 'qu
     title: `${isReplay ? 'replaying' : 'simulating'} ${countedText(households, dataLabel)} from ${t0}`,
     done: `${isReplay ? 'replay' : 'simulation'} finished: everything is in the topic`,
     again: 'goes on where it was',
-    rejected: 'quarantined: fogline quarantine list',
+    rejected: `quarantined: ${FOGLINE} quarantine list`,
     households,
     dataLabel,
     t0,

@@ -118,7 +118,7 @@ function assertRefused(state: string, names: readonly string[]): void {
   for (const name of names) {
     const { status, stderr } = command([name, ...(name === 'backup' ? [join(folder, 'never')] : []), '--state', state]);
     assert.equal(status, 2, name);
-    assert.match(stderr, /has not come to its end[^]*what to do: let it finish: fogline restore/, name);
+    assert.match(stderr, /has not come to its end[^]*what to do: let it finish: npx fogline restore/, name);
   }
   assert.equal(existsSync(join(folder, 'never', MANIFEST_FILE)), false);
 }

@@ -11,6 +11,7 @@ import { ensureBuilt, Fleet } from '../crash/fleet.ts';
 import { builtPages, needsChromium, scrollsSideways, shows, textOf } from '../doubles/built-pages.ts';
 import { graveViolations } from '../doubles/grave-violations.ts';
 import { type RunningCloud, runCloud, T0_MS } from '../doubles/running-cloud.ts';
+import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 
 /** Figures are stale 30 s after the last window; the long form is that of the acceptance. */
@@ -136,6 +137,31 @@ test('the bar is read out slot by slot with the arrow keys, and the span of wall
   await page.locator('#wall-span input[value="1h"]').check();
   await shows(page, '#outages-table tbody', /^(?!.*cloud down)/);
   assert.match(page.url(), /wall=1h/);
+});
+
+test('reasons and problems are told in German, and what has no German words is marked as English', needsChromium, async (t) => {
+  const cloud = await cloudWithPast(t);
+  const parked = [
+    { household: 'h-20', reason: PARKED_REASONS.say('row-damaged', { row: 1_234, fault: 'digest' }) },
+    { household: 'h-21', reason: 'of another version' },
+  ];
+  cloud.heartbeat('edge-gone', { parked, households: 2 });
+  const { page, faults } = await open(t, cloud.url, { path: '/fleet/edge-gone', locale: 'de', expectFaults: true });
+  const english = (selector: string) => page.locator(`${selector} [lang="en"]`).allTextContents();
+  await shows(page, '#edge-households', 'Zeile 1.234 des Ausgangs ist beschädigt: digest');
+  assert.deepEqual(await english('#edge-households'), ['digest', 'of another version']);
+  await page.goto(`${cloud.url}/`);
+  await shows(page, '#edges-table', '2 Haushalte zurückgestellt, h-20: Zeile 1.234 des Ausgangs ist beschädigt: digest');
+  await shows(page, '#alerts-table', '2 zurückgestellt, h-20: Zeile 1.234 des Ausgangs ist beschädigt: digest');
+  await page.goto(`${cloud.url}/fleet/nobody`);
+  await shows(page, 'main', 'der Edge nobody ist nicht bekannt');
+  assert.deepEqual(await english('main'), []);
+  await page.goto(`${cloud.url}/explore?series=a.power&from=2024-01-01T00:00:00Z&to=2023-01-01T00:00:00Z`);
+  await shows(page, 'main', 'from liegt nach to: beide vertauschen');
+  assert.deepEqual(
+    faults.filter((fault) => !/40[04]/.test(fault)),
+    [],
+  );
 });
 
 test('an edge that nobody knows says so and leads back', needsChromium, async (t) => {

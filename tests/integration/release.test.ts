@@ -67,6 +67,28 @@ test('unpacked it runs by itself, from any folder', () => {
   assert.equal(run.status, 0, run.stdout + run.stderr);
 });
 
+test('unpacked its hints name what is there: no npx, no npm, no Docker, no browser', () => {
+  const entry = join(inside, 'dist', 'fogline.js');
+  const run = (args: readonly string[], env: Record<string, string> = {}) =>
+    spawnSync(process.execPath, [entry, ...args, '--json'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH: '/nowhere', HOME: folder, ...env },
+      timeout: 120_000,
+    });
+  const usage = JSON.parse(run(['token', 'list', 'x']).stdout) as { hint: string };
+  assert.equal(usage.hint, 'name the option it belongs to: fogline token list --help');
+  const ports = ['cloud.http_port', 'link.heartbeat_port', 'link.data_port'].flatMap((name) => ['--set', `${name}=0`]);
+  const { checks } = JSON.parse(run(['doctor', ...ports], { FOGLINE_REDIS_URL: 'redis://127.0.0.1:1' }).stdout) as {
+    checks: { name: string; remedy?: string }[];
+  };
+  assert.match(checks.find(({ name }) => name === 'redis')?.remedy ?? '', /systemctl status redis-server/);
+  for (const { name, remedy = '' } of checks) {
+    assert(!['chromium', 'docker', 'compiler'].includes(name), name);
+    assert.doesNotMatch(remedy, /npm|npx|docker/, name);
+  }
+});
+
 test('a package that is not installed, or a dist/ of another version, makes no release', async (t) => {
   const top = join(folder, 'top');
   mkdirSync(top);

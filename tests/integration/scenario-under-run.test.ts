@@ -74,7 +74,7 @@ test('run refuses before anything starts: no topic, a mistake in the file', () =
   const { status, stderr } = run(alone, 'alone');
   assert.equal(status, 2, stderr);
   assert.match(stderr, /^fogline run ends: scenario: the scenario \S+alone\.json has no simulator topic, so nothing would ever reach/);
-  assert.match(stderr, /what to do: run it alone: fogline simulate --scenario \S+alone\.json\. .*"model": "topic"/);
+  assert.match(stderr, /what to do: run it alone: npx fogline simulate --scenario \S+alone\.json\. .*"model": "topic"/);
   const unfed = streetWith('unfed.jsonc', (text) => text.replace(/\{ "from": "meters", "to": "sink".*\}/, ''));
   assert.match(run(unfed, 'unfed').stderr, /the scenario \S+unfed\.jsonc connects nothing to its topic, so nothing would ever reach/);
   const wrong = streetWith('wrong.jsonc', (text) => text.replace('"until": 86400', '"untill": 86400'));
@@ -108,7 +108,7 @@ test('the recording of a simulator that was killed under run is kept aside and t
   });
   assert.equal(status, 0, stderr);
   assert.match(stdout, /simulate ended \(signal SIGKILL\)/);
-  assert.match(stdout, /simulate: the earlier recording is kept as \S+street\.trace\.1\n {2}what to do: look into it: fogline trace show /);
+  assert.match(stdout, /simulate: the earlier recording is kept as \S+street\.trace\.1\n {2}what to do: look into it: npx fogline trace show /);
   for (const file of [trace, `${trace}.1`]) {
     const shown = fogline('trace', 'show', file, '--simulator', 'pv', '--to', '5');
     assert.equal(shown.status, 0, shown.stderr);

@@ -80,6 +80,10 @@ export type AlertReply = z.infer<typeof alert>;
 /** Names of the rules and of their figures, for who has words for each. */
 export type { AlertKind } from '../alert-rules.ts';
 export type { DetailCode } from '../alert-details.ts';
+export type { ProblemDetailCode } from './problem-details.ts';
+export type { ProblemKind } from './schemas/problem.ts';
+export type { OutageDetailCode } from '../outage-details.ts';
+export type { ParkedReasonCode } from '../../../common/parked-reason.ts';
 /** GET /api/v1/alerts */
 export type AlertsReply = z.infer<typeof alertsReply>;
 /** An alert was raised or cleared. */

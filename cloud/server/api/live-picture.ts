@@ -4,7 +4,7 @@ import type { ApiParts } from './api-parts.ts';
 import type { EdgeReply, LiveMessage } from './api-types.ts';
 import { firstWindowInSeconds } from './first-window.ts';
 
-/** Edges in one message: at worst, each with many parked households, half a megabyte. */
+/** Edges in one message: at worst, each with many parked households, a megabyte. */
 const EDGES_IN_LIVE_MAX = 100;
 /** Alerts in one message: nobody reads more at once, and GET /api/v1/alerts has all. */
 const ALERTS_IN_LIVE_MAX = 20;

@@ -11,6 +11,7 @@ import type { LiveMessage, StreamGap } from './api-types.ts';
 import { isStillAdmitted } from './doors.ts';
 import { EventRing } from './event-ring.ts';
 import { livePicture } from './live-picture.ts';
+import { PROBLEM_DETAILS } from './problem-details.ts';
 import { Problem } from './problem.ts';
 import { addressOf } from './rate-limits.ts';
 
@@ -113,7 +114,7 @@ export class LiveStream implements StreamServer {
 
   private refuseBeyond(others: number): void {
     if (this.clients.size >= STREAM_CLIENTS_MAX) {
-      throw new Problem(503, 'busy', `all ${STREAM_CLIENTS_MAX} live streams are taken; ask again in a while or poll /api/v1/states`, {
+      throw new Problem(503, 'busy', PROBLEM_DETAILS.say('streams-taken', { n: STREAM_CLIENTS_MAX }), {
         headers: { 'Retry-After': '10' },
       });
     }

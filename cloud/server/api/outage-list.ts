@@ -1,10 +1,13 @@
 /** Pure: outages, availability and outboxes as the API gives them. */
 import { isoTime } from '../../../common/iso-time.ts';
 import { type AvailabilityQuery, availabilityOf } from '../availability.ts';
+import { OUTAGE_DETAILS } from '../outage-details.ts';
+import { withReason } from '../quoted-reason.ts';
 import type { KeptOutage, Outage, OutboxSample } from '../storage/fleet-log.ts';
 import type { AvailabilityReply, OutageReply, OutboxReply } from './api-types.ts';
 
 export function outageReply({ id, edge, cause, fromMs, toMs, detail }: KeptOutage, nowMs: number): OutageReply {
+  const figure = OUTAGE_DETAILS.of(detail);
   return {
     id: String(id),
     edge: edge === '' ? null : edge,
@@ -13,6 +16,7 @@ export function outageReply({ id, edge, cause, fromMs, toMs, detail }: KeptOutag
     seconds: Math.max(0, (toMs ?? nowMs) - fromMs) / 1_000,
     cause,
     detail,
+    figure: figure === undefined ? null : withReason(figure),
     openNow: toMs === null,
   };
 }

@@ -4,10 +4,12 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { OperatingError } from '../../../common/errors.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { ProblemReply } from './api-types.ts';
-import type { PROBLEM_KINDS } from './schemas/problem.ts';
+import { PROBLEM_DETAILS, type ProblemDetail } from './problem-details.ts';
+import type { ProblemKind } from './schemas/problem.ts';
 
-/** Clients may look at it instead of the words. */
-export type ProblemKind = (typeof PROBLEM_KINDS)[number];
+/** A caller's own text may stand in a detail: longer ones are not searched for their code. */
+const DETAIL_READ_CHARACTERS_MAX = 2_000;
+
 export type ProblemError = NonNullable<ProblemReply['errors']>[number];
 
 export class Problem extends Error {
@@ -60,17 +62,25 @@ export function answerProblems(logger: Logger): (error: unknown, request: Reques
       response.destroy();
       return;
     }
+    const figure = figureOf(problem);
     const body: ProblemReply = {
       type: problemType(problem.kind),
       title: STATUS_CODES[problem.status] ?? 'Error',
       status: problem.status,
       detail: problem.message,
+      ...(figure === undefined ? {} : { figure }),
       instance: shortened(request.path),
       ...(problem.errors === undefined ? {} : { errors: problem.errors }),
     };
     response.status(problem.status).set(problem.headers).set('Cache-Control', 'no-store');
     response.type('application/problem+json').send(JSON.stringify(body));
   };
+}
+
+/** Sentences of several things, and very long ones, are told by their kind alone. */
+function figureOf({ message, kind, errors }: Problem): ProblemDetail | undefined {
+  if (message.length > DETAIL_READ_CHARACTERS_MAX || (kind === 'bad-parameter' && errors?.length !== 1)) return undefined;
+  return PROBLEM_DETAILS.of(message);
 }
 
 /** The same over HTTP and gRPC. */
@@ -94,7 +104,7 @@ export function asProblem(error: unknown): Problem {
     return new Problem(status, KIND_OF_STATUS[status] ?? 'bad-request', `the request can't be read: ${(error as Error).message}`, {
       cause: error,
     });
-  return new Problem(500, 'internal', 'this is a fault of the server; its log says more. Asking again may work', { cause: error });
+  return new Problem(500, 'internal', PROBLEM_DETAILS.say('server-fault'), { cause: error });
 }
 
 const KIND_OF_STATUS: Readonly<Record<number, ProblemKind>> = { 404: 'not-found', 413: 'too-large', 415: 'unsupported-media-type' };

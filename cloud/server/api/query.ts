@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../common/ids.ts';
 import { likelyWord } from '../../../common/nearest-word.ts';
+import { NOT_A_ZONE, NOT_AN_ID, PROBLEM_DETAILS, type ProblemDetail } from './problem-details.ts';
 import { Problem, type ProblemError, shortened } from './problem.ts';
 import { parseTimeWord } from './time-word.ts';
 
@@ -28,10 +29,7 @@ export const time = z
     example: 'latest-24h',
   });
 
-export const id = z
-  .string()
-  .regex(ID_PATTERN, 'is not an id: up to 128 of A-Z a-z 0-9 _ -')
-  .meta({ description: 'An id: up to 128 of A-Z a-z 0-9 _ -' });
+export const id = z.string().regex(ID_PATTERN, NOT_AN_ID).meta({ description: 'An id: up to 128 of A-Z a-z 0-9 _ -' });
 
 export const RESOLUTIONS = ['raw', '1m', '15m', '1h', '1d'] as const;
 export const resolution = oneOf(RESOLUTIONS).meta({ description: '`raw` = windows, when left out; days are those of Europe/Berlin' });
@@ -54,7 +52,7 @@ export function limitUpTo(rowsMax: number) {
     .meta({ description: `Rows of one answer, 1 to ${rowsMax}`, example: '100' });
 }
 
-export const timeZone = z.string().refine(isTimeZone, 'is not a time zone: write its IANA name, e.g. Europe/Berlin or UTC').meta({
+export const timeZone = z.string().refine(isTimeZone, NOT_A_ZONE).meta({
   description: 'IANA name of the zone in which days, weeks and months begin; Europe/Berlin when left out',
   example: 'Europe/Berlin',
 });
@@ -128,6 +126,12 @@ function errorOf({ path: [parameter = 'query', ...inside], message: detail }: z.
 export function badParameters(errors: readonly (ProblemError & { parameter: string })[]): Problem {
   const shown = errors.slice(0, 10);
   return new Problem(400, 'bad-parameter', shown.map((error) => `${error.parameter} ${error.detail}`).join('; '), { errors: shown });
+}
+
+/** One parameter, in words that begin with its name. */
+export function badParameter(said: ProblemDetail): Problem {
+  const parameter = String(said.values['parameter']);
+  return badParameters([{ parameter, detail: PROBLEM_DETAILS.text(said).slice(parameter.length + 1) }]);
 }
 
 function unknownDetail(parameter: string, known: readonly string[]): string {

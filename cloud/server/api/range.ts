@@ -2,7 +2,8 @@
 import { windowStartMs } from '../../../common/units.ts';
 import type { ApiParts } from './api-parts.ts';
 import type { HouseholdRow, RangeQuery, Resolution } from '../storage/series-store.ts';
-import { badParameters } from './query.ts';
+import { PROBLEM_DETAILS } from './problem-details.ts';
+import { badParameter } from './query.ts';
 import { resolveTime, type TimeBases, type TimeWord } from './time-word.ts';
 
 /** Milliseconds UTC: from ≤ t < to. */
@@ -65,7 +66,7 @@ function inCalendar(timeMs: number): number {
 /** An empty answer would hide the slip. */
 export function checkOrder({ from, to }: AskedRange): void {
   if (from === undefined || to === undefined || from <= to) return;
-  throw badParameters([{ parameter: 'from', detail: 'lies after to: swap them' }]);
+  throw badParameter(PROBLEM_DETAILS.worded('from-after-to', { parameter: 'from' }));
 }
 
 /** What is a day older than the newest window changes only when an edge brings a backlog: then a kept answer is so old. */

@@ -2,6 +2,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import { tokenIdOf } from './doors.ts';
+import { PROBLEM_DETAILS } from './problem-details.ts';
 import { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
@@ -44,7 +45,7 @@ function limited(
     limit,
     keyGenerator: (request, response) => keyOf(request, response) ?? '',
     handler: (_request, response) => {
-      throw new Problem(429, 'too-many-requests', `more than ${limit} ${what} in a minute: wait as long as Retry-After says`, {
+      throw new Problem(429, 'too-many-requests', PROBLEM_DETAILS.say('too-many-requests', { n: limit, what }), {
         headers: { 'Retry-After': String(response.getHeader('Retry-After') ?? MINUTE_MS / 1_000) },
       });
     },

@@ -1,4 +1,5 @@
 /** Long reads in turn: so many at once, so many that wait, and a problem for the next, so that memory has a bound whoever asks. */
+import { PROBLEM_DETAILS } from './problem-details.ts';
 import { Problem } from './problem.ts';
 
 /** Each holds up to some 20 MB; the store reads in one thread, so more at once would be no faster. */
@@ -31,7 +32,7 @@ export class ReadGate {
 
   private turn(): Promise<void> {
     if (this.waiting.length >= READS_WAITING_MAX) {
-      const detail = `${READS_WAITING_MAX} range queries wait already, which is all that may; ask again in a while`;
+      const detail = PROBLEM_DETAILS.say('reads-wait', { n: READS_WAITING_MAX });
       throw new Problem(503, 'busy', detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
     }
     return new Promise((resolve) => this.waiting.push(resolve));

@@ -5,7 +5,8 @@ import { emptyColumns } from '../analytics/bucket-columns.ts';
 import type { SeriesKey } from '../storage/series-store.ts';
 import type { ApiParts } from './api-parts.ts';
 import { bucketsOf } from './intervals.ts';
-import { badParameters } from './query.ts';
+import { PROBLEM_DETAILS } from './problem-details.ts';
+import { badParameter } from './query.ts';
 
 /** Buckets read from the store for one answer, over all households that are added up: beyond it the store is busy for seconds. */
 export const BUCKETS_READ_MAX = 2_000_000;
@@ -83,6 +84,5 @@ function countTold(into: Summing, windows: Float64Array): void {
 
 function checkReadable(buckets: number): void {
   if (buckets <= BUCKETS_READ_MAX) return;
-  const detail = `would read ${buckets} buckets, one answer reads up to ${BUCKETS_READ_MAX}: take a coarser resolution or shorter range`;
-  throw badParameters([{ parameter: 'resolution', detail }]);
+  throw badParameter(PROBLEM_DETAILS.worded('too-much-to-read', { parameter: 'resolution', n: buckets, most: BUCKETS_READ_MAX }));
 }

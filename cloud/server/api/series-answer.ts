@@ -17,7 +17,8 @@ import { COVERAGE_DECIMALS, ENERGY_DECIMALS, rounded, shownDecimals } from '../a
 import { readSums, type SummedSeries } from './read-sums.ts';
 import type { SeriesKey } from '../storage/series-store.ts';
 import type { ApiParts } from './api-parts.ts';
-import { badParameters } from './query.ts';
+import { PROBLEM_DETAILS } from './problem-details.ts';
+import { badParameter } from './query.ts';
 import { COLUMNS } from './schemas/series.ts';
 import type { SeriesRef } from './series-ref.ts';
 import { checkStored } from './unknown-series.ts';
@@ -121,15 +122,15 @@ export function seriesEdges(query: EdgeQuery): number[] {
     return edges;
   }
   const coarser = BUCKET_RESOLUTIONS.find((resolution) => !isTooMany({ ...query, resolution }));
-  const detail = `${query.resolution} would give more than ${SERIES_BUCKETS_MAX} buckets: take ${coarser ?? '1y'}, or a shorter range`;
-  throw badParameters([{ parameter: 'resolution', detail }]);
+  const values = { parameter: 'resolution', resolution: query.resolution, most: SERIES_BUCKETS_MAX, coarser: coarser ?? '1y' };
+  throw badParameter(PROBLEM_DETAILS.worded('too-many-buckets', values));
 }
 
 /** Zones had odd seconds before they were made by law, and a window need not go into every width. */
 function checkWhole(edges: readonly number[], { windowMs, timeZone }: EdgeQuery): void {
   if (edges.every((edge) => edge % windowMs === 0)) return;
-  const detail = `would not be whole windows of ${windowMs / 1_000} s there, by the clocks of ${timeZone}: take another resolution or zone`;
-  throw badParameters([{ parameter: 'resolution', detail }]);
+  const values = { parameter: 'resolution', seconds: windowMs / 1_000, zone: timeZone };
+  throw badParameter(PROBLEM_DETAILS.worded('not-whole-windows', values));
 }
 
 function isTooMany({ resolution, fromMs, toMs, windowMs }: EdgeQuery): boolean {
@@ -139,8 +140,7 @@ function isTooMany({ resolution, fromMs, toMs, windowMs }: EdgeQuery): boolean {
 function checkCells({ series, columns }: SeriesQuery, buckets: number): void {
   const cells = series.length * columns.length * buckets;
   if (cells <= CELLS_MAX) return;
-  const detail = `would give ${cells} numbers, and one answer has no more than ${CELLS_MAX}: ask for fewer series, stats or buckets`;
-  throw badParameters([{ parameter: 'series', detail }]);
+  throw badParameter(PROBLEM_DETAILS.worded('too-many-numbers', { parameter: 'series', n: cells, most: CELLS_MAX }));
 }
 
 /** What the store is asked for each series: one household's, or all of a state's or of everybody. */

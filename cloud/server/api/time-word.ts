@@ -1,5 +1,6 @@
 /** Pure: the times that a query may hold. `latest` is the end of the newest window stored, because a replay's data are of another year. */
 import { parseTime } from '../../../common/iso-time.ts';
+import { NOT_A_TIME, TIME_WITHOUT_ZONE } from './problem-details.ts';
 
 export type TimeWord = { base: 'fixed'; timeMs: number } | { base: 'now' | 'latest' | 'first'; offsetMs: number };
 
@@ -17,12 +18,6 @@ const NAIVE = /^\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?$/;
 /** A plus sign that was not encoded reaches us as a space. */
 const LOST_PLUS = /^(.*\d) (\d{2}:\d{2})$/;
 
-export const TIME_WORD_REMEDY =
-  'write ISO-8601 with its zone, e.g. 2019-12-24T06:00:00Z, milliseconds since 1970, or now, latest, first with an offset as in latest-24h';
-export const NAIVE_REMEDY =
-  'has no zone, so it would mean another instant on every machine: write it with its zone, e.g. 2019-12-24T06:00:00Z or ' +
-  '2019-12-24T07:00:00+01:00';
-
 /** @returns the reason in words when the text is no time */
 export function parseTimeWord(text: string): TimeWord | string {
   const fixed = parseTime(text.replace(LOST_PLUS, '$1+$2'));
@@ -33,7 +28,7 @@ export function parseTimeWord(text: string): TimeWord | string {
     const offsetMs = Number(count) * (UNIT_MS[unit] ?? 0) * (sign === '-' ? -1 : 1);
     return { base: base as 'now' | 'latest' | 'first', offsetMs };
   }
-  return NAIVE.test(text) ? NAIVE_REMEDY : `is not a time: ${TIME_WORD_REMEDY}`;
+  return NAIVE.test(text) ? TIME_WITHOUT_ZONE : NOT_A_TIME;
 }
 
 /** While nothing is stored `latest` and `first` are the present: a range of them is empty and no error. */

@@ -1,4 +1,5 @@
 /** Pure: which series of a request are not stored. An answer without them would hide a slip, one that named the first only another. */
+import { PROBLEM_DETAILS } from './problem-details.ts';
 import { Problem, type ProblemError, shortened } from './problem.ts';
 import type { SeriesRef } from './series-ref.ts';
 
@@ -27,11 +28,12 @@ export function checkStored(
       { text, kind, error: { parameter: 'series', pointer: `/series/${i}`, detail } },
     ];
     if (!fields.includes(ref.field)) {
-      const known = fields.length === 0 ? 'nothing is stored yet' : `there are ${fields.join(', ')}`;
-      return its('no-such-field', `${shortened(text)}: no field ${shortened(ref.field)} is stored; ${known}`);
+      const said = { series: shortened(text), field: shortened(ref.field) };
+      if (fields.length === 0) return its('no-such-field', PROBLEM_DETAILS.say('series-field-unknown-yet', said));
+      return its('no-such-field', PROBLEM_DETAILS.say('series-field-unknown', { ...said, fields: fields.join(', ') }));
     }
     if ((found[i]?.devices ?? 0) > 0 || ref.kind === 'state' || ref.kind === 'all') return [];
-    return its('no-such-series', `${shortened(text)} is not stored; /api/v1/households/:id/devices lists a household's`);
+    return its('no-such-series', PROBLEM_DETAILS.say('series-unknown', { series: shortened(text) }));
   });
   const [first] = unknown;
   if (first === undefined) return;
@@ -43,6 +45,5 @@ export function checkStored(
 function sentenceOf(unknown: readonly Unknown[], asked: number): string {
   const names = unknown.slice(0, NAMED_MAX).map(({ text }) => shortened(text));
   const more = unknown.length > NAMED_MAX ? ` and ${unknown.length - NAMED_MAX} more` : '';
-  const what = `${unknown.length} of ${asked} series are not stored: ${names.join(', ')}${more}`;
-  return `${what}; leave them out, or have them answered with nulls: unknown=null`;
+  return PROBLEM_DETAILS.say('some-series-unknown', { n: unknown.length, asked, names: `${names.join(', ')}${more}` });
 }

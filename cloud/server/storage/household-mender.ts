@@ -5,6 +5,7 @@
  * which parks it.
  */
 import type Database from 'better-sqlite3';
+import { PARKED_REASONS } from '../../../common/parked-reason.ts';
 import { MS_PER_HOUR } from '../../../common/units.ts';
 import { type Interval, SeqIntervals } from '../../../common/protocol/seq-intervals.ts';
 import { sealOfRow } from '../../../common/row-seal.ts';
@@ -51,8 +52,6 @@ export interface SourceState extends SourceTotals {
   forgotten: ForgottenParts;
 }
 
-const REMEDY = 'put a backup of series.db in its place (fogline audit says what is damaged), then, at the edge: fogline parked resume';
-
 type SeriesSums = Pick<SeriesRecord, 'count' | 'energy_ws' | 'window_count' | 'last_ms'>;
 
 export class HouseholdMender {
@@ -82,7 +81,7 @@ export class HouseholdMender {
   /** Why the household can't be served because of this row; undefined when all is well. */
   device(household: string, { id, device, seal }: DeviceRecord): string | undefined {
     if (sealOfDevice(id, { household, device }) === seal) return undefined;
-    return this.refuse(household, 'devices', `the record of device ${device}`, 'start the cloud server anew: it looks through them');
+    return this.refuse('device-damaged', household, 'devices', `the record of device ${device}`);
   }
 
   /** What is held of a source; a text says why that can't be told. */
@@ -92,7 +91,7 @@ export class HouseholdMender {
     const what = `what is known of source ${row.src} of ${owner.device}`;
     const forgotten = this.forgottenIn(owner, row);
     const totals = forgotten === undefined ? { why: 'deleted parts can not be counted' } : rebuildSource(forgotten, this.parts(row));
-    if ('why' in totals) return this.refuse(owner.household, 'sources', `${what}: ${totals.why}`, REMEDY);
+    if ('why' in totals) return this.refuse('records-damaged', owner.household, 'sources', `${what}: ${totals.why}`);
     this.setAside('sources', row.id);
     const state = { ...totals, declared, forgotten: forgotten as ForgottenParts };
     this.tell(owner.household, 'sources', 'mended', `${what}: made anew from its parts`);
@@ -182,9 +181,9 @@ export class HouseholdMender {
     }
   }
 
-  private refuse(household: string, table: RecordTable, what: string, remedy: string): string {
+  private refuse(code: 'device-damaged' | 'records-damaged', household: string, table: RecordTable, what: string): string {
     this.tell(household, table, 'refused', what);
-    return `the cloud's records of it are damaged (${what}): ${remedy}`;
+    return PARKED_REASONS.say(code, { fault: what });
   }
 
   private setAside(table: 'households' | 'sources' | 'gaps' | 'series', ...key: readonly number[]): void {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { START } from '../../../common/installation.ts';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/folders.ts';
 import type { DamagedRecord } from './household-mender.ts';
@@ -64,7 +65,7 @@ export function openForReading(path: string): Database.Database {
   if (!existsSync(path)) {
     throw new OperatingError('DATA_UNREADABLE', `there is no store at ${path}`, {
       retryable: false,
-      hint: 'give --state the folder of a run, or start one: npm start',
+      hint: `give --state the folder of a run, or start one: ${START}`,
     });
   }
   let database: Database.Database | undefined;

@@ -2,20 +2,23 @@
 import type { Refused } from '../data/request.ts';
 import type { SeriesTable } from '../data/series.ts';
 import { dataEnds } from '../live/data-ends.ts';
+import { problemTold } from '../live/problem-words.ts';
 import { DEFAULT_FROM, DEFAULT_TO } from '../range-address.ts';
 import { Icon } from '../shell/icons.tsx';
 import { useLocale } from '../shell/locale.ts';
 import { chooseRange, usePageRange } from '../shell/page-range.ts';
 import { useStore } from '../shell/store.ts';
+import { ToldText } from '../shell/told-text.tsx';
 
 /** Also for what is no chart: any part of a page whose data could not be loaded. */
 export function Failure({ failure, retry }: { failure: Refused; retry: () => void }) {
-  const { t } = useLocale();
+  const locale = useLocale();
+  const { t } = locale;
   return (
     <div class="empty" role="alert">
       <Icon name="warning" />
       <p>
-        <strong>{t('chart.failed')}</strong> <span lang="en">{failure.message}</span>
+        <strong>{t('chart.failed')}</strong> <ToldText told={problemTold(failure.problem, locale)} />
       </p>
       <button type="button" class="primary" onClick={retry}>
         {t('shell.tryAgain')}

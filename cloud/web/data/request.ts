@@ -1,19 +1,23 @@
 /** One question to the API. */
 import type { ProblemReply } from '../../server/api/api-types.ts';
+import type { ProblemSaid } from '../live/problem-words.ts';
 import { request, takeEarly } from './early.ts';
 
 const LOGIN_PATH = '/login';
 const UNAUTHORIZED = 401;
 
-/** The API's answer that it can't: what is wrong and how to mend it, in its words; or that nobody answered. */
+/** The API's answer that it can't: what is wrong and how to mend it (live/problem-words.ts words it); or that nobody answered. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   /** HTTP status, 0 when nobody answered. */
   readonly status: number;
 
-  constructor(status: number, detail: string) {
-    super(detail);
+  readonly problem: ProblemSaid;
+
+  constructor(status: number, problem: ProblemSaid) {
+    super(problem.detail);
     this.status = status;
+    this.problem = problem;
   }
 }
 
@@ -29,7 +33,7 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
     (body: Partial<ProblemReply>) => body,
     (): Partial<ProblemReply> => ({}),
   );
-  throw new Refused(response.status, problem.detail ?? `HTTP ${response.status}`);
+  throw new Refused(response.status, { ...problem, detail: problem.detail ?? `HTTP ${response.status}` });
 }
 
 async function ask(path: string, signal: AbortSignal | undefined): Promise<Response> {
@@ -37,6 +41,6 @@ async function ask(path: string, signal: AbortSignal | undefined): Promise<Respo
     return await (takeEarly(path, signal) ?? request(path, signal));
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refused(0, '');
+    throw new Refused(0, { detail: '' });
   }
 }

@@ -42,7 +42,7 @@ export function useData<T>(question: string | null, ask: (signal: AbortSignal) =
     };
     ask(given.signal).then(
       (value) => settle({ value }),
-      (error: unknown) => settle({ failure: error instanceof Refused ? error : new Refused(0, String(error)) }),
+      (error: unknown) => settle({ failure: error instanceof Refused ? error : new Refused(0, { detail: String(error) }) }),
     );
     return () => given.abort();
   }, [question, attempt]);

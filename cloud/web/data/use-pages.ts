@@ -46,7 +46,7 @@ export function usePages<T>(
       (error: unknown) => {
         if (given.signal.aborted) return;
         setLoading(false);
-        const failure = error instanceof Refused ? error : new Refused(0, String(error));
+        const failure = error instanceof Refused ? error : new Refused(0, { detail: String(error) });
         setHeld({ address, rows: before?.rows ?? [], cursor, failure });
       },
     );

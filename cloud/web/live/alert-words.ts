@@ -1,6 +1,7 @@
 /** Pure: how an alert is told in the reader's language, and a household is named where there is little room. */
 import type { AlertKind, AlertReply, DetailCode } from '../../server/api/api-types.ts';
-import { type Translate, WORDS } from '../words/words.ts';
+import type { Translate } from '../words/words.ts';
+import { knownKey, parkedTold, type Told, told, toldText } from './told.ts';
 
 /** Ids of real households have 64 characters: the first ones tell them apart, the whole id stands in the details. */
 const HOUSEHOLD_SHOWN_CHARACTERS = 8;
@@ -9,12 +10,6 @@ const HOUSEHOLD_WHOLE_CHARACTERS = 20;
 
 export function shortHousehold(household: string): string {
   return household.length <= HOUSEHOLD_WHOLE_CHARACTERS ? household : `${household.slice(0, HOUSEHOLD_SHOWN_CHARACTERS)}…`;
-}
-
-export interface Told {
-  text: string;
-  /** The cloud's own words stand there, because these pages have none for them. */
-  isEnglish: boolean;
 }
 
 /** What is raised, its figure (which names a household in full where the first does not), and what to do. */
@@ -31,23 +26,16 @@ export function alertWords(
   t: Translate,
 ): { what: Told; figure: Told; todo: Told } {
   const shown = about === 'household' ? shortHousehold(subject) : subject;
-  const fill = t as (key: string, values: Readonly<Record<string, string | number>>) => string;
-  const told = (key: string | undefined, values: Readonly<Record<string, string | number>>, english: string): Told =>
-    key === undefined ? { text: english, isEnglish: true } : { text: fill(key, values), isEnglish: false };
-  const said = told(figureKey(figure?.code), figure?.values ?? {}, detail);
+  const reason = figure?.reason === undefined ? undefined : parkedTold(t, '', figure.reason);
+  const said = told(t, figureKey(figure?.code), figure?.values ?? {}, detail, reason);
   const isNamed = shown === subject;
   return {
-    what: told(titleKey(alert), { subject: shown }, `${`${about} ${shown}`.trim()} ${title}`),
-    figure: isNamed ? said : { ...said, text: t('alert.ofHousehold', { figure: said.text, household: subject }) },
-    todo: told(todoKey(alert), {}, runbook),
+    what: told(t, titleKey(alert), { subject: shown }, `${`${about} ${shown}`.trim()} ${title}`),
+    figure: isNamed ? said : { ...said, text: t('alert.ofHousehold', { figure: toldText(said), household: subject }) },
+    todo: told(t, todoKey(alert), {}, runbook),
   };
 }
 
-/** A cloud of another version may have alerts and figures that these pages do not know. */
-function known<Key extends keyof typeof WORDS>(key: Key): Key | undefined {
-  return Object.hasOwn(WORDS, key) ? key : undefined;
-}
-
-const titleKey = (alert: string) => known(`alert.title.${alert as AlertKind}`);
-const todoKey = (alert: string) => known(`alert.todo.${alert as AlertKind}`);
-const figureKey = (code: string | undefined) => known(`alert.figure.${code as DetailCode}`);
+const titleKey = (alert: string) => knownKey(`alert.title.${alert as AlertKind}`);
+const todoKey = (alert: string) => knownKey(`alert.todo.${alert as AlertKind}`);
+const figureKey = (code: string | undefined) => knownKey(`alert.figure.${code as DetailCode}`);

@@ -1,11 +1,12 @@
 /** What is wrong now, since when, and what to do; not there while nothing is. */
 import type { AlertReply } from '../../server/api/api-types.ts';
-import { alertWords, type Told } from '../live/alert-words.ts';
+import { alertWords } from '../live/alert-words.ts';
 import { liveStore } from '../live/live.ts';
 import { useFreshness } from '../live/use-freshness.ts';
 import { DataTable } from './data-table.tsx';
 import { type Locale, useLocale } from './locale.ts';
 import { useStore } from './store.ts';
+import { toldCell } from './told-text.tsx';
 
 /** @param about only those of these subjects: an edge, its households */
 export function AlertsCard({ about }: { about?: ReadonlySet<string> }) {
@@ -40,9 +41,5 @@ export function AlertsCard({ about }: { about?: ReadonlySet<string> }) {
 
 function cells(alert: AlertReply, { f, t }: Locale) {
   const { what, figure, todo } = alertWords(alert, t);
-  return [cell(what), f.dateTime(Date.parse(alert.since)), cell(figure), cell(todo)];
-}
-
-function cell({ text, isEnglish }: Told) {
-  return isEnglish ? { text, content: <span lang="en">{text}</span> } : text;
+  return [toldCell(what), f.dateTime(Date.parse(alert.since)), toldCell(figure), toldCell(todo)];
 }

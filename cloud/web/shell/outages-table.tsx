@@ -1,10 +1,12 @@
 /** When edges or the cloud were away, with length and cause; the open ones grow. */
-import type { OutageReply } from '../../server/api/api-types.ts';
+import type { OutageDetailCode, OutageReply } from '../../server/api/api-types.ts';
 import { NO_VALUE } from '../format.ts';
 import { useCloudNow } from '../live/cloud-now.ts';
+import { knownKey, parkedTold, told } from '../live/told.ts';
 import { DataTable } from './data-table.tsx';
 import { type Locale, useLocale } from './locale.ts';
 import { addressOf } from './place.ts';
+import { toldCell } from './told-text.tsx';
 
 export function OutagesTable({ outages, caption }: { outages: readonly OutageReply[]; caption: string }) {
   const locale = useLocale();
@@ -25,7 +27,7 @@ export function OutagesTable({ outages, caption }: { outages: readonly OutageRep
   );
 }
 
-function cells({ edge, cause, from, to, seconds, detail }: OutageReply, cloudNowMs: number, { t, f }: Locale) {
+function cells({ edge, cause, from, to, seconds, ...more }: OutageReply, cloudNowMs: number, { t, f }: Locale) {
   const fromMs = Date.parse(from);
   const who = edge ?? t('fleet.cloud');
   const link = edge === null ? <>{who}</> : <a href={addressOf(`/fleet/${encodeURIComponent(edge)}`)}>{edge}</a>;
@@ -35,19 +37,12 @@ function cells({ edge, cause, from, to, seconds, detail }: OutageReply, cloudNow
     f.duration(to === null ? Math.max(0, cloudNowMs - fromMs) / 1_000 : seconds),
     f.dateTime(fromMs),
     to === null ? t('fleet.lasts') : f.dateTime(Date.parse(to)),
-    detailCell(detail, t),
+    detailCell(more, t),
   ];
 }
 
-/** The details that the cloud itself gives have words here; what comes from elsewhere is shown as it is, in English. */
-const KNOWN_DETAILS = new Map([
-  ['stopped in order', 'fleet.detail.inOrder'],
-  ['ended without a word', 'fleet.detail.noWord'],
-  ['stood still', 'fleet.detail.stoodStill'],
-] as const);
-
-function detailCell(detail: string, t: Locale['t']) {
+function detailCell({ detail, figure }: Pick<OutageReply, 'detail' | 'figure'>, t: Locale['t']) {
   if (detail === '') return NO_VALUE;
-  const known = [...KNOWN_DETAILS].find(([its]) => its === detail)?.[1];
-  return known === undefined ? { text: detail, content: <span lang="en">{detail}</span> } : t(known);
+  const reason = figure?.reason === undefined ? undefined : parkedTold(t, '', figure.reason);
+  return toldCell(told(t, knownKey(`fleet.detail.${figure?.code as OutageDetailCode}`), figure?.values ?? {}, detail, reason));
 }

@@ -70,9 +70,10 @@ export const FLEET_WORDS = {
   'fleet.cause.late': { en: 'late: heard, but nothing is stored', de: 'spät: gehört, aber nichts wird gespeichert' },
   'fleet.cause.parked': { en: 'parked: households are held back', de: 'zurückgestellt: Haushalte werden zurückgehalten' },
   'fleet.cause.cloud-down': { en: 'cloud down', de: 'Cloud fehlte' },
-  'fleet.detail.inOrder': { en: 'stopped in order', de: 'ordentlich beendet' },
-  'fleet.detail.noWord': { en: 'ended without a word', de: 'ohne ein Wort beendet' },
-  'fleet.detail.stoodStill': { en: 'stood still', de: 'stand still' },
+  'fleet.detail.in-order': { en: 'stopped in order', de: 'ordentlich beendet' },
+  'fleet.detail.no-word': { en: 'ended without a word', de: 'ohne ein Wort beendet' },
+  'fleet.detail.stood-still': { en: 'stood still', de: 'stand still' },
+  'fleet.detail.parked': { en: '{household}: {reason}', de: '{household}: {reason}' },
   'fleet.detail': { en: 'Detail', de: 'Näheres' },
 
   'fleet.facts': { en: 'Facts', de: 'Angaben' },

@@ -160,8 +160,8 @@ export const OVERVIEW_WORDS = {
     de: ['wartet auf die Zuteilung von {n} Haushalt', 'wartet auf die Zuteilung von {n} Haushalten'],
   },
   'overview.parkedAt': {
-    en: ['{n} household parked ({first}: {reason})', '{n} households parked ({first}: {reason})'],
-    de: ['{n} Haushalt zurückgestellt ({first}: {reason})', '{n} Haushalte zurückgestellt ({first}: {reason})'],
+    en: ['{n} household parked, {first}: {reason}', '{n} households parked, {first}: {reason}'],
+    de: ['{n} Haushalt zurückgestellt, {first}: {reason}', '{n} Haushalte zurückgestellt, {first}: {reason}'],
   },
 
   'overview.ticker': { en: 'Price ticker', de: 'Preisticker' },

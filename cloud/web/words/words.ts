@@ -9,6 +9,8 @@ import { EXPLORE_WORDS } from './explore-words.ts';
 import { FLEET_WORDS } from './fleet-words.ts';
 import { HOUSEHOLDS_WORDS } from './households-words.ts';
 import { OVERVIEW_WORDS } from './overview-words.ts';
+import { PARKED_WORDS } from './parked-words.ts';
+import { PROBLEM_WORDS } from './problem-words.ts';
 import { SHELL_WORDS } from './shell-words.ts';
 import { STATES_WORDS } from './states-words.ts';
 
@@ -21,6 +23,8 @@ export const WORDS = {
   ...EXPLORE_WORDS,
   ...FLEET_WORDS,
   ...ALERT_WORDS,
+  ...PARKED_WORDS,
+  ...PROBLEM_WORDS,
 };
 
 export type WordKey = keyof typeof WORDS;

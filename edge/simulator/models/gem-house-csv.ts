@@ -9,6 +9,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
+import { FOGLINE } from '../../../common/installation.ts';
 import { OperatingError } from '../../../common/errors.ts';
 import { type AcceptedRow, acceptRow, type Columns, columnsOf, isHeader } from './gem-house-row.ts';
 
@@ -274,7 +275,7 @@ export function unreadable(place: string, what: string): OperatingError {
     retryable: false,
     hint:
       'its columns are date,timestamp,energy,power,power1,power2,power3 (data/README.md); mend it or take it out of the folder; ' +
-      'fogline import converts the original download',
+      `${FOGLINE} import converts the original download`,
   });
 }
 

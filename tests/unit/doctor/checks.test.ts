@@ -14,6 +14,7 @@ import { exitCodeFor, lineOf, missing, ok, unreachable, warn } from '../../../do
 import { compilerCheck, nodeCheck, nodeRange } from '../../../doctor/node-checks.ts';
 import { inodesOf } from '../../../doctor/port-checks.ts';
 import { factChecks, factsOf } from '../../../doctor/redis-checks.ts';
+import { REMEDIES } from '../../../doctor/remedies.ts';
 import { spaceCheckOf, syncCheckOf } from '../../../doctor/state-checks.ts';
 import { testCerts } from '../../doubles/test-certs.ts';
 
@@ -45,7 +46,7 @@ test('node: the releases of package.json', () => {
     ['24.21.0', 'missing'],
     ['100.1.0', 'missing'],
   ] as const) {
-    assert.equal(nodeCheck(version).state, state, version);
+    assert.equal(nodeCheck(version, 'checkout').state, state, version);
   }
 });
 
@@ -86,15 +87,15 @@ test('broker: asked through its contract; what it tells beyond that is judged; i
   t.after(() => rmSync(folder, { recursive: true }));
   const open = (name: string): InspectableBroker =>
     new EmbeddedBroker({ folder: join(folder, name), quotaBytes: 2 ** 26, clock: systemClock, logger: silentLogger });
-  assert.deepEqual(await inspectBroker(open('a'), systemClock), [ok('kafka', 'answers')]);
+  assert.deepEqual(await inspectBroker(open('a'), systemClock, 'checkout'), [ok('kafka', 'answers')]);
   const topics = [{ topic: 'power_topic', partitions: 4, retentionMs: DAY_MS, logAppendTime: true }];
   const telling = Object.assign(open('b'), { inspect: () => Promise.resolve({ server: 'one node', topics }) });
-  assert.deepEqual(states(await inspectBroker(telling, systemClock)), ['ok', 'warn']);
+  assert.deepEqual(states(await inspectBroker(telling, systemClock, 'checkout')), ['ok', 'warn']);
   writeFileSync(join(folder, 'c'), 'a file in the way');
-  assert.deepEqual(states(await inspectBroker(open('c'), systemClock)), ['missing']);
+  assert.deepEqual(states(await inspectBroker(open('c'), systemClock, 'checkout')), ['missing']);
   const error = new OperatingError('BROKER_UNREACHABLE', 'nobody at 127.0.0.1:9', { retryable: true, hint: 'start it' });
   const deaf = Object.assign(open('d'), { start: () => Promise.reject(error) });
-  assert.deepEqual(await inspectBroker(deaf, systemClock), [unreachable('kafka', 'nobody at 127.0.0.1:9', 'start it')]);
+  assert.deepEqual(await inspectBroker(deaf, systemClock, 'checkout'), [unreachable('kafka', 'nobody at 127.0.0.1:9', 'start it')]);
 });
 
 test('redis: memory and password, from what INFO says', () => {
@@ -130,4 +131,11 @@ test('certificates: nothing without settings, days left, a warning in the last 3
   const [, open] = certChecks(config, nowMs);
   assert.equal(open?.state, 'missing');
   assert.match(open?.remedy ?? '', /chmod 600/);
+});
+
+test('each place has remedies that can be done there', () => {
+  assert.match(nodeCheck('18.0.0', 'checkout').remedy ?? '', /npm ci/);
+  for (const place of ['release', 'image'] as const)
+    for (const [name, remedy] of Object.entries(REMEDIES[place])) assert.doesNotMatch(remedy, /npm|apt install/, `${place} ${name}`);
+  for (const remedy of Object.values(REMEDIES.release)) assert.doesNotMatch(remedy, /docker/);
 });

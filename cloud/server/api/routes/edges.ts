@@ -5,6 +5,7 @@ import type { ApiParts } from '../api-parts.ts';
 import type { ApiRoute } from '../api-route.ts';
 import type { EdgeDetailReply, EdgeReply, EdgesReply, OutagesReply, OutboxReply } from '../api-types.ts';
 import { outageReply, outboxSlots } from '../outage-list.ts';
+import { PROBLEM_DETAILS } from '../problem-details.ts';
 import { Problem, shortened } from '../problem.ts';
 import { cursorOf, encodeCursor, id, limit, linkNext, pathWord, readQuery, time } from '../query.ts';
 import { askedRange } from '../range.ts';
@@ -134,5 +135,5 @@ export const OUTAGES: ApiRoute = {
 export function knownEdge({ liveness }: ApiParts, its: string): EdgeReply {
   const edge = liveness.edges().find((known) => known.edge === its);
   if (edge !== undefined) return edge;
-  throw new Problem(404, 'no-such-edge', `no edge ${shortened(its)} is known; /api/v1/edges lists those that are`);
+  throw new Problem(404, 'no-such-edge', PROBLEM_DETAILS.say('edge-unknown', { edge: shortened(its) }));
 }

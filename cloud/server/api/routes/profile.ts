@@ -12,8 +12,9 @@ import { windowsIn } from '../bucket-range.ts';
 import { POWER_FIELD } from '../figures.ts';
 import { gapsOf } from '../intervals.ts';
 import { checkField, checkKnown } from '../known.ts';
+import { PROBLEM_DETAILS } from '../problem-details.ts';
 import { Problem } from '../problem.ts';
-import { badParameters, id, pathWord, readQuery, time, timeZone } from '../query.ts';
+import { badParameter, id, pathWord, readQuery, time, timeZone } from '../query.ts';
 import { readSums } from '../read-sums.ts';
 import { askedRange, cacheControl, timeBases } from '../range.ts';
 import { householdId } from '../schemas/households.ts';
@@ -50,17 +51,16 @@ export const PROFILE: ApiRoute = {
     const { from: fromMs = 0, to: toMs = 0 } = await askedRange(parts, { from, to });
     await checkKnown(parts, household);
     await checkField(parts, field);
-    if (FIELD_UNITS[field] !== 'W')
-      throw badParameters([{ parameter: 'field', detail: 'is not a power: a profile is made of a field in W' }]);
+    if (FIELD_UNITS[field] !== 'W') throw badParameter(PROBLEM_DETAILS.worded('not-a-power', { parameter: 'field' }));
     const { windowMs } = parts.settings;
     const edges = bucketEdges({ resolution: '15m', fromMs, toMs, timeZone: tz, windowMs });
     if (edges === undefined || edges.length - 1 > QUARTERS_MAX)
-      throw badParameters([{ parameter: 'from', detail: 'lies more than a year before to: take a shorter range' }]);
+      throw badParameter(PROBLEM_DETAILS.worded('over-a-year', { parameter: 'from' }));
     const isEmpty = edges.length < 2;
     const read = isEmpty ? [0, windowMs] : edges;
     const [series] = await readSums(parts, [[{ household, field }]], read);
     if (series === undefined || series.devices === 0)
-      throw new Problem(404, 'no-such-series', `${household} has no field ${field}; /api/v1/households/:id/devices lists what it has`);
+      throw new Problem(404, 'no-such-series', PROBLEM_DETAILS.say('field-of-another', { household, field }));
     const profile = profileOf(series, read, tz, windowMs);
     const range = { from: edges[0] ?? fromMs, to: edges.at(-1) ?? toMs };
     const gaps = await gapsIn(parts, household, range);

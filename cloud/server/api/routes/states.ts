@@ -11,6 +11,7 @@ import type { ApiRoute } from '../api-route.ts';
 import type { StateDetailReply, StatesReply } from '../api-types.ts';
 import { tieredEdges, wholeWindows, windowsIn } from '../bucket-range.ts';
 import { EXTRAPOLATION, POWER_FIELD, stateRows } from '../figures.ts';
+import { PROBLEM_DETAILS } from '../problem-details.ts';
 import { Problem, shortened } from '../problem.ts';
 import { pathWord, readQuery, time, timeZone } from '../query.ts';
 import { type AskedRange, askedRange, cacheControl, timeBases } from '../range.ts';
@@ -71,7 +72,11 @@ export const STATE: ApiRoute = {
     const { overview, settings, stateNames, clock } = parts;
     const code = pathWord(request, 'code');
     if (!stateNames.has(code))
-      throw new Problem(404, 'no-such-state', `no state ${shortened(code)}: there are ${[...stateNames.keys()].join(', ')}`);
+      throw new Problem(
+        404,
+        'no-such-state',
+        PROBLEM_DETAILS.say('state-unknown', { state: shortened(code), states: [...stateNames.keys()].join(', ') }),
+      );
     const { from: fromWord = { base: 'latest', offsetMs: -WEEK_MS }, to: toWord, tz = SITE_TIME_ZONE } = readQuery(request, DETAIL_QUERY);
     const bounds = await boundsOf(parts, await askedRange(parts, { from: fromWord, to: toWord }));
     const members = [...(await overview.current()).households.values()].filter(({ state }) => state === code);

@@ -1,6 +1,7 @@
 /** Alerts that are raised, and the events of raising and clearing. */
 import { z } from 'zod';
 import { DETAIL_CODES } from '../../alert-details.ts';
+import { quotingFigureOf } from './figure.ts';
 import { isoTimeText, nextCursor } from './time.ts';
 
 const ALERT = {
@@ -10,11 +11,7 @@ const ALERT = {
   subject: z.string(),
   title: z.string().meta({ description: 'After the subject, a sentence: "is silent"' }),
   detail: z.string().meta({ description: 'The figure in words' }),
-  figure: z
-    .object({
-      code: z.enum(DETAIL_CODES).meta({ description: 'Which words', example: 'parts-wait' }),
-      values: z.record(z.string(), z.union([z.string(), z.number()])).meta({ description: 'What stands in them', example: { n: 12 } }),
-    })
+  figure: quotingFigureOf(DETAIL_CODES, 'parts-wait')
     .nullable()
     .meta({ description: '`detail` for who words it in another language; null where another program has written it' }),
 };

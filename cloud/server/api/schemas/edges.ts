@@ -1,5 +1,6 @@
 /** Edges, as they say of themselves and as they are heard. */
 import { z } from 'zod';
+import { parkedReasonFigure } from './figure.ts';
 import { isoTimeText } from './time.ts';
 
 export const edge = z
@@ -20,7 +21,17 @@ export const edge = z
       .meta({ description: 'Event time between its newest reading and the oldest window not yet acknowledged; null when none waits' }),
     households: z.number(),
     parked: z
-      .array(z.object({ household: z.string(), reason: z.string() }).meta({ id: 'Parked' }))
+      .array(
+        z
+          .object({
+            household: z.string(),
+            reason: z.string(),
+            figure: parkedReasonFigure
+              .nullable()
+              .meta({ description: '`reason` for who words it in another language; null where it is of no known kind' }),
+          })
+          .meta({ id: 'Parked' }),
+      )
       .meta({ description: 'Households held back, the first 20 of `parkedCount`' }),
     parkedCount: z.number(),
     waitingFor: z

@@ -1,6 +1,8 @@
 /** When edges could not be heard. Times are wall clock, not event time: an outage is of the line and not of the data. */
 import { z } from 'zod';
+import { OUTAGE_DETAILS } from '../../outage-details.ts';
 import { edge } from './edges.ts';
+import { quotingFigureOf } from './figure.ts';
 import { isoTimeText, nextCursor } from './time.ts';
 
 const share = z.number().min(0).max(1).nullable();
@@ -18,6 +20,9 @@ export const outage = z
         'households back; cloud down: the cloud itself was away',
     }),
     detail: z.string().meta({ description: 'What more is known, in words; may be empty', example: 'ended without a word' }),
+    figure: quotingFigureOf(OUTAGE_DETAILS.codes, 'no-word')
+      .nullable()
+      .meta({ description: '`detail` for who words it in another language; null where it is empty or another program has written it' }),
     openNow: z.boolean(),
   })
   .meta({ id: 'Outage' });

@@ -1,5 +1,7 @@
 /** Body of every error, application/problem+json (RFC 9457). */
 import { z } from 'zod';
+import { PROBLEM_DETAILS } from '../problem-details.ts';
+import { figureOf } from './figure.ts';
 
 /** Each kind of problem; clients may look at it instead of the words. */
 export const PROBLEM_KINDS = [
@@ -24,6 +26,7 @@ export const PROBLEM_KINDS = [
   'wrong-host',
   'wrong-origin',
 ] as const;
+export type ProblemKind = (typeof PROBLEM_KINDS)[number];
 
 export const problemError = z
   .object({
@@ -42,6 +45,9 @@ export const problemReply = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string().meta({ description: 'What is wrong and how to mend it' }),
+    figure: figureOf(PROBLEM_DETAILS.codes, 'from-after-to')
+      .optional()
+      .meta({ description: '`detail` for who words it in another language; not there where `type` alone says what it is' }),
     instance: z.string().meta({ description: 'The path asked for' }),
     errors: z.array(problemError).optional(),
   })

@@ -2,9 +2,11 @@
 import type { EdgeDetailReply, EdgeReply } from '../../../server/api/api-types.ts';
 import { NO_VALUE } from '../../format.ts';
 import { shortHousehold } from '../../live/alert-words.ts';
+import { parkedTold } from '../../live/told.ts';
 import { DataTable, type Row } from '../../shell/data-table.tsx';
 import { type Locale, useLocale } from '../../shell/locale.ts';
 import { addressOf } from '../../shell/place.ts';
+import { toldCell } from '../../shell/told-text.tsx';
 
 const HOUSEHOLDS_SHOWN = 50;
 
@@ -51,9 +53,7 @@ function rowsOf({ parked, waitingFor }: EdgeReply, { owned }: EdgeDetailReply, {
     cells: [{ text: household, content: <Named household={household} /> }, words, reason],
   });
   const rows = [
-    ...parked.map(({ household, reason }) =>
-      row(household, 'parked', t('fleet.parked'), { text: reason, content: <span lang="en">{reason}</span> }),
-    ),
+    ...parked.map(({ household, reason, figure }) => row(household, 'parked', t('fleet.parked'), toldCell(parkedTold(t, reason, figure)))),
     ...waitingFor.map((household) => row(household, 'waiting', t('fleet.waiting'), NO_VALUE)),
     ...owned.filter((household) => !troubled.has(household)).map((household) => row(household, 'well', t('fleet.well'), NO_VALUE)),
   ];

@@ -3,11 +3,13 @@ import type { EdgeReply, LiveMessage } from '../../../server/api/api-types.ts';
 import { NO_VALUE } from '../../format.ts';
 import { shortHousehold } from '../../live/alert-words.ts';
 import { liveStore, tickStore } from '../../live/live.ts';
-import { DataTable } from '../../shell/data-table.tsx';
+import { parkedTold, told } from '../../live/told.ts';
+import { DataTable, type Row } from '../../shell/data-table.tsx';
 import { Health } from '../../shell/health.tsx';
 import { type Locale, useLocale } from '../../shell/locale.ts';
 import { addressOf } from '../../shell/place.ts';
 import { useStore } from '../../shell/store.ts';
+import { toldCell } from '../../shell/told-text.tsx';
 
 export function EdgesCard() {
   const locale = useLocale();
@@ -58,13 +60,16 @@ function cells(edge: EdgeReply, cloudNowMs: number, locale: Locale) {
   ];
 }
 
-function remarks(edge: EdgeReply, { t }: Locale): string {
+/** The reason comes last: it may be English. */
+function remarks(edge: EdgeReply, { t }: Locale): Row['cells'][number] {
   const words: string[] = [];
   if (edge.outboxFull) words.push(t('overview.outboxFull'));
   if (edge.replayFinished) words.push(t('overview.replayFinished'));
   if (edge.waitingCount > 0) words.push(t('overview.waitsFor', { n: edge.waitingCount }));
   const [first] = edge.parked;
-  if (first !== undefined)
-    words.push(t('overview.parkedAt', { n: edge.parkedCount, first: shortHousehold(first.household), reason: first.reason }));
-  return words.length === 0 ? NO_VALUE : words.join('; ');
+  if (first === undefined) return words.length === 0 ? NO_VALUE : words.join('; ');
+  const { household, reason, figure } = first;
+  const values = { n: edge.parkedCount, first: shortHousehold(household) };
+  const parked = told(t, 'overview.parkedAt', values, '', parkedTold(t, reason, figure));
+  return toldCell({ ...parked, text: [...words, parked.text].join('; ') });
 }

@@ -34,8 +34,8 @@ test('an empty or nonsensical status becomes a report that can be shown', () => 
   assert.deepEqual(edgeReport(nonsense as never), nothing);
   const lists = edgeReport({ parked: [null, { household: 7 }], waitingFor: [null], runs: [null] } as never);
   assert.deepEqual(lists.parked, [
-    { household: '?', reason: '?' },
-    { household: '?', reason: '?' },
+    { household: '?', reason: '?', figure: null },
+    { household: '?', reason: '?', figure: null },
   ]);
   assert.deepEqual(lists.waitingFor, ['?']);
   assert.equal(lists.replayFinished, false);
@@ -48,5 +48,5 @@ test('long lists are cut, their length is kept', () => {
   assert.equal(report.parkedCount, 5_000);
   assert.equal(report.waitingFor.length, HOUSEHOLDS_NAMED_MAX);
   assert.equal(report.waitingCount, 5_000);
-  assert.equal(report.parked[0]?.reason.length, 200);
+  assert.equal(report.parked[0]?.reason.length, 300);
 });

@@ -145,7 +145,7 @@ test('what an edge says of itself is given on, in words for people', () => {
     oldestUnackedAt: '2019-12-24T00:00:00.000Z',
     outboxAgeSeconds: null,
     households: 1,
-    parked: [{ household: 'h', reason: 'conflict' }],
+    parked: [{ household: 'h', reason: 'conflict', figure: null }],
     parkedCount: 1,
     waitingFor: ['w'],
     waitingCount: 1,

@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ProblemReply } from '../../../../../cloud/server/api/api-types.ts';
 import { REQUESTS_PER_ADDRESS_PER_MINUTE } from '../../../../../cloud/server/api/rate-limits.ts';
+import { PROBLEM_DETAILS } from '../../../../../cloud/server/api/problem-details.ts';
+import { asProblem } from '../../../../../cloud/server/api/problem.ts';
+import { SERIES_BUCKETS_MAX } from '../../../../../cloud/server/api/series-answer.ts';
+import { planRuns } from '../../../../../cloud/server/storage/bucket-plan.ts';
+import { bucketError } from '../../../../../cloud/server/storage/bucket-rows.ts';
 import { damageError } from '../../../../../cloud/server/storage/part-seals.ts';
 import { OperatingError } from '../../../../../common/errors.ts';
 import type { Logger } from '../../../../../common/logger.ts';
@@ -138,6 +143,44 @@ test('a bad parameter is a 400 that names it and says how to mend it', async () 
     assert.match(problem.errors?.[0]?.detail ?? '', detail, path);
     assert.match(problem.detail, detail, path);
   }
+});
+
+test('what can come of an address has a code and values, for who words it in another language', async () => {
+  const windows = '/api/v1/households/a/windows';
+  const table: [path: string, figure: ProblemReply['figure']][] = [
+    ['/api/v1/households/nobody/windows', { code: 'household-unknown', values: { household: 'nobody' } }],
+    ['/api/v1/edges/nobody', { code: 'edge-unknown', values: { edge: 'nobody' } }],
+    ['/api/v1/series?series=nobody.power', { code: 'series-unknown', values: { series: 'nobody.power' } }],
+    [
+      '/api/v1/series?series=a.power,b.power,c.power',
+      { code: 'some-series-unknown', values: { n: 2, asked: 3, names: 'b.power, c.power' } },
+    ],
+    [`${windows}?from=yesterday`, { code: 'not-a-time', values: { parameter: 'from' } }],
+    [`${windows}?to=2019-12-24`, { code: 'time-without-zone', values: { parameter: 'to' } }],
+    [`${windows}?from=2&to=1`, { code: 'from-after-to', values: { parameter: 'from' } }],
+    ['/api/v1/series?series=a.power&tz=Bonn', { code: 'not-a-zone', values: { parameter: 'tz' } }],
+    [
+      '/api/v1/series?series=a.power&from=2000-01-01T00:00:00Z&to=2020-01-01T00:00:00Z&resolution=1m',
+      { code: 'too-many-buckets', values: { parameter: 'resolution', resolution: '1m', most: SERIES_BUCKETS_MAX, coarser: '1d' } },
+    ],
+    ['/api/v1/households/a/profile?from=2010-01-01T00:00:00Z', { code: 'over-a-year', values: { parameter: 'from' } }],
+    [`${windows}?from=yesterday&to=tomorrow`, undefined],
+    [`${windows}?colour=1`, undefined],
+  ];
+  for (const [path, figure] of table) assert.deepEqual((await problemAt(path)).figure, figure, path);
+});
+
+test('what the store throws has them too', () => {
+  const kept = [{ levelMs: 5_000, fromMs: T0_MS }];
+  const damaged = { household: 'a', device: 'meter', startMs: T0_MS, fromSeq: 1, toSeq: 5 };
+  const codeOf = (error: unknown) => PROBLEM_DETAILS.of(asProblem(error).message)?.code;
+  assert.equal(codeOf(damageError(damaged, WINDOW_MS)), 'part-damaged');
+  assert.equal(codeOf(bucketError({ household: 'a', device: 'meter', field: 'power' }, T0_MS)), 'bucket-damaged');
+  assert.throws(
+    () => planRuns([T0_MS - 5_000, T0_MS], kept),
+    (error: unknown) => codeOf(error) === 'forgotten',
+  );
+  assert.equal(codeOf(new Error('a bug')), 'server-fault');
 });
 
 test('an unreadable path is a 400, and a long one is not echoed whole', async () => {

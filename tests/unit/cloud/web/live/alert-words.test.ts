@@ -5,6 +5,7 @@ import { ALERT_KINDS, ALERT_RULES } from '../../../../../cloud/server/alert-rule
 import type { AlertReply } from '../../../../../cloud/server/api/api-types.ts';
 import { Formatter, type Language } from '../../../../../cloud/web/format.ts';
 import { alertWords } from '../../../../../cloud/web/live/alert-words.ts';
+import { toldText } from '../../../../../cloud/web/live/told.ts';
 import type { Dictionary } from '../../../../../cloud/web/words/dictionary.ts';
 import { translator, WORDS } from '../../../../../cloud/web/words/words.ts';
 
@@ -20,7 +21,7 @@ const OWED: Pick<AlertReply, 'alert' | 'about' | 'title' | 'detail' | 'figure' |
 };
 const texts = (alert: Parameters<typeof alertWords>[0], language: Language) => {
   const { what, figure } = alertWords(alert, tIn(language));
-  return [what.text, figure.text];
+  return [what, figure].map(toldText);
 };
 
 test("an alert names a household by the first characters of its id, and in full in its figure, in the reader's language", () => {
@@ -46,6 +47,21 @@ test("an alert names a household by the first characters of its id, and in full 
 test('a hostile value is text, and fills no other place', () => {
   const figure = { code: 'parked' as const, values: { n: 1, household: '{reason}', reason: '$& {n}' } };
   assert.equal(texts({ ...OWED, subject: 'h', figure }, 'de')[1], '1 zurückgestellt, {reason}: $& {n}');
+});
+
+test('a reason that a figure quotes is told in the language too, and marked as English where it is not known', () => {
+  const values = { n: 2, household: 'home-1', reason: 'outbox row 7 is damaged: digest' };
+  const figure = { code: 'parked' as const, values, reason: { code: 'row-damaged' as const, values: { row: 7, fault: 'digest' } } };
+  const edge = { ...OWED, about: 'edge' as const, subject: 'edge-1' };
+  assert.deepEqual(alertWords({ ...edge, figure }, tIn('de')).figure, {
+    text: '2 zurückgestellt, home-1: ',
+    isEnglish: false,
+    quoted: { text: 'Zeile 7 des Ausgangs ist beschädigt: ', isEnglish: false, quoted: { text: 'digest', isEnglish: true } },
+  });
+  assert.deepEqual(alertWords({ ...edge, figure: { code: 'parked', values } }, tIn('de')).figure.quoted, {
+    text: values.reason,
+    isEnglish: true,
+  });
 });
 
 test('what these pages have no words for is told as the cloud says it, in English', () => {

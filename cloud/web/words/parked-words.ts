@@ -1,0 +1,31 @@
+/** Why households are held back. The English ones are those of the edge and the cloud; a test compares them. */
+import type { Dictionary } from './dictionary.ts';
+
+export const PARKED_WORDS = {
+  'parked.taken-over': {
+    en: 'another edge has taken it over; restart this edge to claim it again',
+    de: 'ein anderer Edge hat ihn übernommen; diesen Edge neu starten, um ihn zurückzuholen',
+  },
+  'parked.not-allowed': {
+    en: 'edge {edge} may not own it: the operator of the cloud allows it (fogline certs allow {edge}), then: fogline parked resume',
+    de: 'Edge {edge} darf ihn nicht führen: der Betreiber der Cloud erlaubt es (fogline certs allow {edge}), danach: fogline parked resume',
+  },
+  'parked.records-damaged': {
+    en: "the cloud's records of it are damaged: put a backup of series.db in its place, then, at the edge: fogline parked resume: {fault}",
+    de: 'die Einträge der Cloud zu ihm sind beschädigt: series.db aus einer Sicherung holen, dann dort fogline parked resume: {fault}',
+  },
+  'parked.device-damaged': {
+    en: "the cloud's records of it are damaged: start the cloud server anew, it looks through them: {fault}",
+    de: 'die Einträge der Cloud über ihn sind beschädigt: den Cloud-Server neu starten, er sieht sie durch: {fault}',
+  },
+  'parked.row-damaged': { en: 'outbox row {row} is damaged: {fault}', de: 'Zeile {row} des Ausgangs ist beschädigt: {fault}' },
+  'parked.conflict': {
+    en: 'conflict at seq {from}..{to}: {fault}',
+    de: 'unter den Nummern {from} bis {to} sind schon andere Messwerte gespeichert: {fault}',
+  },
+  'parked.second-source': {
+    en: 'rejected at seq {from}..{to}: second source: a new source of a device must begin later than the earlier one ended',
+    de: 'abgelehnt bei Nummer {from} bis {to}: eine neue Quelle eines Geräts muss später beginnen, als die frühere geendet hat',
+  },
+  'parked.rejected': { en: 'rejected at seq {from}..{to}: {fault}', de: 'abgelehnt bei Nummer {from} bis {to}: {fault}' },
+} as const satisfies Dictionary;
