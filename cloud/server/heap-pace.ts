@@ -7,7 +7,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Of what is live, until the next full collection. At 50 there are four times as many, and their pauses stand in the tail of the requests. */
+/** Of what is live, until the next full collection. At 50 there are four times as many, and their pauses are the tail of the requests. */
 const GROWTH_PERCENT = 100;
 
 /** To be called when a server has read what it keeps: one full collection, from which the pace goes on. */
