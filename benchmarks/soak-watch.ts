@@ -15,10 +15,10 @@ const FDS_MORE_MAX = 8;
 const RSS_MB_MORE_MAX = 40;
 /** Any process at any time. */
 const RSS_MB_MAX = 400;
-/** A write-ahead log is copied into its file every thousand pages of 8 kB; a reader may hold it up for a while. */
+/** A write-ahead log is copied into its file every thousand pages of 8 kB; a reader may hold it up, as the audits in faults do. */
 const WAL_MB_MAX = 64;
-/** Bytes on the disk per part in the last quarter, in comparison with the second. */
-const DISK_RATIO_MAX = 1.5;
+/** Bytes on the disk per part in the last quarter, in comparison with the second: the median of each, as a fault may take some away. */
+const DISK_RATIO_MAX = 1.25;
 const MIB = 1 << 20;
 
 interface Sample {
@@ -31,7 +31,6 @@ interface DiskSample {
   atMs: number;
   parts: number;
   bytes: number;
-  walBytes: number;
 }
 
 export class SoakWatch {
@@ -39,12 +38,18 @@ export class SoakWatch {
   private readonly samples = new Map<PartName, Sample[]>(PARTS.map((part) => [part, []]));
   private readonly disk: DiskSample[] = [];
   private rssMbMax = 0;
+  /** Undefined while nothing was calm. */
+  private walBytesMax: number | undefined;
+  private walBytes = 0;
 
   constructor(fleet: SoakWatch['fleet']) {
     this.fleet = fleet;
   }
 
-  /** @param isCalm no fault now, and none a moment ago: only then what is open is what stays open */
+  /**
+   * @param isCalm no fault now, and none a moment ago: only then what is open is what stays open
+   * @param parts that are acknowledged
+   */
   look(atMs: number, isCalm: boolean, parts: number | undefined): void {
     for (const [part, samples] of this.samples) {
       if (!this.fleet.isRunning(part)) continue;
@@ -55,16 +60,18 @@ export class SoakWatch {
     }
     const files = filesUnder(this.fleet.stateDir);
     const sum = (wanted: (name: string) => boolean) => files.reduce((bytes, file) => bytes + (wanted(file.name) ? file.bytes : 0), 0);
-    const walBytes = sum((name) => name.endsWith('-wal'));
-    if (parts !== undefined) this.disk.push({ atMs, parts, bytes: sum((name) => name.endsWith('.db')), walBytes });
+    this.walBytes = sum((name) => name.endsWith('-wal'));
+    if (isCalm) this.walBytesMax = Math.max(this.walBytesMax ?? 0, this.walBytes);
+    if (parts !== undefined && parts > 0) this.disk.push({ atMs, parts, bytes: sum((name) => name.endsWith('.db')) });
   }
 
-  /** e.g. `cloud 130 MB 31 files, edge …` */
+  /** e.g. `cloud 130 MB 31 files, edge …, write-ahead logs 3 MB` */
   line(): string {
-    return PARTS.flatMap((part) => {
+    const parts = PARTS.flatMap((part) => {
       const last = this.samples.get(part)?.at(-1);
       return last === undefined ? [] : [`${part} ${last.rssMb.toFixed(0)} MB ${last.fds} files`];
-    }).join(', ');
+    });
+    return [...parts, `write-ahead logs ${(this.walBytes / MIB).toFixed(0)} MB`].join(', ');
   }
 
   figures(untilMs: number): Figure[] {
@@ -85,7 +92,7 @@ export class SoakWatch {
       { what: 'largest memory of a process', value: this.rssMbMax, unit: 'MB', promise: atMost(RSS_MB_MAX) },
       {
         what: 'largest write-ahead logs together',
-        value: Math.max(...this.disk.map(({ walBytes }) => walBytes)) / MIB,
+        value: (this.walBytesMax ?? Number.NaN) / MIB,
         unit: 'MB',
         promise: atMost(WAL_MB_MAX),
       },
@@ -107,11 +114,8 @@ function quarter(untilMs: number, n: number): (sample: { atMs: number }) => bool
   return ({ atMs }) => atMs >= (untilMs * n) / 4 && atMs < (untilMs * (n + 1)) / 4;
 }
 
-/** Growth of the files over growth of what is in them. */
 function bytesPerPart(samples: readonly DiskSample[]): number {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (first === undefined || last === undefined || last.parts <= first.parts) return Number.NaN;
-  return Math.max(1, last.bytes - first.bytes) / (last.parts - first.parts);
+  return median(samples.map(({ bytes, parts }) => bytes / parts));
 }
 
 function openFilesOf(pid: number): number | undefined {

@@ -2,7 +2,8 @@
  * `npm run soak [-- --minutes N] [--seed N] [--json] [--print-only]`: simulator, edge and cloud as real processes over mutual TLS, one
  * fault after the other and hostile clients, for half an hour; then everything drains, `fogline audit` must say yes, and nothing may have
  * grown. A line on stderr for each fault and every ten seconds; figures on stdout, and into RESULTS.md with the commit. Exit 1 when
- * anything is wrong. The same seed draws the same faults; when they hit is the machine's doing.
+ * anything is wrong, with the command that does it again. Three folders of the state get a disk each, so this needs the right to mount.
+ * The same seed draws the same faults; when they hit is the machine's doing.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,23 +11,34 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readBundle } from '../common/link/cert-files.ts';
-import { seededRandom } from '../common/random.ts';
+import { type Random, seededRandom } from '../common/random.ts';
+import type { PartName } from '../tests/crash/fleet.ts';
 import { ensureBuilt, Fleet } from '../tests/crash/fleet.ts';
+import { DialledClock } from '../tests/doubles/dialled-clock.ts';
 import { startFaultyProxy } from '../tests/doubles/faulty-proxy.ts';
 import { HostileProcess } from '../tests/doubles/hostile-process.ts';
+import { mayMount, SmallDisk } from '../tests/doubles/small-disk.ts';
 import { type TestCerts, testCerts } from '../tests/doubles/test-certs.ts';
 import { writeMeteredData } from '../tests/truth/metered-data.ts';
-import { type Figure, isMissed, promiseText, valueText } from './question.ts';
+import { type Figure, promiseText, valueText } from './question.ts';
 import { machineClass, saveFigures } from './results.ts';
-import { faultsFor, mountDisk, type SoakParts, unmountDisk } from './soak-faults.ts';
+import { FAULTS } from './soak-faults.ts';
+import { type FaultTally, figuresOf, redsOf, replayCommand, type SoakRecord } from './soak-judge.ts';
+import { auditOf, copyCloud, DISKS, type DiskPlace, type SoakFault, type SoakParts } from './soak-parts.ts';
+import { KEPT_HOURS, poisonHousehold } from './soak-strange-input.ts';
 import { PARTS, SoakWatch } from './soak-watch.ts';
 import { ROOT, sleep } from './started-run.ts';
 
 const HOUSEHOLDS = 10;
+/** More than a run gives poison to. */
+const POISONED_MAX = 500;
 /** A day in 24 minutes. */
 const SPEED = 60;
 const EDGE = 'edge-1';
 const IDLE_SOCKETS = 500;
+/** Of each disk: what a long run writes there, several times. */
+const DISK_MB = 128;
+const DISK_MB_PER_MINUTE = 16;
 const LOOK_MS = 1_000;
 const SAY_EVERY_MS = 10_000;
 /** Between two faults. */
@@ -40,18 +52,6 @@ const CALM_AFTER_MS = 2_000;
 /** Tries of 240 s each for what is left when the faults are over. */
 const DRAIN_TRIES = 3;
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
-
-interface Outcome {
-  minutes: number;
-  seed: number;
-  faults: Record<string, number>;
-  left: string[];
-  /** Parts that ended by themselves when nothing allowed it. */
-  ended: string[];
-  audit: string;
-  figures: Figure[];
-  isGood: boolean;
-}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -67,25 +67,43 @@ async function main(): Promise<number> {
     process.stderr.write('write: npm run soak -- --minutes 30 --seed 1\n');
     return 2;
   }
+  if (!mayMount) {
+    process.stderr.write(
+      'full disks are among the faults, and this user may not mount any: run it as root, or in a namespace of its own:\n',
+    );
+    process.stderr.write(`unshare -Urm ${replayCommand(minutes, seed)}\n`);
+    return 1;
+  }
   const loadBefore = loadavg()[0] ?? 0;
-  const outcome = await soak(minutes, seed);
-  tell(outcome, values.json);
-  const taken = `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${minutes} min, load before ${loadBefore.toFixed(1)}`;
-  if (!values['print-only']) saveFigures(RESULTS, 'soak', outcome.figures, taken);
-  return outcome.isGood ? 0 : 1;
+  try {
+    const record = await soak(minutes, seed);
+    const [figures, reds] = [figuresOf(record), redsOf(record)];
+    tell({ minutes, seed, faults: record.faults, reds, figures }, values.json);
+    const taken = `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${minutes} min, load before ${loadBefore.toFixed(1)}`;
+    if (!values['print-only']) saveFigures(RESULTS, 'soak', figures, taken);
+    if (reds.length === 0) return 0;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).stack}\n`);
+  }
+  process.stderr.write(`red; the same faults again: ${replayCommand(minutes, seed)}\n`);
+  return 1;
 }
 
-async function soak(minutes: number, seed: number): Promise<Outcome> {
+async function soak(minutes: number, seed: number): Promise<SoakRecord> {
   ensureBuilt();
   using certs = await testCerts();
   const folder = mkdtempSync(join(tmpdir(), 'fogline-soak-'));
   const dataDir = join(folder, 'data');
   writeMeteredData(dataDir, { households: HOUSEHOLDS, seconds: Math.round(minutes * 60 * SPEED), seed });
   const households = Array.from({ length: HOUSEHOLDS }, (_, i) => `home-${i + 1}`);
-  const bundleFile = await certs.bundle(EDGE, { households });
-  const fleet = new Fleet({ dataDir, speed: String(SPEED), sets: [`link.certs_dir=${certs.dir}`, `link.bundle_file=${bundleFile}`] });
+  const poisonable = Array.from({ length: POISONED_MAX }, (_, i) => poisonHousehold(i + 1));
+  const bundleFile = await certs.bundle(EDGE, { households: [...households, ...poisonable] });
+  const kept = [`broker.retention_hours=${KEPT_HOURS}`, `edge.outbox_keep_hours=${KEPT_HOURS}`];
+  const sets = [`link.certs_dir=${certs.dir}`, `link.bundle_file=${bundleFile}`, ...kept];
+  const clock = new DialledClock(join(folder, 'clock'));
+  const fleet = new Fleet({ dataDir, speed: String(SPEED), sets, env: clock.env });
   const ports = await fleet.open();
-  const hasDisk = mountDisk(fleet);
+  const disks = disksOf(fleet, DISK_MB + DISK_MB_PER_MINUTE * minutes);
   const proxies = [
     await startFaultyProxy({ targetPort: ports.heartbeatPort }),
     await startFaultyProxy({ targetPort: ports.dataPort }),
@@ -95,14 +113,19 @@ async function soak(minutes: number, seed: number): Promise<Outcome> {
   try {
     hostile.start();
     fleet.startAll();
-    const parts: SoakParts = { fleet, proxies, hostile, random: seededRandom(seed), hasDisk, mayEnd: new Set() };
-    return await new Soak(parts, minutes * 60_000, dataDir).run(minutes, seed);
+    const own = { poisoned: [], mayEnd: new Set<PartName>(), held: new Set<PartName>(), copies: join(folder, 'copies') };
+    return await new Soak({ fleet, dataDir, proxies, hostile, disks, clock, ...own }, minutes, seed).run();
   } finally {
     await hostile.kill();
-    await fleet.stop(() => hasDisk && unmountDisk(fleet));
+    await fleet.stop(() => Object.values(disks).forEach((disk) => disk.unmount()));
     for (const proxy of proxies) await proxy.stop();
     rmSync(folder, { recursive: true });
   }
+}
+
+function disksOf(fleet: Fleet, megabytes: number): Record<DiskPlace, SmallDisk> {
+  const disks = DISKS.map((place) => [place, new SmallDisk(join(fleet.stateDir, place), Math.round(megabytes))]);
+  return Object.fromEntries(disks) as Record<DiskPlace, SmallDisk>;
 }
 
 async function hostileProcess(
@@ -134,58 +157,71 @@ async function hostileProcess(
 
 class Soak {
   private readonly parts: SoakParts;
-  private readonly durationMs: number;
-  private readonly dataDir: string;
+  private readonly minutes: number;
+  private readonly random: Random;
   private readonly watch: SoakWatch;
   private readonly startMs = performance.now();
   private readonly ended: string[] = [];
-  private readonly counts: Record<string, number> = {};
+  private readonly broken: string[] = [];
+  private readonly faults: Record<string, FaultTally> = Object.fromEntries(FAULTS.map(({ name }) => [name, { tried: 0, met: 0 }]));
   private befalling: string | undefined;
   private calmSinceMs = 0;
   private saidMs = 0;
   private isOver = false;
 
-  constructor(parts: SoakParts, durationMs: number, dataDir: string) {
+  constructor(parts: SoakParts, minutes: number, seed: number) {
     this.parts = parts;
-    this.durationMs = durationMs;
-    this.dataDir = dataDir;
+    this.minutes = minutes;
+    this.random = seededRandom(seed);
     this.watch = new SoakWatch(parts.fleet);
   }
 
-  async run(minutes: number, seed: number): Promise<Outcome> {
-    const { fleet } = this.parts;
-    const { faults, left } = faultsFor(this.parts, true);
-    for (const what of left) this.say(`not in this run: ${what}`);
+  async run(): Promise<SoakRecord> {
+    const { parts, minutes, faults, ended, broken } = this;
+    const durationMs = minutes * 60_000;
     const watching = this.look();
     try {
-      await fleet.until('the first rows are acknowledged', ({ acked }) => acked > 0);
-      while (this.elapsedMs < this.durationMs) await this.befall(faults);
+      await parts.fleet.until('the first rows are acknowledged', ({ acked }) => acked > 0);
+      await copyCloud(parts);
+      while (this.elapsedMs < durationMs) await this.befall();
       await this.drain();
     } finally {
       this.isOver = true;
       await watching;
     }
-    const audit = this.audit();
-    const figures = this.figures(audit.isClean);
-    const isGood = this.ended.length === 0 && !figures.some(isMissed);
-    return { minutes, seed, faults: this.counts, left, ended: this.ended, audit: audit.text, figures, isGood };
+    const parked = ((await parts.fleet.status())?.parked ?? []).map(({ household }) => household);
+    const watched = this.watch.figures(durationMs);
+    return { minutes, faults, ended, broken, poisoned: parts.poisoned, parked, audit: await auditOf(parts), watched };
   }
 
-  private async befall(faults: ReturnType<typeof faultsFor>['faults']): Promise<void> {
-    const { random } = this.parts;
+  private async befall(): Promise<void> {
+    const { random } = this;
     await sleep(PAUSE_MS_MIN + random.below(PAUSE_MS_MORE));
     // Each kind once before any comes again.
-    const fewest = Math.min(...faults.map(({ name }) => this.counts[name] ?? 0));
-    const due = faults.filter(({ name }) => (this.counts[name] ?? 0) === fewest);
-    const fault = due[random.below(due.length)];
-    if (fault === undefined) return;
+    const triedOf = ({ name }: SoakFault) => this.tallyOf(name).tried;
+    const fewest = Math.min(...FAULTS.map(triedOf));
+    const due = FAULTS.filter((fault) => triedOf(fault) === fewest);
+    const fault = due[random.below(due.length)] as SoakFault;
     const lastsMs = FAULT_MS_MIN + random.below(FAULT_MS_MORE);
+    // What it draws depends on nothing but the seed and how many were before it.
+    const own = seededRandom(random.below(1 << 30));
     this.befalling = fault.name;
-    this.say(`${fault.name}, up to ${(lastsMs / 1_000).toFixed(1)} s`);
-    await fault.befall(this.parts, lastsMs);
+    this.say(`${fault.name}, ${(lastsMs / 1_000).toFixed(1)} s`);
+    const tally = this.tallyOf(fault.name);
+    tally.tried++;
+    try {
+      if (await fault.befall(this.parts, own, lastsMs)) tally.met++;
+      else this.say(`${fault.name}: was not seen to take effect`);
+    } catch (error) {
+      this.broken.push(`${fault.name}: ${(error as Error).message}`);
+      this.say(`${fault.name}: ${(error as Error).message}`);
+    }
     this.befalling = undefined;
     this.calmSinceMs = this.elapsedMs;
-    this.counts[fault.name] = (this.counts[fault.name] ?? 0) + 1;
+  }
+
+  private tallyOf(name: string): FaultTally {
+    return this.faults[name] as FaultTally;
   }
 
   /** The simulator comes to its end, and the edge says that everything is acknowledged. */
@@ -203,19 +239,13 @@ class Soak {
 
   /** Also the supervisor: a part that ended by itself is started again, and counted unless a fault allows it. */
   private async look(): Promise<void> {
-    const { fleet, mayEnd } = this.parts;
+    const { fleet, mayEnd, held } = this.parts;
     while (!this.isOver) {
       await sleep(LOOK_MS);
       const isCalm = this.befalling === undefined && this.elapsedMs - this.calmSinceMs > CALM_AFTER_MS;
       for (const part of PARTS) {
-        if (
-          fleet.isRunning(part) ||
-          (part === 'simulate' && fleet.hasFinished) ||
-          this.befalling === 'kill -9' ||
-          this.befalling === 'clone'
-        )
-          continue;
-        if (!mayEnd.has(part)) this.ended.push(`${part}: ${fleet.logOf(part).at(-1) ?? 'without a word'}`);
+        if (fleet.isRunning(part) || held.has(part) || (part === 'simulate' && fleet.hasFinished)) continue;
+        if (!mayEnd.has(part)) this.ended.push(`${part}, ${this.befalling ?? 'no fault'}: ${fleet.logOf(part).at(-1) ?? 'without a word'}`);
         this.say(`${part} has ended by itself and is started again`);
         fleet.start(part);
       }
@@ -225,24 +255,6 @@ class Soak {
       this.saidMs = this.elapsedMs;
       this.say(`${status?.acked ?? '?'} acknowledged, ${status?.queued ?? '?'} queued; ${this.watch.line()}`);
     }
-  }
-
-  private audit(): { isClean: boolean; text: string } {
-    const args = ['audit', '--state', this.parts.fleet.stateDir, '--data', this.dataDir];
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/fogline.js'), ...args], { encoding: 'utf8' });
-    const text = `${stdout}${stderr}`.trim();
-    // Its last line says it all, unless it found something.
-    return { isClean: status === 0, text: status === 0 ? (text.split('\n').at(-1) ?? '') : text };
-  }
-
-  private figures(isClean: boolean): Figure[] {
-    const faults = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-    return [
-      { what: 'faults', value: faults, unit: 'faults' },
-      { what: 'parts that ended by themselves', value: this.ended.length, unit: 'times', promise: { is: '≤', limit: 0 } },
-      { what: 'differences that the audit found', value: isClean ? 0 : 1, unit: 'reports', promise: { is: '≤', limit: 0 } },
-      ...this.watch.figures(this.durationMs),
-    ];
   }
 
   private get elapsedMs(): number {
@@ -255,16 +267,25 @@ class Soak {
   }
 }
 
+interface Outcome {
+  minutes: number;
+  seed: number;
+  faults: SoakRecord['faults'];
+  reds: readonly string[];
+  figures: readonly Figure[];
+}
+
 function tell(outcome: Outcome, json: boolean): void {
+  const { faults, reds, figures } = outcome;
   if (json) {
-    process.stdout.write(`${JSON.stringify({ machine: machineClass(), commit: commit(), ...outcome })}\n`);
+    process.stdout.write(`${JSON.stringify({ machine: machineClass(), commit: commit(), ...outcome, isGood: reds.length === 0 })}\n`);
     return;
   }
-  const lines = outcome.figures.map((figure) => `${figure.what}: ${valueText(figure)} ${promiseText(figure)}`.trimEnd());
-  const faults = Object.entries(outcome.faults).map(([name, count]) => `${count} × ${name}`);
-  process.stdout.write(
-    `${[...lines, faults.join(', '), ...outcome.ended, outcome.audit, outcome.isGood ? 'good' : 'NOT good'].join('\n')}\n`,
+  const lines = figures.map((figure) => `${figure.what}: ${valueText(figure)} ${promiseText(figure)}`.trimEnd());
+  const kinds = Object.entries(faults).map(([name, { tried, met }]) =>
+    tried === 0 ? `not in this run: ${name}` : `${met} of ${tried} × ${name}`,
   );
+  process.stdout.write(`${[...lines, ...kinds, ...reds, reds.length === 0 ? 'good' : 'NOT good'].join('\n')}\n`);
 }
 
 /** With a + when the files differ from it. */

@@ -227,7 +227,7 @@ export class EdgeServer {
       sent,
       acked: outbox.ackedCount,
       newestMs: this.intake.newestMs,
-      oldestUnackedMs: heads.length === 0 ? null : heads.reduce((oldest, windowMs) => Math.min(oldest, windowMs)),
+      oldestUnackedMs: heads.length === 0 ? null : oldestOf(heads),
       households: ledger.generations.size,
       parked: [...ledger.parked].map(([household, reason]) => ({ household, reason })),
       waitingFor: [...this.intake.waitingFor],
@@ -245,4 +245,12 @@ export class EdgeServer {
     const rowsLeft = outbox.unackedSources().some((id) => !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
     return ledgerStore.runStates(this.partitions).map(({ run, ended, done }) => ({ run, ended, done: done && !rowsLeft }));
   }
+}
+
+/** A window may begin before all times that a heartbeat can tell: the cloud would refuse each of this edge. */
+function oldestOf(windowsMs: readonly number[]): number {
+  return Math.max(
+    Number.MIN_SAFE_INTEGER,
+    windowsMs.reduce((oldest, windowMs) => Math.min(oldest, windowMs)),
+  );
 }

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { seededRandom } from '../../common/random.ts';
 import Database from 'better-sqlite3';
+import { flipRowBit, NEWEST_APPEND, STORE_PART } from '../doubles/damaged-row.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
 
@@ -69,25 +70,15 @@ function flip(path: string, bits: number, seed: number): void {
 
 function flipAppends(path: string): void {
   const database = new Database(path);
-  const rows = database.prepare('SELECT id, bytes FROM batch').all() as { id: number; bytes: Buffer }[];
-  for (const { id, bytes } of rows) {
-    const middle = bytes.length >> 1;
-    bytes[middle] = bytes[middle]! ^ 4;
-    database.prepare('UPDATE batch SET bytes = ? WHERE id = ?').run(bytes, id);
-  }
-  assert.ok(rows.length > 10);
+  const ids = database.prepare('SELECT id FROM batch').pluck().all() as number[];
   database.close();
+  assert.ok(ids.length > 10);
+  for (const id of ids) flipRowBit(path, { ...NEWEST_APPEND, where: `id = ${id}` }, seededRandom(id));
 }
 
 /** In the statistics of one part, which keeps the file well-formed. */
 function flipPart(path: string): void {
-  const database = new Database(path);
-  const row = database.prepare('SELECT * FROM parts ORDER BY device_id, window_start_ms LIMIT 1').get() as { stats: Buffer };
-  const last = row.stats.length - 1;
-  row.stats[last] = row.stats[last]! ^ 1;
-  const where = 'device_id = @device_id AND window_start_ms = @window_start_ms AND source_id = @source_id AND from_seq = @from_seq';
-  assert.equal(database.prepare(`UPDATE parts SET stats = @stats WHERE ${where}`).run(row).changes, 1);
-  database.close();
+  flipRowBit(path, STORE_PART, seededRandom(1));
 }
 
 /** So that what is damaged is the file, and not what the WAL puts over it. */

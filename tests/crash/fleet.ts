@@ -134,6 +134,17 @@ export class Fleet {
     return this.running.get(part)?.log ?? [];
   }
 
+  /** Lines that all parts have logged so far: where to look from, in `loggedSince`. */
+  get loggedLines(): number {
+    return this.logs.length;
+  }
+
+  /** What the part has logged since then, also before it was started again. */
+  loggedSince(part: PartName, line: number): string {
+    const its = this.logs.slice(line).filter((each) => each.startsWith(`${part}: `));
+    return its.map((each) => each.slice(part.length + 2)).join('\n');
+  }
+
   /** Stops the part where it is, and lets it go on: SIGSTOP, SIGCONT. */
   signal(part: PartName, signal: NodeJS.Signals): void {
     this.running.get(part)?.process.kill(signal);

@@ -3,13 +3,15 @@
  * wrote, the wall clock that jumps. Real processes; afterwards the audit agrees.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { systemClock } from '../../common/clock.ts';
 import { MIGRATIONS, OUTBOX_FILE } from '../../edge/server/outbox-schema.ts';
+import { copyFolder } from '../doubles/folder-copy.ts';
+import { DialledClock } from '../doubles/dialled-clock.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { auditedFleet, ensureBuilt, Fleet, type FleetOptions } from './fleet.ts';
 
@@ -42,14 +44,13 @@ test('the cloud restored from a copy of an hour ago: the edge brings what it lac
     const cloud = join(fleet.stateDir, 'cloud');
     const backup = join(fleet.folder, 'backup');
     await fleet.kill('cloud');
-    cpSync(cloud, backup, { recursive: true });
+    copyFolder(cloud, backup);
     const inBackup = windowsIn(fleet);
     fleet.start('cloud');
     await fleet.until('an hour more is acknowledged', ({ acked }) => acked > inBackup + HOUR_WINDOWS);
     await fleet.kill('cloud');
     const before = windowsIn(fleet);
-    rmSync(cloud, { recursive: true });
-    renameSync(backup, cloud);
+    copyFolder(backup, cloud);
     assert.equal(windowsIn(fleet), inBackup);
     assert.ok(before >= inBackup + HOUR_WINDOWS, `${before} windows, ${inBackup} in the copy`);
     fleet.start('cloud');
@@ -128,20 +129,20 @@ function toFirstVersion(path: string): number {
 }
 
 test('the wall clock jumps a day on, an hour back, and drifts: no window moves, nothing is lost', async () => {
-  const dial = join(folder, 'clock');
-  writeFileSync(dial, '0 1');
-  await withFleet({ speed: '120', env: { NODE_OPTIONS: `--import ${clockWith(dial)}` } }, async (fleet) => {
+  const clock = new DialledClock(join(folder, 'clock'));
+  await withFleet({ speed: '120', env: clock.env }, async (fleet) => {
     fleet.startAll();
     await fleet.until('rows are acknowledged', ({ acked }) => acked > 30);
     // Shift in ms, and how fast it runs.
-    for (const [shiftMs, rate] of [
+    const jumps: [number, number][] = [
       [24 * HOUR_MS, 1],
       [-HOUR_MS, 1],
       [-HOUR_MS, 1.2],
       [48 * HOUR_MS, 0.8],
       [0, 1],
-    ]) {
-      writeFileSync(dial, `${shiftMs} ${rate}`);
+    ];
+    for (const [shiftMs, rate] of jumps) {
+      clock.turn(shiftMs, rate);
       await systemClock.sleep(BETWEEN_JUMPS_MS);
     }
     await fleet.untilDone();
@@ -151,18 +152,3 @@ test('the wall clock jumps a day on, an hour back, and drifts: no window moves, 
     assert.ok(newest > systemClock.nowMs() + 40 * HOUR_MS, 'the edge has believed the clock');
   });
 });
-
-/** A module that turns the process's wall clock as the file says: shift in ms, and rate since it was last read. Monotonic time goes on. */
-function clockWith(dial: string): string {
-  const module_ = `
-    import { readFileSync } from 'node:fs';
-    const real = Date.now;
-    let [shift, rate] = [0, 1], since = real();
-    const read = () => { const [s, r] = readFileSync(${JSON.stringify(dial)}, 'utf8').split(' ').map(Number);
-      if (r === undefined || (s === shift && r === rate)) return;
-      shift = s; rate = r; since = real(); };
-    read();
-    setInterval(read, 50).unref();
-    Date.now = () => Math.round(since + shift + (real() - since) * rate);`;
-  return `data:text/javascript,${encodeURIComponent(module_)}`;
-}

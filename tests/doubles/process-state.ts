@@ -2,9 +2,19 @@ import { readFileSync } from 'node:fs';
 
 /** Whether a process is there, zombies not counted. */
 export function isAlive(pid: number): boolean {
+  return !['', 'Z'].includes(stateOf(pid));
+}
+
+/** Whether a process stands still where it is, by SIGSTOP. */
+export function isStopped(pid: number): boolean {
+  return stateOf(pid) === 'T';
+}
+
+/** The kernel's letter; empty when there is no such process. */
+function stateOf(pid: number): string {
   try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
   } catch {
-    return false;
+    return '';
   }
 }

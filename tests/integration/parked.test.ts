@@ -7,13 +7,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { sealSources } from '../doubles/older-series-file.ts';
-import { type NewRecord, POWER_TOPIC, partitionOf } from '../../common/broker/broker.ts';
-import { openBroker } from '../../common/broker/open-broker.ts';
-import { systemClock } from '../../common/clock.ts';
-import { configWith } from '../../common/config.ts';
-import { silentLogger } from '../../common/logger.ts';
+import type { NewRecord } from '../../common/broker/broker.ts';
 import { encodeMark, encodeReading } from '../../common/topic-codec.ts';
 import { ensureBuilt, Fleet } from '../crash/fleet.ts';
+import { appendToTopic } from '../doubles/topic-append.ts';
 import { BAD_DATA_START_MS, BadDataFile, windowsOf } from '../truth/bad-data.ts';
 import { compareExport, describeComparison, isClean } from '../truth/truth.ts';
 
@@ -47,22 +44,13 @@ function resume(fleet: Fleet, ...households: string[]): void {
 
 /** What the meter sent while its clock was a year ahead: after it nothing of the right time may come. */
 async function appendWrongTime(stateDir: string, household: string): Promise<void> {
-  const config = configWith({});
   const timeMs = BAD_DATA_START_MS + YEAR_MS;
   const reading = { household, device: 'meter', src: WRONG_SRC, seq: 1, timeMs, values: { power: 1 } };
   const records: NewRecord[] = [
     { key: household, value: encodeReading(reading) },
     { key: null, value: encodeMark({ timeMs: timeMs + 60_000, run: 'earlier', end: false, last: [] }) },
   ];
-  const broker = openBroker(config, stateDir, systemClock, silentLogger);
-  await broker.start();
-  try {
-    const { partitions, retention_hours } = config.broker;
-    await broker.ensureTopic(POWER_TOPIC, { partitions, retentionMs: retention_hours * 3_600_000 });
-    await broker.append(POWER_TOPIC, partitionOf(household, partitions), records);
-  } finally {
-    await broker.stop();
-  }
+  await appendToTopic(stateDir, household, records);
 }
 
 /** What an operator does who knows that the source was wrong: it does not count as an earlier one any more. */

@@ -1,0 +1,176 @@
+/** What happens to the files of a long run: full disks, a lock, a copy of a while ago, flipped bits. As tests/crash does it. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { SERIES_FILE } from '../cloud/server/storage/open-database.ts';
+import { OUTBOX_FILE } from '../edge/server/outbox-schema.ts';
+import type { PartName } from '../tests/crash/fleet.ts';
+import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE } from '../tests/doubles/damaged-row.ts';
+import { differencesOf } from './soak-judge.ts';
+import {
+  auditOf,
+  copyAside,
+  copyCloud,
+  type DiskPlace,
+  holding,
+  lasting,
+  putBack,
+  type SoakFault,
+  type SoakParts,
+  untilAgrees,
+} from './soak-parts.ts';
+import { sleep } from './started-run.ts';
+
+/** After the lock is held, until a reply that was on its way has come and is told by the edge. */
+const SETTLE_MS = 1_500;
+/** After there is room again, until a part that waits for it has seen so. */
+const ROOM_MS = 1_000;
+/** After its start, until the simulator has appended something. */
+const APPENDS_MS = 4_000;
+/** A simulator believes what it knows of its topic: they are copied together. */
+const TOPIC_FOLDERS = ['broker', 'simulator'];
+
+/** @param mayEnd parts that may end with their reason on a full disk, and are started again */
+function fullDisk(place: DiskPlace, told: RegExp, tells: readonly PartName[], mayEnd: readonly PartName[]): SoakFault {
+  return {
+    name: `full disk of the ${place}`,
+    async befall(parts, _random, lastsMs) {
+      const { fleet, disks } = parts;
+      for (const part of mayEnd) parts.mayEnd.add(part);
+      const line = fleet.loggedLines;
+      disks[place].fill(0);
+      const isMet = await lasting(lastsMs, () => tells.some((part) => told.test(fleet.loggedSince(part, line))));
+      disks[place].empty();
+      await sleep(ROOM_MS);
+      for (const part of mayEnd) parts.mayEnd.delete(part);
+      return isMet;
+    },
+  };
+}
+
+export const fullDisks: readonly SoakFault[] = [
+  fullDisk('edge', /can not be written|can not go on/, ['edge'], []),
+  fullDisk('broker', /BROKER_FULL|disk or quota is full/, ['simulate', 'edge'], ['simulate', 'edge']),
+  fullDisk('cloud', /no space for .*series\.db/, ['cloud'], []),
+];
+
+export const lockedStore: SoakFault = {
+  name: 'store locked by another process',
+  async befall({ fleet }, _random, lastsMs) {
+    const other = new Database(join(fleet.stateDir, SERIES_FILE), { timeout: 30_000 });
+    try {
+      other.exec('BEGIN IMMEDIATE');
+      await sleep(SETTLE_MS);
+      const { acked } = await fleet.until('the edge answers', () => true);
+      let now = acked;
+      const isMet = await lasting(lastsMs, async () => {
+        const status = await fleet.status();
+        now = Math.max(now, status?.acked ?? 0);
+        return status !== undefined && status.queued + status.sent > 0;
+      });
+      if (now > acked) throw new Error(`${now - acked} rows acknowledged while the store was locked`);
+      return isMet;
+    } finally {
+      // Rolls back.
+      other.close();
+    }
+  },
+};
+
+/** R9: the edge brings what the copy lacks, and the audit, which has named it, agrees again. */
+export const restoredCloud: SoakFault = {
+  name: 'cloud restored from a copy of a while ago',
+  async befall(parts) {
+    const isMet = await holding(parts, ['cloud'], async () => {
+      await parts.fleet.kill('cloud');
+      putBack(parts, ['cloud']);
+      return (await auditOf(parts)).refusals.some(({ stage, household }) => stage === 'cloud' && !parts.poisoned.includes(household));
+    });
+    await untilAgrees(parts);
+    await copyCloud(parts);
+    return isMet;
+  },
+};
+
+/** Set aside by the edge alone, and asked for anew. */
+export const damagedOutbox: SoakFault = {
+  name: 'flipped bit in a row of the outbox',
+  async befall(parts, random) {
+    const { fleet } = parts;
+    const line = fleet.loggedLines;
+    await holding(parts, ['edge'], async () => {
+      await fleet.kill('edge');
+      flipRowBit(join(fleet.stateDir, 'edge', OUTBOX_FILE), OUTBOX_ROW, random);
+    });
+    return lasting(0, () => fleet.loggedSince('edge', line).includes('damage in the outbox: set aside, and asked for anew'));
+  },
+};
+
+/** Refused; then topic and simulator are put back from a copy that lacks what was appended last, which the simulator says again. */
+export const damagedTopic: SoakFault = {
+  name: 'flipped bit in a row of the topic',
+  befall(parts, random, lastsMs) {
+    const { fleet } = parts;
+    return holding(parts, ['edge', 'simulate'], async () => {
+      await fleet.kill('edge');
+      await fleet.kill('simulate');
+      copyAside(parts, TOPIC_FOLDERS);
+      // What it appends now no edge has taken in.
+      fleet.start('simulate');
+      await sleep(APPENDS_MS + lastsMs);
+      await fleet.kill('simulate');
+      flipRowBit(join(fleet.stateDir, 'broker', 'broker.db'), NEWEST_APPEND, random);
+      const line = fleet.loggedLines;
+      fleet.start('edge');
+      await fleet.ended('edge');
+      const isMet = /the checksum does not hold[^]*\[STORE_DAMAGED\]\n {2}what to do: /.test(fleet.loggedSince('edge', line));
+      putBack(parts, TOPIC_FOLDERS);
+      return isMet;
+    });
+  },
+};
+
+/** Mended by the cloud alone. */
+export const damagedSource: SoakFault = {
+  name: "flipped bit in a record of the cloud's store",
+  async befall(parts, random) {
+    const { fleet } = parts;
+    const line = fleet.loggedLines;
+    await holding(parts, ['cloud'], async () => {
+      await fleet.kill('cloud');
+      flipRowBit(join(fleet.stateDir, SERIES_FILE), STORE_SOURCE, random);
+    });
+    const isMet = await lasting(0, () => fleet.loggedSince('cloud', line).includes('record damaged: set aside, and mended'));
+    if (fleet.loggedSince('cloud', line).includes('it can not be mended'))
+      throw new Error('a record that its parts vouch for was not mended');
+    return isMet;
+  },
+};
+
+/** Named by the audit while the cloud goes on; then the copy is put in its place. */
+export const damagedPart: SoakFault = {
+  name: "flipped bit in a part of the cloud's store",
+  async befall(parts, random, lastsMs) {
+    const isMet = await holding(parts, ['cloud'], async () => {
+      const { fleet } = parts;
+      await fleet.kill('cloud');
+      flipRowBit(join(fleet.stateDir, SERIES_FILE), STORE_PART, random);
+      fleet.start('cloud');
+      await sleep(lastsMs);
+      const isNamed = await isDamageNamed(parts);
+      await fleet.kill('cloud');
+      putBack(parts, ['cloud']);
+      return isNamed;
+    });
+    await untilAgrees(parts);
+    await copyCloud(parts);
+    return isMet;
+  },
+};
+
+/** @throws when the audit names another household than the damaged one */
+async function isDamageNamed(parts: SoakParts): Promise<boolean> {
+  const differences = differencesOf(await auditOf(parts), parts.poisoned);
+  const [damaged, ...others] = new Set(differences.map((difference) => difference.split(',')[0]));
+  if (others.length > 0) throw new Error(`the damage of ${damaged} has reached ${others.join()}`);
+  return differences.some((difference) => /the checksum of seqs \d+ to \d+ does not hold/.test(difference));
+}
