@@ -166,6 +166,16 @@ test('what one cloud was shown the next one is shown too, also when nothing new 
   assert.ok((await shown()) >= before, `${await shown()} of ${before}`);
 });
 
+test('of a household that is parked nothing goes ahead: what is not stored is not to be seen for a moment', async (t) => {
+  const { site, newest, outage, back, live } = await siteOf(t, ['home-1', 'home-2']);
+  await outage(20);
+  site.edge.running?.store.ledgerStore.ledger.parked.set('home-2', 'a test');
+  back(3_600_000);
+  await live(4);
+  const homes = new Set(newest.flatMap(({ rows }) => rows.map((row) => rangeOf(row).household)));
+  assert.deepEqual([...homes], ['home-1']);
+});
+
 test('a cloud that refuses the live lane is asked again in a while, and everything is stored all the same', async (t) => {
   const { site, outage, back, live, closed } = await siteOf(t);
   await outage(OUTAGE_WINDOWS);
