@@ -4,6 +4,7 @@ import { BATCH_RECORDS_MAX, type NewRecord, POWER_TOPIC } from '../../../../comm
 import { type Reading, RECORD_BYTES_MAX } from '../../../../common/messages.ts';
 import { listUnreadable, withOutbox } from '../../../../edge/server/parked-households.ts';
 import { encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
+import { VirtualLog } from '../../../doubles/virtual-log.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
 async function withSite(options: ConstructorParameters<typeof VirtualSite>[0], run: (site: VirtualSite) => Promise<void>): Promise<void> {
@@ -130,6 +131,29 @@ test('a replaced log is read from its beginning, also when another change fails 
     assert.deepEqual(site.held('other').covered, [[1, 8]]);
   });
 });
+
+for (const [what, first, second] of [
+  ['shorter', 3, 4],
+  ['as long, with other records in it', 4, 12],
+] as const) {
+  test(`R2: a log that has kept its id and is ${what} (its broker was set back) is read from its beginning`, async () => {
+    await withSite({}, async (site) => {
+      await site.start();
+      site.produce('home', 1, 10);
+      await site.clock.advance(120_000);
+      assert.deepEqual(site.held('home').covered, [[1, 10]]);
+      site.edge.kill();
+      site.topics.partitions(POWER_TOPIC)[0] = new VirtualLog(site.topics.log(POWER_TOPIC, 0).logId);
+      // All of the first lies below the saved offset, and no record of it comes after that.
+      site.produce('first', 1, first);
+      site.produce('second', 1, second);
+      site.edge.start();
+      await site.clock.advance(180_000);
+      assert.deepEqual(site.errors, []);
+      assert.deepEqual([site.held('first').covered, site.held('second').covered], [[[1, first]], [[1, second]]]);
+    });
+  });
+}
 
 test('an unreadable record of a replaced log is kept and counted too, at the offset of one of the old log', async () => {
   await withSite({}, async (site) => {

@@ -147,6 +147,35 @@ test('after a restart the cloud shows what it has stored, and within seconds wha
   await live(5, async () => assert.ok(closed() - (await shown()) <= 1, `${await shown()} of ${closed()}`));
 });
 
+test('what one cloud was shown the next one is shown too, also when nothing new has come', async (t) => {
+  const { site, outage, back, live, shown, closed } = await siteOf(t);
+  await outage(20);
+  back(3_600_000);
+  await live(4);
+  assert.ok(closed() - (await shown()) <= 1);
+  const before = await shown();
+  site.cloud.kill();
+  await site.cloud.start();
+  assert.ok((await shown()) < before, 'it was stored nowhere');
+  const served = site.network.handler as LinkHandler;
+  site.network.handler = async (payload, peer) => {
+    if (decodeRequest(payload).kind === 'parts') await site.clock.sleep(3_600_000);
+    return served(payload, peer);
+  };
+  await site.clock.advance(40_000);
+  assert.ok((await shown()) >= before, `${await shown()} of ${before}`);
+});
+
+test('of a household that is parked nothing goes ahead: what is not stored is not to be seen for a moment', async (t) => {
+  const { site, newest, outage, back, live } = await siteOf(t, ['home-1', 'home-2']);
+  await outage(20);
+  site.edge.running?.store.ledgerStore.ledger.parked.set('home-2', 'a test');
+  back(3_600_000);
+  await live(4);
+  const homes = new Set(newest.flatMap(({ rows }) => rows.map((row) => rangeOf(row).household)));
+  assert.deepEqual([...homes], ['home-1']);
+});
+
 test('a cloud that refuses the live lane is asked again in a while, and everything is stored all the same', async (t) => {
   const { site, outage, back, live, closed } = await siteOf(t);
   await outage(OUTAGE_WINDOWS);
