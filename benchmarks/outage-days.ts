@@ -14,8 +14,8 @@ export const HOMES = 4;
 const SPEED = 2_000;
 /** Processor time of a day falls until about the sixth, as more and more is compiled: a storm of many days pays for that once. */
 const WARM_UP_DAYS = 6;
-/** What a day makes and drops dies young in so much; in the 16 that Node gives, requests on their way are copied twice and kept. */
-const YOUNG_MIB = 64;
+/** What a day makes and drops, some 200 MB, dies young in so much; in the 16 that Node gives, requests on their way are copied and kept. */
+const YOUNG_MIB = 256;
 
 /** What a day goes through. */
 export interface Way {

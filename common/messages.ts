@@ -74,7 +74,10 @@ export interface Gap extends SeqRange {
 
 export type ShippedRow = { kind: 'part'; part: Part } | { kind: 'gap'; gap: Gap };
 
-export function rangeOf(row: { kind: 'part'; part: SeqRange } | { kind: 'gap'; gap: SeqRange }): SeqRange {
+/** A row, of which only the range matters. */
+export type RowOfRange = { kind: 'part'; part: SeqRange } | { kind: 'gap'; gap: SeqRange };
+
+export function rangeOf(row: RowOfRange): SeqRange {
   return row.kind === 'part' ? row.part : row.gap;
 }
 

@@ -12,6 +12,8 @@ import {
   type NewestRequest,
   type PartsRequest,
   rangeOf,
+  type SeqRange,
+  type ShippedRow,
   type Verdict,
 } from '../../common/messages.ts';
 import { type CloudWire, cloudWire, rowFaults, WireError } from '../../common/wire.ts';
@@ -174,7 +176,7 @@ export class Receiver {
   }
 
   private async takeParts(request: PartsRequest, peer: LinkPeer): Promise<LinkReply> {
-    const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
+    const foreign = this.senders.foreign(rangesOf(request.rows), peer);
     const faults = rowFaults(request.rows, request.windowMs);
     if (foreign.size > 0) for (const [i, row] of request.rows.entries()) faults[i] ??= foreign.get(rangeOf(row).household);
     const isSound = faults.every((fault) => fault === undefined);
@@ -182,11 +184,7 @@ export class Receiver {
     reach('cloud_after_receive_before_commit');
     const result = await this.options.store.append(sound);
     reach('cloud_after_commit_before_ack');
-    let next = 0;
-    const verdicts = faults.map((fault): StoredVerdict => {
-      if (fault !== undefined) return { verdict: 'rejected', reason: fault };
-      return result.verdicts[next++] as StoredVerdict;
-    });
+    const verdicts = isSound ? result.verdicts : withRejected(faults, result.verdicts);
     this.count(request.edge, verdicts, request.rows);
     this.options.latest.put(result.newest);
     const { postalCodes, generations } = result;
@@ -196,7 +194,7 @@ export class Receiver {
   /** The live lane: to `latest` and nowhere else. */
   private async showNewest(request: NewestRequest, peer: LinkPeer): Promise<LinkReply> {
     const { store, startId } = this.options;
-    const foreign = this.senders.foreign(request.rows.map(rangeOf), peer);
+    const foreign = this.senders.foreign(rangesOf(request.rows), peer);
     const { generations: notOwned } = await store.append({ ...request, rows: [] });
     const isNotOwned = (household: string) => notOwned[household] !== undefined || request.generations[household] === undefined;
     this.counters.shown += this.ahead.show(request, isNotOwned, (household) => foreign.has(household));
@@ -261,6 +259,17 @@ export class Receiver {
     const postalCode = (await this.options.store.postalCodeOf(household)) ?? this.options.postalCodeOf(household);
     return Buffer.from(`PLZ for id: ${id} - PLZ: ${postalCode}`);
   }
+}
+
+/** One after the other, for who looks at them: most peers may own all that they send. */
+function* rangesOf(rows: readonly ShippedRow[]): Generator<SeqRange> {
+  for (const row of rows) yield rangeOf(row);
+}
+
+/** @param verdicts of the rows without a fault, in their order */
+function withRejected(faults: readonly (string | undefined)[], verdicts: readonly StoredVerdict[]): StoredVerdict[] {
+  let next = 0;
+  return faults.map((fault) => (fault === undefined ? (verdicts[next++] as StoredVerdict) : { verdict: 'rejected', reason: fault }));
 }
 
 /** Who has to share: a certificate, or on plaintext an address. A connection more gains nothing. */

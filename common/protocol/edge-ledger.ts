@@ -4,7 +4,7 @@
  * anew when that transaction fails, so memory is never ahead of the disk.
  */
 import { deviceKey, sourceKey } from '../ids.ts';
-import type { Gap, Mark, Reading, SeqRange, ShippedRow } from '../messages.ts';
+import { type Gap, type Mark, type Reading, type RowOfRange, rangeOf, type SeqRange, type ShippedRow } from '../messages.ts';
 import { addDigest, type Digest, digestFromHex, textDigest } from './digest.ts';
 import { missingFromAll, SeqIntervals } from './seq-intervals.ts';
 import { addReading, belongsTo, closePart, cutIntoParts, type OpenPart, openPart } from './window.ts';
@@ -300,14 +300,16 @@ export function applyAck(ledger: EdgeLedger, row: RowRange): void {
 }
 
 /** As applyAck of each row, in their order; rows of a source that lie side by side, as most do, are one range. */
-export function applyAcks(ledger: EdgeLedger, rows: readonly RowRange[]): void {
+export function applyAcks(ledger: EdgeLedger, rows: readonly RowOfRange[]): void {
   for (let at = 0; at < rows.length; ) {
-    const { kind, range } = rows[at] as RowRange;
+    const first = rows[at] as RowOfRange;
+    const { kind } = first;
+    const range = rangeOf(first);
     let { toSeq } = range;
     for (at++; at < rows.length; at++) {
-      const next = rows[at] as RowRange;
-      if (next.kind !== kind || !isNext(range, toSeq, next.range)) break;
-      toSeq = next.range.toSeq;
+      const next = rows[at] as RowOfRange;
+      if (next.kind !== kind || !isNext(range, toSeq, rangeOf(next))) break;
+      toSeq = rangeOf(next).toSeq;
     }
     applyAck(ledger, { kind, range: toSeq === range.toSeq ? range : { ...range, toSeq } });
   }

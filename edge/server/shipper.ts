@@ -357,7 +357,7 @@ export class Shipper {
       outbox.acknowledge(acked, clock.nowMs());
       applyAcks(
         ledgerStore.ledger,
-        acked.map(({ row }) => ({ kind: row.kind, range: rangeOf(row) })),
+        acked.map(({ row }) => row),
       );
       this.park(parked);
       for (const [household, code] of Object.entries(reply.postalCodes)) {

@@ -3,17 +3,21 @@ import type { Hash } from 'node:crypto';
 import type { Bucket } from '../../cloud/server/storage/series-store.ts';
 
 const NUMBERS = 8;
-const FIRST_BUCKETS = 1_024;
+const PIECE_BUCKETS = 1_024;
 
 /** Of the buckets of one length. */
 export class BucketHash {
   private readonly hash: Hash;
   private readonly lengthMs: number;
-  private numbers = new Float64Array(FIRST_BUCKETS * NUMBERS);
+  /** Numbers side by side; the last piece is not full. */
+  private readonly pieces: Float64Array[] = [];
+  private numbers = new Float64Array(0);
   /** Of the bucket before. */
   private household = '';
   private device = '';
   private field = '';
+  /** Numbers in the full pieces, and in the last one. */
+  private before = 0;
   private at = 0;
 
   constructor(hash: Hash, lengthMs: number) {
@@ -23,11 +27,7 @@ export class BucketHash {
 
   add(bucket: Bucket): void {
     if (bucket.field !== this.field || bucket.device !== this.device || bucket.household !== this.household) this.beginSeries(bucket);
-    if (this.at + NUMBERS > this.numbers.length) {
-      const longer = new Float64Array(2 * this.numbers.length);
-      longer.set(this.numbers);
-      this.numbers = longer;
-    }
+    if (this.at === this.numbers.length) this.beginPiece();
     const { numbers, at } = this;
     numbers[at] = bucket.startMs;
     numbers[at + 1] = bucket.count;
@@ -42,10 +42,17 @@ export class BucketHash {
 
   private beginSeries({ household, device, field }: Bucket): void {
     [this.household, this.device, this.field] = [household, device, field];
-    this.hash.update(`${this.lengthMs} ${household}/${device}/${field} from ${this.at}\n`);
+    this.hash.update(`${this.lengthMs} ${household}/${device}/${field} from ${this.before + this.at}\n`);
+  }
+
+  private beginPiece(): void {
+    this.before += this.at;
+    this.numbers = new Float64Array(PIECE_BUCKETS * NUMBERS);
+    this.pieces.push(this.numbers);
+    this.at = 0;
   }
 
   end(): void {
-    this.hash.update(this.numbers.subarray(0, this.at));
+    for (const numbers of this.pieces) this.hash.update(numbers === this.numbers ? numbers.subarray(0, this.at) : numbers);
   }
 }

@@ -27,6 +27,13 @@ describe('a storm of outages without a codec', () => {
     assert.ok(frozen > 20, `${frozen} messages were frozen`);
   });
 
+  it('has a link that keeps its order: of what is not lost nothing is refused as a gap', { timeout: 120_000 }, async () => {
+    for (const seed of [1, 2]) {
+      const { findings, verdicts } = await runStorm(seed, { ...DAY, noCodec: true });
+      assert.deepEqual([findings, [...verdicts.keys()]], [[], ['stored']], `seed ${seed}`);
+    }
+  });
+
   it('hands a message over for the payload that stands for it, and for no copy of that', () => {
     const wire = new MessageWire();
     const heartbeat = { edge: 'e', epoch: 'p', sentMs: 1, status: {} as never };

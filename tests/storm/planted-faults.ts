@@ -19,7 +19,7 @@ import {
   SeqsAsMaximum,
 } from './wrong-stores.ts';
 
-const CALM_LINK = { lostOdds: 0, repeatedOdds: 0, lateOdds: 0, damagedOdds: 0, delayMs: 5 };
+const CALM_LINK = { lostOdds: 0, repeatedOdds: 0, lateOdds: 0, damagedOdds: 0, delayMs: 5, isSteady: false };
 
 /** Nothing goes wrong but that requests overtake each other, of which several are on their way. */
 function onlyPipelining(plan: StormPlan): StormPlan {

@@ -79,7 +79,8 @@ export interface StormPlan {
   noCodec: boolean;
   /** Payloads carry the checksum that the production code gives them. */
   isChecksumOn: boolean;
-  link: { lostOdds: number; repeatedOdds: number; lateOdds: number; damagedOdds: number; delayMs: number };
+  /** Steady: each message takes as long as the others, so that none overtakes another. */
+  link: { lostOdds: number; repeatedOdds: number; lateOdds: number; damagedOdds: number; delayMs: number; isSteady: boolean };
   broker: { refusedOdds: number; lostOdds: number; delayOdds: number };
   cloudDelayOdds: number;
   quotaBytes: number;
@@ -173,7 +174,7 @@ export function planOf(seed: number, size: StormSize = {}): StormPlan {
   return size.only === undefined ? drawn : { ...onlyOutages(drawn), noCodec: size.noCodec === true };
 }
 
-/** Two outages of some hours a day, and a link that loses a message now and then. */
+/** Two outages of some hours a day, and a link that loses a message now and then, and keeps the order that it promises. */
 function onlyOutages(plan: StormPlan): StormPlan {
   const [lossy, kind] = [0.01, { refusedOdds: 0, lostOdds: 0, delayOdds: 0 }];
   return {
@@ -185,7 +186,7 @@ function onlyOutages(plan: StormPlan): StormPlan {
     blackHoleMsMax: plan.faultsMs / 3,
     failpointOdds: 0,
     touchOdds: 0,
-    link: { lostOdds: lossy, repeatedOdds: lossy, lateOdds: 0, damagedOdds: 0, delayMs: 20 },
+    link: { lostOdds: lossy, repeatedOdds: lossy, lateOdds: 0, damagedOdds: 0, delayMs: 10, isSteady: true },
     broker: kind,
     cloudDelayOdds: 0,
     inFlightMax: 2,
@@ -238,6 +239,7 @@ function drawPlan(seed: number, size: StormSize): StormPlan {
       lateOdds: pick([0, 0.02, 0.1]),
       damagedOdds: pick([0, 0.02, 0.2]),
       delayMs: pick([5, 100, 1_500]),
+      isSteady: false,
     },
     broker: { refusedOdds: pick([0, 0.02, 0.15]), lostOdds: pick([0, 0.1, 0.3]), delayOdds: pick([0, 0.3]) },
     cloudDelayOdds: pick([0, 0.3]),

@@ -61,8 +61,8 @@ export class Weather {
 
   private fate(isBlackHole: boolean): Fate {
     if (!this.isOn) return [1];
-    const { lostOdds, repeatedOdds, lateOdds, delayMs } = this.plan.link;
-    const delay = () => 1 + this.linkRandom.next() * (this.linkRandom.next() < lateOdds ? LATE_MS_MAX : delayMs);
+    const { lostOdds, repeatedOdds, lateOdds, delayMs, isSteady } = this.plan.link;
+    const delay = () => 1 + (isSteady ? 1 : this.linkRandom.next()) * (this.linkRandom.next() < lateOdds ? LATE_MS_MAX : delayMs);
     const lost = this.linkRandom.next() < lostOdds;
     const repeated = this.linkRandom.next() < repeatedOdds;
     const copies = [delay(), delay()];

@@ -101,8 +101,11 @@ export class TrueBuckets {
  * @param windows of the series
  */
 export function trueMeans({ field }: TrueSeries, windows: TrueBuckets, its: TrueBuckets): Float64Array {
-  if (!/^power\d*$/.test(field)) return its.sum.map((sum, at) => sum / (its.count[at] as number));
   const means = new Float64Array(its.count.length);
+  if (its === windows || !/^power\d*$/.test(field)) {
+    for (let at = 0; at < means.length; at++) means[at] = (its.sum[at] as number) / (its.count[at] as number);
+    return means;
+  }
   const counted = new Int32Array(its.count.length);
   for (let at = 0; at < windows.count.length; at++) {
     const count = windows.count[at] as number;
