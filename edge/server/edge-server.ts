@@ -47,6 +47,8 @@ export interface EdgeServerOptions {
   wire?: EdgeWire;
   /** How a record of the topic is read; else by the topic's codec. */
   decode?: (record: StoredRecord) => TopicMessage;
+  /** Rows that one transaction of a hello changes; storms have few rows. */
+  pieceRows?: number;
   /** Gives a store that is started already; for tests that keep one across a crash. */
   store?: EdgeStore;
 }
@@ -95,6 +97,7 @@ export class EdgeServer {
         this.liveLane?.wake();
       },
       onDue: () => this.shipper.wake(),
+      ...(options.pieceRows === undefined ? {} : { pieceRows: options.pieceRows }),
     });
     this.shipper = new Shipper({
       edge,
@@ -220,14 +223,13 @@ export class EdgeServer {
   status(): EdgeStatus {
     const { outbox, ledgerStore } = this.store;
     const { ledger } = ledgerStore;
-    const heads = outbox.heads().flatMap(({ windowStartMs }) => (windowStartMs === null ? [] : [windowStartMs]));
     const sent = this.shipper.sentCount;
     return {
       queued: Math.max(0, outbox.unackedCount - sent),
       sent,
       acked: outbox.ackedCount,
       newestMs: this.intake.newestMs,
-      oldestUnackedMs: heads.length === 0 ? null : heads.reduce((oldest, windowMs) => Math.min(oldest, windowMs)),
+      oldestUnackedMs: outbox.oldestUnackedMs(),
       households: ledger.generations.size,
       parked: [...ledger.parked].map(([household, reason]) => ({ household, reason })),
       waitingFor: [...this.intake.waitingFor],
