@@ -71,6 +71,7 @@ export class Liveness {
   private readonly changes: Counter;
   private timer: Timer | undefined;
   private running = false;
+  private missingOf: (edge: string) => number | null = () => null;
 
   constructor(options: LivenessOptions) {
     this.options = options;
@@ -159,6 +160,11 @@ export class Liveness {
     return [...this.known.values()].map((edge) => this.reply(edge)).sort((a, b) => (a.edge < b.edge ? -1 : 1));
   }
 
+  /** Who knows what is expected of an edge's households and not there. Until it is told nobody does. */
+  tellMissing(missingOf: (edge: string) => number | null): void {
+    this.missingOf = missingOf;
+  }
+
   /** For the spread of those that come back. */
   returning(): ReturningEdge[] {
     return [...this.known.values()].map(returningEdge);
@@ -197,7 +203,7 @@ export class Liveness {
   }
 
   private reply(known: KnownEdge): EdgeReply {
-    return edgeReply(known, healthOf(this.times(known), this.limits), this.facts.read(known.edge));
+    return edgeReply(known, healthOf(this.times(known), this.limits), this.facts.read(known.edge), this.missingOf(known.edge));
   }
 
   /** Calls back on silence and return of an edge, never for an ordinary heartbeat. Returns the function that ends it. */

@@ -19,6 +19,10 @@ export const edge = z
       .nullable()
       .meta({ description: 'Event time between its newest reading and the oldest window not yet acknowledged; null when none waits' }),
     households: z.number(),
+    windowsMissing: z
+      .number()
+      .nullable()
+      .meta({ description: 'Windows expected and not there, of all households that it owns; null when nothing is expected of any' }),
     parked: z
       .array(z.object({ household: z.string(), reason: z.string() }).meta({ id: 'Parked' }))
       .meta({ description: 'Households held back, the first 20 of `parkedCount`' }),

@@ -161,6 +161,7 @@ test('what an edge says of itself is given on, in words for people', () => {
     storedParts: 0,
     duplicateParts: 0,
     refusedRows: 0,
+    windowsMissing: null,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,

@@ -55,6 +55,7 @@ function edge(id: string, more: Partial<EdgeReply> = {}): EdgeReply {
     storedParts: 0,
     duplicateParts: 0,
     refusedRows: 0,
+    windowsMissing: null,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,
