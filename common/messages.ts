@@ -212,6 +212,10 @@ export interface EdgeStatus {
   /** Topic records set aside as unreadable. */
   unreadable: number;
   outboxFull: boolean;
+  /** Places of its outbox found damaged since it started, each set aside or mended; older ones do not say it. */
+  damaged?: number | undefined;
+  /** Households left out of its hellos, because their names are none; older ones do not say it. */
+  leftOut?: number | undefined;
   /** Of the edge's program; older ones do not say it. */
   version?: string | undefined;
 }

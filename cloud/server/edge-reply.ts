@@ -34,6 +34,8 @@ export function edgeReply(
     waitingCount: report.waitingCount,
     outboxFull: report.outboxFull,
     unreadable: report.unreadable,
+    outboxDamage: report.damaged,
+    namesLeftOut: report.leftOut,
     replayFinished: report.replayFinished,
     firstSeenAt: timeOrNull(facts.firstSeenMs),
     lastConnectAt: timeOrNull(facts.lastConnectMs),

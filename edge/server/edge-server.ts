@@ -64,6 +64,8 @@ export class EdgeServer {
   private readonly liveLane: LiveLane | undefined;
   private readonly upkeep: Upkeep;
   private partitions = 0;
+  /** Places of the outbox found damaged since the start. */
+  private damaged = 0;
 
   constructor(options: EdgeServerOptions) {
     this.options = options;
@@ -123,7 +125,10 @@ export class EdgeServer {
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
       onResumed: () => this.greeter.requestHello('households were unparked'),
-      onSetAside: () => this.greeter.requestHello('rows of the outbox were damaged'),
+      onSetAside: (places) => {
+        this.damaged += places;
+        this.greeter.requestHello('rows of the outbox were damaged');
+      },
       isRefilling: () => this.greeter.isRefilling,
     });
   }
@@ -201,6 +206,7 @@ export class EdgeServer {
     const found = await this.store.setAsideDamaged();
     if (setAside !== undefined)
       found.unshift(`the outbox: ${setAside.finding}${setAside.folder === '' ? '' : `; kept in ${setAside.folder}`}`);
+    this.damaged += found.length;
     for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
     if (found.length > 0)
       onWarning?.(`damage in the outbox was set aside, the cloud and the topic are asked: ${found[0]}`, 'look at the disk');
@@ -237,6 +243,8 @@ export class EdgeServer {
       trimmedEarly: this.upkeep.trimmedEarly,
       unreadable: this.intake.unreadable,
       outboxFull: this.intake.outboxFull,
+      damaged: this.damaged,
+      leftOut: this.greeter.leftOutCount,
       version: VERSION,
     };
   }

@@ -66,6 +66,11 @@ export class Greeter {
     return this.due;
   }
 
+  /** Households that are in no hello, because their names are none. */
+  get leftOutCount(): number {
+    return this.leftOut.size;
+  }
+
   /** True while seqs that the cloud lacks are still to be taken from the log. */
   get isRefilling(): boolean {
     return this.due || this.moreToRefill;

@@ -33,6 +33,12 @@ export const edge = z
     waitingCount: z.number(),
     outboxFull: z.boolean(),
     unreadable: z.number().meta({ description: 'Topic records it has set aside as unreadable' }),
+    outboxDamage: z
+      .number()
+      .meta({ description: 'Places of its outbox found damaged since it was started, each set aside or mended, and asked for anew' }),
+    namesLeftOut: z
+      .number()
+      .meta({ description: 'Households left out of its hellos, because their names are no ids: their rows are kept and not sent' }),
     replayFinished: z.boolean().meta({ description: 'True when every run the edge knows is done' }),
     firstSeenAt: isoTimeText.nullable().meta({ description: 'First heartbeat of all, wall clock as all times here but the oldest window' }),
     lastConnectAt: isoTimeText

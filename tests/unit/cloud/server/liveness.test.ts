@@ -162,6 +162,8 @@ test('what an edge says of itself is given on, in words for people', () => {
     duplicateParts: 0,
     refusedRows: 0,
     windowsMissing: null,
+    outboxDamage: 0,
+    namesLeftOut: 0,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,

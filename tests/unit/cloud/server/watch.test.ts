@@ -176,6 +176,8 @@ test('what an edge says of itself is raised and cleared; of an edge that is not 
   await live(1);
   const table: [Partial<EdgeStatus>, string][] = [
     [{ outboxFull: true }, 'outbox-full'],
+    [{ damaged: 2 }, 'outbox-damaged'],
+    [{ leftOut: 1 }, 'names-left-out'],
     [{ parked: [{ household: 'a', reason: 'conflict' }] }, 'household-parked'],
     [{ waitingFor: ['z'] }, 'household-waiting'],
     [{ queued: 3 * 60 }, 'outbox-deep'],

@@ -56,6 +56,8 @@ function edge(id: string, more: Partial<EdgeReply> = {}): EdgeReply {
     duplicateParts: 0,
     refusedRows: 0,
     windowsMissing: null,
+    outboxDamage: 0,
+    namesLeftOut: 0,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,
