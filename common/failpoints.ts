@@ -14,6 +14,7 @@ export const FAILPOINTS = [
   'edge_inside_ack_commit',
   'edge_after_ack_commit',
   'edge_after_hello_before_reconcile',
+  'edge_between_reconcile_pieces',
   'edge_inside_reconcile',
   'edge_inside_trim',
   'edge_before_broker_commit',

@@ -215,6 +215,10 @@ export interface EdgeStatus {
   /** Topic records set aside as unreadable. */
   unreadable: number;
   outboxFull: boolean;
+  /** Places of its outbox found damaged since it started, each set aside or mended; older ones do not say it. */
+  damaged?: number | undefined;
+  /** Households left out of its hellos, because their names are none; older ones do not say it. */
+  leftOut?: number | undefined;
   /** Of the edge's program; older ones do not say it. */
   version?: string | undefined;
 }
@@ -253,7 +257,9 @@ export const ROWS_PER_REQUEST_MAX = 500;
 export const LINK_PAYLOAD_BYTES_MAX = 1 << 20;
 /** Bytes of rows the shipper puts into one request. */
 export const REQUEST_BYTES_TARGET = 256 * 1024;
-/** Households in one hello; more are asked for in further hellos. */
+/** Households that an edge puts into one hello, more go into further ones: 100 are looked up and assigned in some 3 ms, 500 in 10 to 30. */
+export const HOUSEHOLDS_PER_HELLO = 100;
+/** Households that a hello may have: older edges put in so many. */
 export const HOUSEHOLDS_PER_HELLO_MAX = 500;
 /** Fields of one reading. */
 export const FIELDS_MAX = 32;

@@ -19,6 +19,8 @@ export const edgeStatus = z.object({
   trimmedEarly: count,
   unreadable: count,
   outboxFull: z.boolean(),
+  damaged: count.optional(),
+  leftOut: count.optional(),
   version: z.string().optional(),
 });
 

@@ -17,6 +17,8 @@ export const ALERT_DETAILS = {
   waiting: '{n}, the first is {household}',
   'waiting-unnamed': '{n} wait',
   'records-aside': '{n} records',
+  'places-damaged': '{n} places of the outbox',
+  'names-none': '{n} household names',
   'rows-lately': '{n} rows in {minutes} min',
   'refusals-lately': '{n} refusals in {minutes} min',
   'requests-lately': '{n} requests in {minutes} min',

@@ -87,6 +87,8 @@ export class AlertFigures {
           : detail('waiting', { n: waitingCount, household: firstWaiting }),
       ),
       said('records-unreadable', unreadable, detail('records-aside', { n: unreadable })),
+      said('outbox-damaged', report.damaged, detail('places-damaged', { n: report.damaged })),
+      said('names-left-out', report.leftOut, detail('names-none', { n: report.leftOut })),
     ];
   }
 

@@ -110,6 +110,20 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'fogline parked list on the edge shows the records; mend who writes them',
   },
+  'outbox-damaged': {
+    severity: 'warning',
+    about: 'edge',
+    title: 'has found damage in its outbox',
+    ...ANY,
+    runbook: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
+  },
+  'names-left-out': {
+    severity: 'critical',
+    about: 'edge',
+    title: 'can not ask for households whose names are none',
+    ...ANY,
+    runbook: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
+  },
   'rows-refused': {
     severity: 'critical',
     about: 'cloud',

@@ -16,6 +16,7 @@ export function edgeReply(
   { edge, state, lastHeartbeatMs, report }: Heard,
   health: Health,
   facts: ReturnType<EdgeFacts['read']>,
+  windowsMissing: number | null,
 ): EdgeReply {
   return {
     edge,
@@ -26,12 +27,15 @@ export function edgeReply(
     oldestUnackedAt: timeOrNull(report.oldestUnackedMs),
     outboxAgeSeconds: outboxAgeSeconds(report),
     households: report.households,
+    windowsMissing,
     parked: report.parked,
     parkedCount: report.parkedCount,
     waitingFor: report.waitingFor,
     waitingCount: report.waitingCount,
     outboxFull: report.outboxFull,
     unreadable: report.unreadable,
+    outboxDamage: report.damaged,
+    namesLeftOut: report.leftOut,
     replayFinished: report.replayFinished,
     firstSeenAt: timeOrNull(facts.firstSeenMs),
     lastConnectAt: timeOrNull(facts.lastConnectMs),

@@ -28,6 +28,9 @@ export interface EdgeReport {
   /** Topic records set aside, acknowledged rows dropped early: totals of the edge's process. */
   unreadable: number;
   trimmedEarly: number;
+  /** Places of its outbox found damaged, and households left out of its hellos, since its process started. */
+  damaged: number;
+  leftOut: number;
   /** Every run the edge knows is done, and it knows one. */
   replayFinished: boolean;
   /** Of its program; null when it says none. */
@@ -47,6 +50,8 @@ export const NO_REPORT: EdgeReport = {
   outboxFull: false,
   unreadable: 0,
   trimmedEarly: 0,
+  damaged: 0,
+  leftOut: 0,
   replayFinished: false,
   version: null,
 };
@@ -67,6 +72,8 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
     outboxFull: status.outboxFull === true,
     unreadable: count(status.unreadable),
     trimmedEarly: count(status.trimmedEarly),
+    damaged: count(status.damaged ?? 0),
+    leftOut: count(status.leftOut ?? 0),
     replayFinished: runs.length > 0 && runs.every((run) => run?.done === true),
     version: typeof status.version === 'string' ? status.version.slice(0, VERSION_CHARACTERS_MAX) : null,
   };

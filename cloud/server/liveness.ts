@@ -72,6 +72,7 @@ export class Liveness {
   private readonly changes: Counter;
   private timer: Timer | undefined;
   private running = false;
+  private missingOf: (edge: string) => number | null = () => null;
 
   constructor(options: LivenessOptions) {
     this.options = options;
@@ -96,6 +97,8 @@ export class Liveness {
     gauge('fogline_edge_parked_households', 'Households held back.', ({ parkedCount }) => parkedCount);
     gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', ({ waitingCount }) => waitingCount);
     gauge('fogline_edge_unreadable_records', 'Topic records set aside.', ({ unreadable }) => unreadable);
+    gauge('fogline_edge_outbox_damage', 'Places of the outbox found damaged since the start.', ({ damaged }) => damaged);
+    gauge('fogline_edge_names_left_out', 'Households left out of hellos, their names are none.', ({ leftOut }) => leftOut);
     gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', ({ trimmedEarly }) => trimmedEarly);
     options.metrics.gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ['edge'], (gauge) => {
       gauge.reset();
@@ -160,6 +163,11 @@ export class Liveness {
     return [...this.known.values()].map((edge) => this.reply(edge)).sort((a, b) => (a.edge < b.edge ? -1 : 1));
   }
 
+  /** Who knows what is expected of an edge's households and not there. Until it is told nobody does. */
+  tellMissing(missingOf: (edge: string) => number | null): void {
+    this.missingOf = missingOf;
+  }
+
   /** For the spread of those that come back. */
   returning(): ReturningEdge[] {
     return [...this.known.values()].map(returningEdge);
@@ -198,7 +206,7 @@ export class Liveness {
   }
 
   private reply(known: KnownEdge): EdgeReply {
-    return edgeReply(known, healthOf(this.times(known), this.limits), this.facts.read(known.edge));
+    return edgeReply(known, healthOf(this.times(known), this.limits), this.facts.read(known.edge), this.missingOf(known.edge));
   }
 
   /** Calls back on silence and return of an edge, never for an ordinary heartbeat. Returns the function that ends it. */

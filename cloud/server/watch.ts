@@ -38,6 +38,8 @@ export class Watch {
   private owners: ReadonlyMap<string, string> = new Map();
   private ownersAtMs = Number.NEGATIVE_INFINITY;
   private unsubscribe: (() => void) | undefined;
+  private missingByEdge: ReadonlyMap<string, number> = new Map();
+  private summedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchOptions) {
     this.options = options;
@@ -59,6 +61,7 @@ export class Watch {
     this.owners = await store.owners();
     this.expectation.begin(await latest.all());
     this.unsubscribe = latest.subscribe(WINDOWS_EVERY_MS, (windows) => this.expectation.put(windows));
+    this.options.liveness.tellMissing((edge) => this.missingOfEdge(edge));
     await this.alerts.start();
   }
 
@@ -80,6 +83,20 @@ export class Watch {
   missing(): (household: string) => number | null {
     const isDone = this.doneHouseholds();
     return (household) => (isDone(household) ? null : this.expectation.missingOf(household));
+  }
+
+  /** As `missing`, of all households of an edge. Summed up once a second, for it is asked with each edge that is shown. */
+  missingOfEdge(edge: string): number | null {
+    const nowMs = this.options.clock.monotonicMs();
+    if (nowMs - this.summedAtMs >= WINDOWS_EVERY_MS) {
+      const sums = new Map<string, number>();
+      for (const { household, missing } of this.expected()) {
+        const its = this.owners.get(household) ?? '';
+        sums.set(its, (sums.get(its) ?? 0) + missing);
+      }
+      [this.missingByEdge, this.summedAtMs] = [sums, nowMs];
+    }
+    return this.missingByEdge.get(edge) ?? null;
   }
 
   private async gather(nowMs: number): Promise<Figure[]> {

@@ -47,6 +47,8 @@ export interface EdgeServerOptions {
   wire?: EdgeWire;
   /** How a record of the topic is read; else by the topic's codec. */
   decode?: (record: StoredRecord) => TopicMessage;
+  /** Rows that one transaction of a hello changes; storms have few rows. */
+  pieceRows?: number;
   /** Gives a store that is started already; for tests that keep one across a crash. */
   store?: EdgeStore;
 }
@@ -62,6 +64,8 @@ export class EdgeServer {
   private readonly liveLane: LiveLane | undefined;
   private readonly upkeep: Upkeep;
   private partitions = 0;
+  /** Places of the outbox found damaged since the start. */
+  private damaged = 0;
 
   constructor(options: EdgeServerOptions) {
     this.options = options;
@@ -95,6 +99,7 @@ export class EdgeServer {
         this.liveLane?.wake();
       },
       onDue: () => this.shipper.wake(),
+      ...(options.pieceRows === undefined ? {} : { pieceRows: options.pieceRows }),
     });
     this.shipper = new Shipper({
       edge,
@@ -120,7 +125,10 @@ export class EdgeServer {
       keepMs: options.keepMs,
       publishAverages: options.publishAverages,
       onResumed: () => this.greeter.requestHello('households were unparked'),
-      onSetAside: () => this.greeter.requestHello('rows of the outbox were damaged'),
+      onSetAside: (places) => {
+        this.damaged += places;
+        this.greeter.requestHello('rows of the outbox were damaged');
+      },
       isRefilling: () => this.greeter.isRefilling,
     });
   }
@@ -198,6 +206,7 @@ export class EdgeServer {
     const found = await this.store.setAsideDamaged();
     if (setAside !== undefined)
       found.unshift(`the outbox: ${setAside.finding}${setAside.folder === '' ? '' : `; kept in ${setAside.folder}`}`);
+    this.damaged += found.length;
     for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
     if (found.length > 0)
       onWarning?.(`damage in the outbox was set aside, the cloud and the topic are asked: ${found[0]}`, 'look at the disk');
@@ -220,14 +229,13 @@ export class EdgeServer {
   status(): EdgeStatus {
     const { outbox, ledgerStore } = this.store;
     const { ledger } = ledgerStore;
-    const heads = outbox.heads().flatMap(({ windowStartMs }) => (windowStartMs === null ? [] : [windowStartMs]));
     const sent = this.shipper.sentCount;
     return {
       queued: Math.max(0, outbox.unackedCount - sent),
       sent,
       acked: outbox.ackedCount,
       newestMs: this.intake.newestMs,
-      oldestUnackedMs: heads.length === 0 ? null : oldestOf(heads),
+      oldestUnackedMs: tellable(outbox.oldestUnackedMs()),
       households: ledger.generations.size,
       parked: [...ledger.parked].map(([household, reason]) => ({ household, reason })),
       waitingFor: [...this.intake.waitingFor],
@@ -235,6 +243,8 @@ export class EdgeServer {
       trimmedEarly: this.upkeep.trimmedEarly,
       unreadable: this.intake.unreadable,
       outboxFull: this.intake.outboxFull,
+      damaged: this.damaged,
+      leftOut: this.greeter.leftOutCount,
       version: VERSION,
     };
   }
@@ -248,9 +258,6 @@ export class EdgeServer {
 }
 
 /** A window may begin before all times that a heartbeat can tell: the cloud would refuse each of this edge. */
-function oldestOf(windowsMs: readonly number[]): number {
-  return Math.max(
-    Number.MIN_SAFE_INTEGER,
-    windowsMs.reduce((oldest, windowMs) => Math.min(oldest, windowMs)),
-  );
+function tellable(windowMs: number | null): number | null {
+  return windowMs === null ? null : Math.max(Number.MIN_SAFE_INTEGER, windowMs);
 }

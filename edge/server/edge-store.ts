@@ -117,15 +117,23 @@ export class EdgeStore {
    * @param grows true when rows are added: refused at the quota with OutboxFull
    */
   commit(grows: boolean, change: () => void): void {
+    const { ledgerStore } = this.opened;
+    this.commitRows(grows, () => {
+      // Before the rows too: sources get their ids in the order in which they were first seen.
+      ledgerStore.save();
+      change();
+      ledgerStore.save();
+    });
+  }
+
+  /**
+   * As `commit`, of rows alone: what changed in the ledger is not written, and stays in memory. For one change in several transactions.
+   */
+  commitRows(grows: boolean, change: () => void): void {
     if (!this.locked) throw new Error('commit outside of exclusive');
     const { outbox, ledgerStore } = this.opened;
     try {
-      outbox.write(grows, () => {
-        // Before the rows too: sources get their ids in the order in which they were first seen.
-        ledgerStore.save();
-        change();
-        ledgerStore.save();
-      });
+      outbox.write(grows, change);
     } catch (error) {
       ledgerStore.load();
       this.roomWanted ||= error instanceof OutboxFull;

@@ -6,7 +6,7 @@ import { type Broker, POWER_TOPIC, partitionOf } from '../../common/broker/broke
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
 import type { Logger } from '../../common/logger.ts';
-import { type HelloHousehold, HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest } from '../../common/messages.ts';
+import { type HelloHousehold, HOUSEHOLDS_PER_HELLO, type LinkReply, type LinkRequest } from '../../common/messages.ts';
 import type { Hole, NewRow } from '../../common/protocol/edge-ledger.ts';
 import { type Reconciliation, reconcileSource } from '../../common/protocol/hello-rules.ts';
 import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
@@ -14,6 +14,7 @@ import { isId, sourceKey } from '../../common/ids.ts';
 import type { EdgeStore } from './edge-store.ts';
 import { searchLog } from './log-search.ts';
 import { OutboxFull } from './outbox.ts';
+import { type RowChange, RowChanges } from './row-changes.ts';
 
 /**
  * Readings taken from the log after one hello: some 50 MB of memory. What more is missing follows after the next hello, when these are
@@ -22,6 +23,11 @@ import { OutboxFull } from './outbox.ts';
 const REFILL_READINGS_MAX = 100_000;
 /** At the quota a refill takes no more than one request holds: its rows fit into the pages that are kept for acks. */
 const REFILL_READINGS_MIN = 500;
+/**
+ * Rows that one transaction of a hello changes: a few ms (R11). A row that is put in takes four times as long as a change of state.
+ */
+const PIECE_ROWS = 2_000;
+const INSERTED_SHARE = 1 / 4;
 /** Room that a reading takes if it becomes a part of its own, as far as that is known before. */
 const REFILL_ROW_BYTES = 1_024;
 
@@ -37,6 +43,8 @@ export interface GreeterOptions {
   onAssigned: () => void;
   /** Called when a hello became due. */
   onDue: () => void;
+  /** Rows that one transaction of a hello changes, instead of PIECE_ROWS; storms have few rows. */
+  pieceRows?: number;
 }
 
 export class Greeter {
@@ -56,6 +64,11 @@ export class Greeter {
 
   get isHelloDue(): boolean {
     return this.due;
+  }
+
+  /** Households that are in no hello, because their names are none. */
+  get leftOutCount(): number {
+    return this.leftOut.size;
   }
 
   /** True while seqs that the cloud lacks are still to be taken from the log. */
@@ -90,8 +103,8 @@ export class Greeter {
     const answers: HelloHousehold[] = [];
     const refused = new Map<string, string>();
     let startId: string | undefined;
-    for (let at = 0; at < Math.max(1, households.length); at += HOUSEHOLDS_PER_HELLO_MAX) {
-      const piece = households.slice(at, at + HOUSEHOLDS_PER_HELLO_MAX);
+    for (let at = 0; at < Math.max(1, households.length); at += HOUSEHOLDS_PER_HELLO) {
+      const piece = households.slice(at, at + HOUSEHOLDS_PER_HELLO);
       const known = piece.map((household) => ({ household, generation: generations.get(household) ?? 0 }));
       let reply: LinkReply;
       try {
@@ -149,6 +162,12 @@ export class Greeter {
     return false;
   }
 
+  /**
+   * In three steps, each of transactions that leave a sound outbox: rows that are here change their state or go, piece by piece; then
+   * what is known of the sources, all at once, with what that closed; then what was found in the log is put in, piece by piece. A hello
+   * stays due until all of it is done, and the next one works out anew what was not: it goes by the rows that are here, not by what was
+   * planned.
+   */
   private async reconcile(answers: readonly HelloHousehold[], refused: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.options;
     try {
@@ -159,8 +178,11 @@ export class Greeter {
       const readingsMax = this.refillReadingsMax();
       const { rows, hasMore } = await this.refill(results, readingsMax);
       // The smallest refill may use the pages above the quota: rows above what is missing can't be shipped, and would hold it up for ever.
-      store.commit(rows.length > 0 && readingsMax > REFILL_READINGS_MIN, () => {
-        this.apply(results, rows);
+      const isBounded = readingsMax > REFILL_READINGS_MIN;
+      const closed = results.flatMap((result) => result.rows);
+      await this.changeRows(results);
+      store.commit(isBounded && closed.length > 0, () => {
+        this.insert(closed);
         for (const { household, generation, postalCode } of answers) {
           store.ledgerStore.ledger.generations.set(household, generation);
           store.ledgerStore.postalCodes.set(household, postalCode);
@@ -169,6 +191,7 @@ export class Greeter {
         this.park(refused);
         reach('edge_inside_reconcile');
       });
+      await this.insertInPieces(rows, isBounded);
       this.moreToRefill = hasMore;
       this.isTight = false;
     } catch (error) {
@@ -230,7 +253,7 @@ export class Greeter {
   /** Searches the log for what is missing, partition by partition. What is there and not taken now counts as seen until the next hello. */
   private async refill(results: readonly SourceResult[], readingsMax: number): Promise<{ rows: NewRow[]; hasMore: boolean }> {
     const { broker, store, logger } = this.options;
-    const rows = results.flatMap((result) => result.rows);
+    const rows: NewRow[] = [];
     let hasMore = false;
     let left = readingsMax;
     const incomplete = results.filter(({ result }) => result.missing.length > 0);
@@ -244,7 +267,7 @@ export class Greeter {
       // A gap has no record of its own: until it is acknowledged it holds back the whole log (R6).
       const position = { partition, offset: (await broker.logState(POWER_TOPIC, partition)).earliestOffset };
       const found = await searchLog(broker, POWER_TOPIC, partition, holes, left);
-      holes.forEach((hole, i) => {
+      for (const [i, hole] of holes.entries()) {
         const { readings, skipped, more } = found[i] as (typeof found)[number];
         left -= readings.size;
         hasMore ||= !more.isEmpty;
@@ -254,25 +277,66 @@ export class Greeter {
           { household: hole.source.household, missing: hole.missing, found: readings.size },
           'the cloud lacks seqs: searched the log',
         );
-      });
+        await yieldToEventLoop();
+      }
     }
     return { rows, hasMore };
   }
 
-  private apply(results: readonly SourceResult[], refilled: readonly NewRow[]): void {
+  /** What is known of the sources is not written meanwhile: killed between two pieces, the edge knows what it knew before the hello. */
+  private async changeRows(results: readonly SourceResult[]): Promise<void> {
+    const { outbox } = this.options.store;
+    const changes = new RowChanges(this.pieceRows);
+    for (const { source, result } of results) {
+      const sourceId = outbox.sourceIdOf(source);
+      for (const kind of ['requeue', 'acknowledge', 'drop'] as const) changes.add(kind, sourceId, result[kind]);
+      await yieldToEventLoop();
+    }
+    for (const piece of changes.pieces()) {
+      this.options.store.commitRows(false, () => this.apply(piece));
+      await this.betweenPieces();
+    }
+    for (const { source, result } of results) {
+      if (result.requeue.length === 0) continue;
+      for (const _step of outbox.orderSteps(outbox.sourceIdOf(source))) await yieldToEventLoop();
+    }
+  }
+
+  private apply(piece: readonly RowChange[]): void {
     const { outbox } = this.options.store;
     const nowMs = this.options.clock.nowMs();
-    for (const { source, result } of results) {
-      if (result.requeue.length + result.acknowledge.length + result.drop.length === 0) continue;
-      const sourceId = outbox.sourceIdOf(source);
-      outbox.requeue(sourceId, result.requeue, nowMs);
-      outbox.acknowledge(
-        result.acknowledge.map((id) => ({ id, sourceId })),
-        nowMs,
-      );
-      outbox.drop(sourceId, result.drop);
+    for (const { kind, sourceId, ids } of piece) {
+      if (kind === 'requeue') outbox.requeue(sourceId, ids, nowMs);
+      else if (kind === 'drop') outbox.drop(sourceId, ids);
+      else
+        outbox.acknowledge(
+          ids.map((id) => ({ id, sourceId })),
+          nowMs,
+        );
     }
-    for (const row of refilled) outbox.insert(row, nowMs);
+  }
+
+  /** What is known of the sources names these rows already: those that a kill leaves out are missing at the next hello. */
+  private async insertInPieces(rows: readonly NewRow[], isBounded: boolean): Promise<void> {
+    const length = Math.ceil(this.pieceRows * INSERTED_SHARE);
+    for (let at = 0; at < rows.length; at += length) {
+      await this.betweenPieces();
+      this.options.store.commitRows(isBounded, () => this.insert(rows.slice(at, at + length)));
+    }
+  }
+
+  private insert(rows: readonly NewRow[]): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const row of rows) this.options.store.outbox.insert(row, nowMs);
+  }
+
+  private async betweenPieces(): Promise<void> {
+    reach('edge_between_reconcile_pieces');
+    await yieldToEventLoop();
+  }
+
+  private get pieceRows(): number {
+    return this.options.pieceRows ?? PIECE_ROWS;
   }
 }
 

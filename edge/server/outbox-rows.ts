@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { NOT_IN_RUN } from '../../common/protocol/edge-ledger.ts';
 import type { HeldRow } from '../../common/protocol/hello-rules.ts';
+import type { LastInOrder } from './row-order.ts';
 
 /** Raw rows: shipping reads every one. */
 export type StoredRow = [
@@ -52,4 +53,31 @@ export function parsedFields(text: string): string[] {
 export function toHeld([id, , fromSeq, toSeq, windowStartMs, reason]: StoredRow): HeldRow {
   if (windowStartMs !== null) return { id, kind: 'part', fromSeq, toSeq };
   return { id, kind: 'gap', fromSeq, toSeq, isSkip: reason === NOT_IN_RUN };
+}
+
+/** What is known of a source without looking into the file. */
+export interface Unacked {
+  rows: number;
+  /** No row that is not acked begins below it. */
+  fromSeq: number;
+  /** No row begins above it. */
+  lastSeq: number;
+  /** Offset of the row that was inserted last, while offsets grow with the seqs; undefined where a later row may lie further ahead. */
+  last: LastInOrder | undefined;
+}
+
+/** Of a source the un-acked row with the lowest seq. */
+export interface HeadRow {
+  fromSeq: number;
+  partition: number;
+  offset: number;
+  windowStartMs: number | null;
+}
+
+/** Of steps that nobody waits between. */
+export function resultOf<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
 }

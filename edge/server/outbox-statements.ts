@@ -36,9 +36,10 @@ function forReading(database: Database.Database) {
     lowestOffset: database.prepare(`SELECT min("offset") FROM outbox WHERE state < ${acked} AND source_id = ?`).pluck(),
     orderOf: database
       .prepare(
-        `SELECT ifnull(min("offset" >= before), 1), max(from_seq), max("offset")
+        `SELECT ifnull(min("offset" >= before), 1), max(from_seq), max("offset"), min("offset"), count(*)
          FROM (SELECT from_seq, "offset", lag("offset") OVER (ORDER BY from_seq) AS before
-               FROM outbox WHERE state < ${acked} AND source_id = ?)`,
+               FROM (SELECT from_seq, "offset" FROM outbox WHERE state < ${acked} AND source_id = ? AND from_seq >= ?
+                     ORDER BY from_seq LIMIT ?))`,
       )
       .raw(),
     // Rows of a source do not overlap, so only the last one that begins at or before the range can reach into it.

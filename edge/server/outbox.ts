@@ -9,9 +9,23 @@ import type { HeldRow, HeldRows } from '../../common/protocol/hello-rules.ts';
 import { missingFromAll, type SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { sourceKey } from '../../common/ids.ts';
 import type { RowToShip } from '../../common/wire.ts';
-import { parsedFields, SEAL, sealOf, type SourceRow, STATS, type StoredRange, type StoredRow, toHeld, WINDOW } from './outbox-rows.ts';
+import {
+  type HeadRow,
+  parsedFields,
+  resultOf,
+  SEAL,
+  sealOf,
+  type SourceRow,
+  STATS,
+  type StoredRange,
+  type StoredRow,
+  toHeld,
+  type Unacked,
+  WINDOW,
+} from './outbox-rows.ts';
 import { ROW_STATE } from './outbox-schema.ts';
 import { prepareOutbox } from './outbox-statements.ts';
+import { type Order, orderSteps } from './row-order.ts';
 
 /** A row as it is shipped. */
 export interface QueuedRow {
@@ -20,17 +34,6 @@ export interface QueuedRow {
   row: RowToShip;
   /** About what it takes in a request. */
   bytes: number;
-}
-
-/** What is known of a source without looking into the file. */
-interface Unacked {
-  rows: number;
-  /** No row that is not acked begins below it. */
-  fromSeq: number;
-  /** No row begins above it. */
-  lastSeq: number;
-  /** Offset of the row that was inserted last, while offsets grow with the seqs; undefined where a later row may lie further ahead. */
-  last: { seq: number; offset: number } | undefined;
 }
 
 /** The quota is reached, or the disk is full: nothing was written. Acks and trimming make room, so it is tried again. */
@@ -72,8 +75,10 @@ export class Outbox implements HeldRows {
   load(): void {
     this.loadSources();
     this.unackedBySource.clear();
-    for (const [id, rows, fromSeq, lastSeq] of this.statements.countUnacked.all() as [number, number, number, number][])
-      this.unackedBySource.set(id, { rows, fromSeq, lastSeq, last: this.lastInOrder(id) });
+    for (const [id, rows, fromSeq, lastSeq] of this.statements.countUnacked.all() as [number, number, number, number][]) {
+      this.unackedBySource.set(id, { rows, fromSeq, lastSeq, last: undefined });
+      resultOf(this.orderSteps(id));
+    }
     this.ackedCount = (this.statements.countAll.get() as number) - this.unackedCount;
     for (const id of this.statements.strange.all() as number[]) this.damaged.set(id, 'its state is none');
   }
@@ -206,15 +211,21 @@ export class Outbox implements HeldRows {
   /** Of each source the un-acked row with the lowest seq, with the lowest offset of them all: what turned up late lies behind it. */
   heads(): { partition: number; offset: number; windowStartMs: number | null }[] {
     return [...this.unackedBySource].map(([sourceId, unacked]) => {
-      const head = this.statements.head.get(sourceId, unacked.fromSeq) as {
-        fromSeq: number;
-        partition: number;
-        offset: number;
-        windowStartMs: number | null;
-      };
-      unacked.fromSeq = head.fromSeq;
+      const head = this.headOf(sourceId, unacked);
       return unacked.last === undefined ? { ...head, offset: this.statements.lowestOffset.get(sourceId) as number } : head;
     });
+  }
+
+  /** Start of the oldest window among them, null when no part waits. Looks at one row of each source. */
+  oldestUnackedMs(): number | null {
+    const startsMs = [...this.unackedBySource].flatMap(([sourceId, unacked]) => this.headOf(sourceId, unacked).windowStartMs ?? []);
+    return startsMs.length === 0 ? null : startsMs.reduce((oldest, startMs) => Math.min(oldest, startMs));
+  }
+
+  private headOf(sourceId: number, unacked: Unacked): HeadRow {
+    const head = this.statements.head.get(sourceId, unacked.fromSeq) as HeadRow;
+    unacked.fromSeq = head.fromSeq;
+    return head;
   }
 
   /** Sources with so many rows that are not acked, and where their rows end. */
@@ -244,12 +255,21 @@ export class Outbox implements HeldRows {
     }
   }
 
+  /** Acked ones. Until `orderSteps` was taken, the lowest offset of the source is looked for among all of its rows. */
   requeue(sourceId: number, ids: readonly number[], nowMs: number): void {
     for (const id of ids) this.statements.setState.run(ROW_STATE.queued, nowMs, id);
     this.ackedCount -= ids.length;
     if (ids.length === 0) return;
     this.addUnacked(sourceId, ids.length, 0, 0);
-    (this.unackedBySource.get(sourceId) as Unacked).last = this.lastInOrder(sourceId);
+    (this.unackedBySource.get(sourceId) as Unacked).last = undefined;
+  }
+
+  /** Looks, in steps, whether offsets grow with the seqs among the source's rows that are not acked. Nothing may change them meanwhile. */
+  *orderSteps(sourceId: number): Generator<void, void> {
+    const unacked = this.unackedBySource.get(sourceId);
+    if (unacked === undefined) return;
+    const look = (fromSeq: number, limit: number) => this.statements.orderOf.get(sourceId, fromSeq, limit) as Order;
+    unacked.last = yield* orderSteps(unacked.fromSeq, look);
   }
 
   /** The partition's log was replaced: offsets in the old one say nothing any more. */
@@ -416,12 +436,6 @@ export class Outbox implements HeldRows {
     if (lastSeq > unacked.lastSeq) unacked.lastSeq = lastSeq;
   }
 
-  /** Of a source's un-acked rows, by looking at each. */
-  private lastInOrder(sourceId: number): Unacked['last'] {
-    const [isInOrder, seq, offset] = this.statements.orderOf.get(sourceId) as [number, number, number];
-    return isInOrder === 1 ? { seq, offset } : undefined;
-  }
-
   private removeUnacked(sourceId: number): void {
     const unacked = this.unackedBySource.get(sourceId) as Unacked;
     if (--unacked.rows === 0) this.unackedBySource.delete(sourceId);
@@ -477,13 +491,5 @@ export class Outbox implements HeldRows {
       digest: digest as string,
     };
     return { kind: 'part', part };
-  }
-}
-
-/** Of steps that nobody waits between. */
-function resultOf<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
   }
 }

@@ -68,6 +68,8 @@ export class StatusHttp {
     gauge('fogline_edge_parked_households', 'Households held back.', (status) => status.parked.length);
     gauge('fogline_edge_unreadable_records', 'Topic records set aside.', (status) => status.unreadable);
     gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', (status) => status.trimmedEarly);
+    gauge('fogline_edge_outbox_damage', 'Places of the outbox found damaged since the start.', (status) => status.damaged ?? 0);
+    gauge('fogline_edge_names_left_out', 'Households left out of hellos, their names are none.', (status) => status.leftOut ?? 0);
     gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', (status) => (status.outboxFull ? 1 : 0));
   }
 }

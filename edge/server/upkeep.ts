@@ -34,7 +34,7 @@ export interface UpkeepOptions {
   /** Called after households were unparked: a hello is wanted. */
   onResumed: () => void;
   /** Called after damaged rows were set aside: a hello finds what is missing now. */
-  onSetAside: () => void;
+  onSetAside: (places: number) => void;
   /** True while seqs that the cloud lacks are still to be searched in the log: no offset is committed then. */
   isRefilling: () => boolean;
 }
@@ -100,7 +100,7 @@ export class Upkeep {
     const { store, logger, onSetAside } = this.options;
     const found = await store.setAsideDamaged();
     for (const what of found) logger.error({ what }, 'damage in the outbox: set aside, and asked for anew');
-    if (found.length > 0) onSetAside();
+    if (found.length > 0) onSetAside(found.length);
   }
 
   /** Each step is a transaction of its own, and the sockets are served between two. */

@@ -24,12 +24,14 @@ export function edgeFileSuite(name: string, open: (quotaBytes: number) => EdgeFi
     onEach('the lowest offset of what is not acked is told, also behind rows that turned up late', headsTellTheLowestOffset);
     onEach('the newest window of a source is found, acked or not, and which sources have a backlog', newestWindowIsFound);
     onEach('what the cloud has lost is found and queued again', lostAcksAreQueuedAgain);
+    onEach('of what was queued again the lowest offset is told, before its order was looked at and after', orderIsFound);
     onEach('only what was acked and is old is trimmed', oldRowsAreTrimmed);
     onEach('at the quota nothing is added, acks and trimming go on', quotaIsKept, 1 << 20);
   });
 
   describe(`${name}: transactions`, () => {
     onEach('a failed one leaves neither rows nor counts nor ledger', failedChangesNothing);
+    onEach('one of rows alone leaves the ledger in the file as it was, and in memory as it is', rowsAloneAreWritten);
     onEach('everything is there after a restart, with the same epoch and another claim', restartKeepsAll);
   });
 }
@@ -108,6 +110,50 @@ async function lostAcksAreQueuedAgain({ store }: EdgeFileHarness): Promise<void>
   await change(store, () => store.outbox.requeue(sourceId, [4, 5], 3_000));
   assert.deepEqual([store.outbox.unackedCount, store.outbox.ackedCount], [2, 4]);
   assert.equal(store.outbox.queuedOf(sourceId, 0, 10).length, 2);
+}
+
+async function orderIsFound(harness: EdgeFileHarness): Promise<void> {
+  const { store } = harness;
+  // In order, and with a row of a lower seq that lay further ahead; more than one look's rows of the first.
+  const rows = 9_000;
+  await insert(store, ...Array.from({ length: rows }, (_, i) => partRow('h1', i + 1)));
+  await insert(store, partRow('h2', 3, 10), partRow('h2', 1, 12));
+  for (const [household, lowest] of [['h1', 1] as const, ['h2', 10] as const]) {
+    const sourceId = sourceIdOf(store, household);
+    const ids = store.outbox.queuedOf(sourceId, 0, -1).map(({ id }) => id);
+    const acked = ids.map((id) => ({ id, sourceId }));
+    const lowestOffsets = () => store.outbox.heads().map(({ offset }) => offset);
+    const others = lowestOffsets().filter((offset) => offset !== lowest);
+    await change(store, () => store.outbox.acknowledge(acked, 2_000));
+    assert.deepEqual(lowestOffsets(), others);
+    for (let at = 0; at < ids.length; at += 2_000)
+      await change(store, () => store.outbox.requeue(sourceId, ids.slice(at, at + 2_000), 3_000));
+    const told = new Set([...others, lowest]);
+    assert.deepEqual(new Set(lowestOffsets()), told);
+    for (const _step of store.outbox.orderSteps(sourceId));
+    assert.deepEqual(new Set(lowestOffsets()), told);
+    assert.equal(store.outbox.oldestUnackedMs(), 5_000);
+    // Rows that come behind are told right too.
+    await insert(store, partRow(household, rows + 1, 20_000));
+    assert.deepEqual(new Set(lowestOffsets()), told);
+  }
+}
+
+async function rowsAloneAreWritten(harness: EdgeFileHarness): Promise<void> {
+  const { store } = harness;
+  await insert(store, partRow('h1', 1), partRow('h1', 2));
+  const seen = (of: typeof store) => of.ledgerStore.ledger.source({ household: 'h1', device: 'meter', src: 'aa' }).seen.ranges();
+  const before = seen(store);
+  await store.exclusive(async () => {
+    store.ledgerStore.ledger.source({ household: 'h1', device: 'meter', src: 'aa' }).seen.add(7, 9);
+    store.commitRows(false, () => store.outbox.acknowledge([{ id: 1, sourceId: sourceIdOf(store, 'h1') }], 1_000));
+  });
+  assert.deepEqual(seen(store), [...before, [7, 9]]);
+  assert.deepEqual([store.outbox.unackedCount, store.outbox.ackedCount], [1, 1]);
+  const again = harness.reopen();
+  assert.deepEqual(seen(again), before);
+  assert.deepEqual([again.outbox.unackedCount, again.outbox.ackedCount], [1, 1]);
+  assert.throws(() => again.commitRows(false, () => undefined), /outside of exclusive/);
 }
 
 async function oldRowsAreTrimmed({ store }: EdgeFileHarness): Promise<void> {

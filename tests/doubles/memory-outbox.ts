@@ -169,7 +169,18 @@ export class MemoryOutbox implements OutboxContract {
     this.setState(ids, ROW_STATE.queued, nowMs);
     this.ackedCount -= ids.length;
     this.countUnacked(sourceId, ids.length, 0);
-    (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = this.isMixed(sourceId);
+    (this.unackedBySource.get(sourceId) as { isMixed: boolean }).isMixed = true;
+  }
+
+  *orderSteps(sourceId: number): Generator<void, void> {
+    const unacked = this.unackedBySource.get(sourceId);
+    yield;
+    if (unacked !== undefined) unacked.isMixed = this.isMixed(sourceId);
+  }
+
+  oldestUnackedMs(): number | null {
+    const startsMs = this.heads().flatMap(({ windowStartMs }) => (windowStartMs === null ? [] : [windowStartMs]));
+    return startsMs.length === 0 ? null : startsMs.reduce((oldest, startMs) => Math.min(oldest, startMs));
   }
 
   setOffsets(partition: number, offset: number): void {

@@ -66,6 +66,11 @@ const ABLATIONS: readonly Ablation[] = [
     scenario: scenario('twoFine', { 'take-over': 1, retention: 1 }),
     message: /declared missing and was never lost/,
   },
+  {
+    off: ['nothing is committed while a hello is due'],
+    scenario: scenario('threeFine', { copy: 1, 'edge restore': 1, idle: 1, 'half hello': 1, retention: 1 }),
+    message: /declared missing and was never lost/,
+  },
 ];
 
 for (const { off, scenario: where, message } of ABLATIONS) {
@@ -140,7 +145,7 @@ const SEED = Number(process.env['FOGLINE_STORM_SEED'] ?? '1');
 const EPISODES = Number(process.env['FOGLINE_STORM_EPISODES'] ?? '250');
 /** Much of everything, as long as nothing has to be lost. */
 const FAULTS: Budget = {
-  ...{ timeout: 6, duplicate: 3, repeat: 2, idle: 3, trim: 2, crash: 4, 'cloud crash': 2, backup: 2, restore: 3 },
+  ...{ timeout: 6, duplicate: 3, repeat: 2, idle: 3, trim: 2, crash: 4, 'half hello': 3, 'cloud crash': 2, backup: 2, restore: 3 },
   ...{ 'take-over': 1, clone: 2, copy: 1, 'edge restore': 2 },
 };
 

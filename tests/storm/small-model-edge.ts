@@ -1,9 +1,9 @@
 /**
- * The edge's thin orchestration over the pure rules, step by step as in edge/server/{intake,greeter,shipper}.ts. What
- * is one `exclusive` section there is one step here.
+ * The edge's thin orchestration over the pure rules, step by step as in edge/server/{intake,shipper}.ts; the greeter's is in
+ * small-model-hello.ts. What is one `exclusive` section there is one step here.
  */
 import { deviceKey, sourceKey } from '../../common/ids.ts';
-import { type HelloHousehold, type LinkReply, type PartsReply, rangeOf, type Verdict } from '../../common/messages.ts';
+import { type LinkReply, type PartsReply, rangeOf, type Verdict } from '../../common/messages.ts';
 import {
   applyAck,
   type EdgeLedger,
@@ -14,9 +14,8 @@ import {
   MISSING_IN_LOG,
   type Position,
 } from '../../common/protocol/edge-ledger.ts';
-import { type HeldRow, type HeldRows, reconcileSource, type Reconciliation } from '../../common/protocol/hello-rules.ts';
 import { shippableSources } from '../../common/protocol/ship-order.ts';
-import { missingFromAll, SeqIntervals } from '../../common/protocol/seq-intervals.ts';
+import { SeqIntervals } from '../../common/protocol/seq-intervals.ts';
 import { claimOf, type RulesOff } from './small-model-rules.ts';
 import {
   cloneLedger,
@@ -136,7 +135,14 @@ function waiting(world: World, edge: Edge, household: string): World | undefined
  * Searches the log and fills; what is declared must really be gone.
  * @param room readings that may be taken; it becomes less by those that were found, and below 0 when there were more
  */
-function fill({ off, reached }: Model, ledger: EdgeLedger, log: Log, hole: Hole, position: Position, room: { readings: number }): NewRow[] {
+export function fill(
+  { off, reached }: Model,
+  ledger: EdgeLedger,
+  log: Log,
+  hole: Hole,
+  position: Position,
+  room: { readings: number },
+): NewRow[] {
   const { readings, skipped } = searchLog(log, hole, position.partition);
   const kept = new Map(off.has('holes are searched in the log') ? [] : [...readings].slice(0, Math.max(0, room.readings)));
   if (readings.size > room.readings) {
@@ -185,123 +191,6 @@ export function closeIdle(model: Model, world: World, edge: Edge): World | undef
   const inserted = [...ledger.open.values()].flatMap((entries) => [...entries.values()].map((entry) => ledger.close(entry)));
   if (inserted.length === 0) return undefined;
   return withEdge(world, { ...edge, disk: commit(model, edge.disk, ledger, { inserted }) });
-}
-
-// ---- greeter -----------------------------------------------------------------------------------------------
-
-export function sendHello(model: Model, world: World, edge: Edge): World | undefined {
-  const { memory, disk } = edge;
-  const isBusy = model.off.has('a hello waits for the requests on their way')
-    ? memory.pending.some(({ kind }) => kind === 'hello')
-    : memory.pending.length > 0;
-  if (!memory.isHelloDue || isBusy) return undefined;
-  const { ledger } = disk;
-  const households = householdsOf(edge).map((household) => ({ household, generation: ledger.generations.get(household) ?? 0 }));
-  const hello = { edge: edge.name, epoch: 'e', claim: claimOf(model.off, memory.life), windowMs: ledger.windowMs, households };
-  return send(world, edge, 'hello', [], { kind: 'hello', hello });
-}
-
-/** All that are known or wait, without those that are parked. */
-function householdsOf({ disk, memory }: Edge): string[] {
-  const all = new Set([...disk.ledger.generations.keys(), ...memory.waitingFor]);
-  for (const household of disk.ledger.parked.keys()) all.delete(household);
-  return [...all].sort();
-}
-
-function takeHelloReply(model: Model, world: World, edge: Edge, reply: LinkReply): World {
-  const claim = claimOf(model.off, edge.memory.life);
-  if (reply.kind !== 'hello' || reply.claim !== claim) throw new Violation(`a hello was answered with ${reply.kind}`);
-  const room = { readings: model.scenario.refillReadingsMax };
-  const disk = reconcile(model, world, edge.disk, reply.households, room);
-  const waitingFor = edge.memory.waitingFor.filter((household) => !disk.ledger.generations.has(household));
-  const memory = { ...edge.memory, startId: reply.startId, waitingFor, hasMoreToRefill: room.readings < 0 };
-  const isHelloDue = householdsOf({ ...edge, disk, memory }).some((household) => !disk.ledger.generations.has(household));
-  return withEdge(world, { ...edge, disk, memory: { ...memory, isHelloDue } });
-}
-
-function reconcile(model: Model, world: World, disk: EdgeDisk, answers: readonly HelloHousehold[], room: { readings: number }): EdgeDisk {
-  const ledger = cloneLedger(disk.ledger);
-  const rows = new Map(disk.rows.map((row) => [row.id, row]));
-  const inserted: NewRow[] = [];
-  for (const answer of answers) {
-    const told = new Map(answer.sources.map((source) => [sourceKey(answer.household, source.device, source.src), source]));
-    const known = [...ledger.sources].filter(([, source]) => source.household === answer.household).map(([key]) => key);
-    for (const key of new Set([...known, ...told.keys()])) {
-      const [household, device, src] = key.split('/') as [string, string, string];
-      const source = ledger.source({ household, device, src });
-      const open = ledger.openOf(household, device);
-      const ownOpen = open?.part.src === src ? open : undefined;
-      const held = told.get(key);
-      const sets = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
-      const result = reconcileOne(model, source, ownOpen, sets, heldRows(disk.rows));
-      if (ownOpen !== undefined && result.open === 'close') inserted.push(ledger.close(ownOpen));
-      if (ownOpen !== undefined && result.open === 'drop') ledger.forgetOpen(ownOpen);
-      for (const id of result.requeue) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'queued' });
-      for (const id of result.acknowledge) rows.set(id, { ...(rows.get(id) as OutboxRow), state: 'acked' });
-      for (const id of result.drop) rows.delete(id);
-      noteOutcome(model, result);
-      if (result.missing.length === 0) continue;
-      const partition = model.scenario.partitionOf(household);
-      const log = world.logs[partition] as Log;
-      inserted.push(...fill(model, ledger, log, { source, missing: result.missing }, { partition, offset: log.base }, room));
-    }
-    ledger.generations.set(answer.household, answer.generation);
-  }
-  return commit(model, { ...disk, rows: [...rows.values()] }, ledger, { inserted });
-}
-
-function noteOutcome({ reached }: Model, { requeue, acknowledge, drop, open, missing }: Reconciliation): void {
-  if (requeue.length > 0) reached.add('queues again');
-  if (acknowledge.length > 0) reached.add('learns of a lost ack');
-  if (drop.length > 0) reached.add('drops a row');
-  if (missing.length > 0) reached.add('misses seqs');
-  reached.add(`open: ${open}`);
-}
-
-type Told = Parameters<typeof reconcileSource>[2];
-
-function reconcileOne(
-  { off }: Model,
-  source: Parameters<typeof reconcileSource>[0],
-  open: Parameters<typeof reconcileSource>[1],
-  told: Told,
-  rows: HeldRows,
-): Reconciliation {
-  const [covered, gapped] = [source.covered, source.gapped];
-  const ackedOutside = off.has('acked rows outside covered are queued again') ? () => [] : rows.ackedOutside.bind(rows);
-  const unackedGaps = off.has('un-acked gap rows are searched anew') ? rows.unacked(source).filter(({ kind }) => kind === 'gap') : [];
-  const unacked = () => rows.unacked(source).filter((row) => !unackedGaps.includes(row));
-  const tolds = off.has('covered is reloaded after a hello') ? { ...told, covered: covered.clone() } : told;
-  const result = reconcileSource(source, open, tolds, { unacked, ackedOutside });
-  if (off.has('what overlaps covered is dropped')) {
-    result.drop = [];
-    result.open = 'keep';
-  }
-  if (unackedGaps.length > 0) {
-    result.missing = result.missing.flatMap(([from, to]) => gapped.missing(from, to));
-    source.gapped = gapped;
-  }
-  return result;
-}
-
-/** What Outbox answers. */
-function heldRows(rows: readonly OutboxRow[]): HeldRows {
-  const of = (source: { household: string; device: string; src: string }, state: OutboxRow['state']): HeldRow[] => {
-    const key = sourceKey(source.household, source.device, source.src);
-    return rows.filter((row) => row.source === key && row.state === state).map(({ id, row }) => ({ id, kind: row.kind, ...fromTo(row) }));
-  };
-  return {
-    unacked: (source) => of(source, 'queued'),
-    ackedOutside: (source, covered, declared) =>
-      of(source, 'acked').filter(
-        (row) => missingFromAll(row.fromSeq, row.toSeq, row.kind === 'part' ? [covered] : [covered, declared]).length > 0,
-      ),
-  };
-}
-
-function fromTo(row: NewRow): { fromSeq: number; toSeq: number } {
-  const { fromSeq, toSeq } = rangeOf(row);
-  return { fromSeq, toSeq };
 }
 
 // ---- shipper -----------------------------------------------------------------------------------------------
@@ -370,7 +259,7 @@ function isPending({ memory }: Edge, row: OutboxRow): boolean {
   return memory.pending.some(({ batch }) => batch.some(({ id }) => id === row.id));
 }
 
-function takePartsReply(model: Model, world: World, edge: Edge, batch: readonly OutboxRow[], reply: LinkReply): World {
+export function takePartsReply(model: Model, world: World, edge: Edge, batch: readonly OutboxRow[], reply: LinkReply): World {
   if (reply.kind !== 'parts' && reply.kind !== 'hello_first') throw new Violation(`parts were answered with ${reply.kind}`);
   const { memory, disk } = edge;
   if (!isCurrent(model, memory, reply.startId)) return withEdge(world, { ...edge, memory: { ...memory, isHelloDue: true } });
@@ -420,17 +309,7 @@ export function hearStartId(model: Model, world: World, edge: Edge): World | und
 }
 
 /** A reply has come for the request in `slot`. */
-export function takeReply(model: Model, world: World, edge: Edge, slot: number, reply: LinkReply): World {
-  const pending = edge.memory.pending.find((other) => other.slot === slot);
-  if (pending === undefined) throw new Error('a reply that nobody waits for was delivered');
-  const settled: Edge = { ...edge, memory: { ...edge.memory, pending: edge.memory.pending.filter((other) => other !== pending) } };
-  const after = withEdge(world, settled);
-  return pending.kind === 'hello'
-    ? takeHelloReply(model, after, settled, reply)
-    : takePartsReply(model, after, settled, pending.batch, reply);
-}
-
-function send(world: World, edge: Edge, kind: 'hello' | 'parts', batch: readonly OutboxRow[], body: Packet['body']): World {
+export function send(world: World, edge: Edge, kind: 'hello' | 'parts', batch: readonly OutboxRow[], body: Packet['body']): World {
   const { pending, life } = edge.memory;
   let slot = 0;
   while (pending.some((other) => other.slot === slot)) slot++;
@@ -460,7 +339,7 @@ interface Change {
   position?: { partition: number; next: TopicPosition };
 }
 
-function commit({ off }: Model, disk: EdgeDisk, working: EdgeLedger, { inserted = [], position }: Change): EdgeDisk {
+export function commit({ off }: Model, disk: EdgeDisk, working: EdgeLedger, { inserted = [], position }: Change): EdgeDisk {
   const ledger = savedLedger(disk.ledger, working);
   if (off.has('seen is a set of intervals'))
     for (const source of ledger.sources.values()) if (source.seen.max > 0) source.seen.add(1, source.seen.max);

@@ -2,7 +2,8 @@
 import { rangeOf } from '../../common/messages.ts';
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, rowFault } from '../../common/wire.ts';
 import { answer, isHarmless } from './small-model-cloud.ts';
-import { FENCED, makePacket, type Model, takeReply, Violation } from './small-model-edge.ts';
+import { FENCED, makePacket, type Model, Violation } from './small-model-edge.ts';
+import { takeReply } from './small-model-hello.ts';
 import {
   cloneLedger,
   type Edge,
@@ -55,7 +56,8 @@ export function replaceLog({ scenario }: Model, world: World, partition: number,
 /** R6 and retention: what lies below the committed offset is deleted. */
 export function retain({ off }: Model, world: World, { disk, memory }: Edge): World | undefined {
   // What is still to be searched in the log must stay in it.
-  if (memory.isHelloDue || memory.hasMoreToRefill) return undefined;
+  const isRefilling = memory.isHelloDue || memory.hasMoreToRefill;
+  if (isRefilling && !off.has('nothing is committed while a hello is due')) return undefined;
   let next = world;
   world.logs.forEach((log, partition) => {
     const position = disk.positions[partition];

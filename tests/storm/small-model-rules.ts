@@ -22,6 +22,7 @@ export const RULES = [
   'the earlier source goes first',
   'un-acked gap rows are searched anew',
   'committed is below what is not acknowledged',
+  'nothing is committed while a hello is due',
 ] as const;
 export type Rule = (typeof RULES)[number];
 

@@ -1,6 +1,6 @@
 /** Everything that may happen next in a world. */
 import { rangeOf } from '../../common/messages.ts';
-import { closeIdle, continueRefill, hearStartId, type Model, poll, sendHello, ship, sourcesToShip } from './small-model-edge.ts';
+import { closeIdle, continueRefill, hearStartId, type Model, poll, ship, sourcesToShip } from './small-model-edge.ts';
 import {
   append,
   cloneEdge,
@@ -18,6 +18,7 @@ import {
   trim,
   withoutHarmless,
 } from './small-model-events.ts';
+import { halfHellos, sendHello } from './small-model-hello.ts';
 import type { Edge, Fault, Packet, World } from './small-model-world.ts';
 
 export interface Step {
@@ -163,6 +164,16 @@ function* edgeFaults(model: Model, world: World, edge: Edge): Generator<FaultSte
     () => `${name} crashes`,
     () => crash(world, edge),
   );
+  for (const packet of world.packets) {
+    if (packet.edge !== name || packet.isStale || isRequest(packet) || (world.left['half hello'] ?? 0) === 0) continue;
+    for (const disk of halfHellos(model, world, packet)) {
+      yield faultStep(
+        'half hello',
+        () => `${name} crashes in the middle of ${describe(packet)}`,
+        () => crash(world, { ...edge, disk }),
+      );
+    }
+  }
   yield faultStep(
     'take-over',
     () => `${name} is lost for good and another takes over`,

@@ -115,6 +115,8 @@ export const FAULTS = [
   'duplicate',
   'repeat',
   'crash',
+  /** Of the edge, while it works in the answer to a hello. */
+  'half hello',
   'cloud crash',
   'restore',
   'take-over',

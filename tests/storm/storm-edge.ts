@@ -46,6 +46,8 @@ export interface StormEdgeOptions {
   windowMs: number;
   keepMs: number;
   idleCloseMs: number;
+  /** Rows that one transaction of a hello changes. */
+  pieceRows?: number;
   wire?: EdgeWire;
   decode?: (record: StoredRecord) => TopicMessage;
   planted?: EdgePlants;
@@ -228,11 +230,12 @@ export class StormEdge {
 /** Dies also before and after a lock is held, and before and after a commit. */
 function touchingStore(store: EdgeStore, life: Life): EdgeStore {
   const exclusive = store.exclusive.bind(store);
-  const commit = store.commit.bind(store);
+  const commitRows = store.commitRows.bind(store);
   store.exclusive = (change) => life.ask('outbox.exclusive', () => exclusive(change));
-  store.commit = (grows, change) => {
+  // What every commit comes to.
+  store.commitRows = (grows, change) => {
     life.touchNow('outbox.commit, before');
-    commit(grows, change);
+    commitRows(grows, change);
     life.touchNow('outbox.commit, after');
   };
   return store;

@@ -26,6 +26,9 @@ const CLONE_MS_MAX = 60_000;
 /** Of a fleet for figures, when nobody says how many. */
 const REGULAR_HOMES = 4;
 
+/** Rows of a storm are few. */
+const PIECE_ROWS = 4;
+
 export interface StormSiteOptions {
   /** 1, 2, … */
   number: number;
@@ -186,6 +189,8 @@ export class StormSite {
       windowMs,
       keepMs,
       idleCloseMs,
+      // A hello is worked in by many transactions, of which any may be the last of a life; figures are of an edge as it is.
+      ...(plan.everyMs === undefined ? { pieceRows: PIECE_ROWS } : {}),
       ...(wire === undefined ? {} : { wire, decode: messageOf }),
       ...(planted === undefined ? {} : { planted }),
       onDeath,

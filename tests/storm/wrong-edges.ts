@@ -61,10 +61,11 @@ export function tailLostEdge(options: EdgeStoreOptions, disk: StormDisk): EdgeSt
     if (commits > 0) disk.restore('synced last');
   };
   const store = new EdgeStore(options);
-  const commit = store.commit.bind(store);
-  store.commit = (grows, change) => {
+  const commitRows = store.commitRows.bind(store);
+  // What every commit comes to.
+  store.commitRows = (grows, change) => {
     if (commits++ % SYNC_EVERY === 0) disk.copy('synced last');
-    commit(grows, change);
+    commitRows(grows, change);
   };
   return store;
 }

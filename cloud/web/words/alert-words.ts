@@ -26,6 +26,14 @@ export const ALERT_WORDS = {
     en: 'edge {subject} has set records of the topic aside',
     de: 'Edge {subject} hat Einträge des Topics beiseitegelegt',
   },
+  'alert.title.outbox-damaged': {
+    en: 'edge {subject} has found damage in its outbox',
+    de: 'Edge {subject} hat Schäden in seinem Ausgangspuffer gefunden',
+  },
+  'alert.title.names-left-out': {
+    en: 'edge {subject} can not ask for households whose names are none',
+    de: 'Edge {subject} kann Haushalte nicht anmelden, deren Namen keine sind',
+  },
   'alert.title.rows-refused': {
     en: 'cloud refuses rows that contradict what is stored, or make no sense',
     de: 'Cloud lehnt Zeilen ab, die dem Gespeicherten widersprechen oder keinen Sinn ergeben',
@@ -72,6 +80,14 @@ export const ALERT_WORDS = {
   'alert.figure.waiting': { en: '{n}, the first is {household}', de: '{n}, der erste ist {household}' },
   'alert.figure.waiting-unnamed': { en: ['{n} waits', '{n} wait'], de: ['{n} wartet', '{n} warten'] },
   'alert.figure.records-aside': { en: ['{n} record', '{n} records'], de: ['{n} Eintrag', '{n} Einträge'] },
+  'alert.figure.places-damaged': {
+    en: ['{n} place of the outbox', '{n} places of the outbox'],
+    de: ['{n} Stelle des Ausgangspuffers', '{n} Stellen des Ausgangspuffers'],
+  },
+  'alert.figure.names-none': {
+    en: ['{n} household name', '{n} household names'],
+    de: ['{n} Name eines Haushalts', '{n} Namen von Haushalten'],
+  },
   'alert.figure.rows-lately': {
     en: ['{n} row in {minutes} min', '{n} rows in {minutes} min'],
     de: ['{n} Zeile in {minutes} min', '{n} Zeilen in {minutes} min'],
@@ -154,6 +170,14 @@ export const ALERT_WORDS = {
   'alert.todo.records-unreadable': {
     en: 'fogline parked list on the edge shows the records; mend who writes them',
     de: 'fogline parked list auf dem Edge zeigt die Einträge; beheben, was sie schreibt',
+  },
+  'alert.todo.outbox-damaged': {
+    en: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
+    de: 'Platte des Edge ansehen; sein Protokoll sagt, was beschädigt war und neu erfragt wird; steht bis zum Neustart des Edge',
+  },
+  'alert.todo.names-left-out': {
+    en: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
+    de: 'sein Protokoll nennt sie; anhalten, Ausgangspuffer beiseitelegen, starten: Cloud und Topic werden nach dem Inhalt gefragt',
   },
   'alert.todo.rows-refused': {
     en: 'the households are parked at their edge, which says why: fogline parked list there',

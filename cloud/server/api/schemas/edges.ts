@@ -20,6 +20,10 @@ export const edge = z
       .nullable()
       .meta({ description: 'Event time between its newest reading and the oldest window not yet acknowledged; null when none waits' }),
     households: z.number(),
+    windowsMissing: z
+      .number()
+      .nullable()
+      .meta({ description: 'Windows expected and not there, of all households that it owns; null when nothing is expected of any' }),
     parked: z
       .array(
         z
@@ -40,6 +44,12 @@ export const edge = z
     waitingCount: z.number(),
     outboxFull: z.boolean(),
     unreadable: z.number().meta({ description: 'Topic records it has set aside as unreadable' }),
+    outboxDamage: z
+      .number()
+      .meta({ description: 'Places of its outbox found damaged since it was started, each set aside or mended, and asked for anew' }),
+    namesLeftOut: z
+      .number()
+      .meta({ description: 'Households left out of its hellos, because their names are no ids: their rows are kept and not sent' }),
     replayFinished: z.boolean().meta({ description: 'True when every run the edge knows is done' }),
     firstSeenAt: isoTimeText.nullable().meta({ description: 'First heartbeat of all, wall clock as all times here but the oldest window' }),
     lastConnectAt: isoTimeText

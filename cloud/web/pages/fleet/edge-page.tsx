@@ -94,8 +94,11 @@ function factsOf(edge: EdgeReply, detail: EdgeDetailReply | undefined, cloudNowM
     { name: t('fleet.stored'), content: t('fleet.parts', { n: edge.storedParts }) },
     { name: t('fleet.duplicates'), content: t('fleet.parts', { n: edge.duplicateParts }) },
     { name: t('fleet.refused'), content: t('fleet.rows', { n: edge.refusedRows }) },
+    { name: t('fleet.missing'), content: f.number(edge.windowsMissing) },
     { name: t('fleet.declared'), content: t('fleet.readings', { n: edge.declaredReadings }) },
     { name: t('fleet.droppedEarly'), content: t('fleet.rows', { n: edge.droppedEarly }) },
+    { name: t('fleet.damage'), content: f.number(edge.outboxDamage) },
+    { name: t('fleet.leftOut'), content: f.number(edge.namesLeftOut) },
     { name: t('fleet.skew'), content: skewWords(edge.clockSkewSeconds, locale) },
     { name: t('fleet.version'), content: edge.version ?? NO_VALUE },
   ];

@@ -16,6 +16,8 @@ test('an empty or nonsensical status becomes a report that can be shown', () => 
     outboxFull: false,
     unreadable: 0,
     trimmedEarly: 0,
+    damaged: 0,
+    leftOut: 0,
     replayFinished: false,
     version: null,
   };

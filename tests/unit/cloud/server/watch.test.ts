@@ -1,7 +1,7 @@
 /** The real store, `latest`, liveness, watch and API in virtual time: what an operator is told of edges and households. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { AlertsReply, EventsReply, HouseholdsReply, LiveMessage } from '../../../../cloud/server/api/api-types.ts';
+import type { AlertsReply, EdgesReply, EventsReply, HouseholdsReply, LiveMessage } from '../../../../cloud/server/api/api-types.ts';
 import { EXPECTED_FOR_MS } from '../../../../cloud/server/expectation.ts';
 import type { EdgeStatus } from '../../../../common/messages.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../doubles/running-cloud.ts';
@@ -63,6 +63,23 @@ test('a household that tells a value a minute is silent when three of them are m
   assert.deepEqual([await raised(cloud), (await missing())[1]], [['household-silent b'], [60, 3]]);
   const { alerts } = await get<AlertsReply>(cloud, 'alerts');
   assert.match(alerts[0]?.detail ?? '', /3 windows expected and not there, one every 60 s/);
+});
+
+test('windows that are missing of its households stand summed up at their edge', async (t) => {
+  const { cloud, silent, its, live } = await watched(t);
+  const ofEdge = async () => (await get<EdgesReply>(cloud, 'edges')).edges.map(({ edge, windowsMissing }) => [edge, windowsMissing]);
+  await live(6);
+  assert.deepEqual(await ofEdge(), [['edge-1', 0]]);
+  silent.add('a').add('b');
+  await live(4);
+  const { households } = await get<HouseholdsReply>(cloud, 'households');
+  const sum = households.reduce((all, { windowsMissing }) => all + (windowsMissing ?? 0), 0);
+  assert.ok(sum >= 6, `${sum} missing`);
+  assert.deepEqual(await ofEdge(), [['edge-1', sum]]);
+  // Of an edge whose replay is done nothing is expected.
+  its.status = { runs: [{ run: 'r', ended: true, done: true }] };
+  await live(1);
+  assert.deepEqual(await ofEdge(), [['edge-1', null]]);
 });
 
 test('a household that stops is told within three windows, cleared when it is back, and both are in the events', async (t) => {
@@ -159,6 +176,8 @@ test('what an edge says of itself is raised and cleared; of an edge that is not 
   await live(1);
   const table: [Partial<EdgeStatus>, string][] = [
     [{ outboxFull: true }, 'outbox-full'],
+    [{ damaged: 2 }, 'outbox-damaged'],
+    [{ leftOut: 1 }, 'names-left-out'],
     [{ parked: [{ household: 'a', reason: 'conflict' }] }, 'household-parked'],
     [{ waitingFor: ['z'] }, 'household-waiting'],
     [{ queued: 3 * 60 }, 'outbox-deep'],

@@ -222,6 +222,7 @@ test('a row that is no JSON under a seal that holds: the file is set aside, and 
     [sql],
     async (site) => {
       assert.ok(site.lines.includes('damage in the outbox: set aside, and asked for anew'));
+      assert.deepEqual([site.edge.status()?.damaged, site.edge.status()?.leftOut], [1, 0]);
       assert.deepEqual(site.held('healthy').covered, [[1, 10]]);
       assert.deepEqual(site.held('damaged').covered, [[1, 10]]);
       assert.deepEqual(site.edge.status()?.runs, [{ run: 'r', ended: true, done: true }]);
@@ -236,6 +237,7 @@ test('a household whose name is no id and has no seal is left out of the hello: 
     assert.deepEqual(site.held('healthy').covered, [[1, 10]]);
     assert.deepEqual(householdsIn(site), ['damaged', 'healthy']);
     assert.ok(site.lines.includes('the name of a household is no id: its rows are kept and not sent'));
+    assert.equal(site.edge.status()?.leftOut, 1);
   });
 });
 

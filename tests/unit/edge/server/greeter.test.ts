@@ -142,3 +142,69 @@ test('while a hello is worked in, the event loop turns between two reads of the 
   assert.ok(turns.length >= 4 && Math.max(...rows) <= LOOK_ROWS, `${turns.length} reads of ${rows.join(' ')}`);
   assert.equal(new Set(turns).size, turns.length, 'two reads in one turn');
 });
+
+/** The longest time that the event loop did not turn, in rows whose state was changed. */
+function rowsPerTurn(site: VirtualSite): { most: () => number; all: () => number } {
+  type Changing = Record<string, { run: (...args: unknown[]) => unknown }>;
+  const { statements } = (site.edge.running!.store as unknown as { outbox: { statements: Changing } }).outbox;
+  let [inTurn, most, all] = [0, 0, 0];
+  for (const name of ['setState', 'setStateUnacked', 'insert']) {
+    const statement = statements[name] as Changing[string];
+    const run = statement.run.bind(statement);
+    statement.run = (...args) => {
+      if (inTurn === 0) setImmediate(() => void (inTurn = 0));
+      most = Math.max(most, ++inTurn);
+      all++;
+      return run(...args);
+    };
+  }
+  return { most: () => most, all: () => all };
+}
+
+const WAITING_ROWS = 6_000;
+
+test('rows that a hello queues again or acknowledges change in pieces, and the event loop turns between two', async (t) => {
+  const site = new VirtualSite();
+  t.after(() => site.end());
+  await site.start();
+  await site.clock.advance(5_000);
+  site.cloud.backUp();
+  for (const household of ['one', 'two']) site.produce(household, 1, WAITING_ROWS / 2 + 1);
+  await site.until(() => site.edge.status()?.acked === WAITING_ROWS, 600_000);
+  site.cloud.backUp();
+  // The first copy has nothing, so all is queued again; the second has all, and what still waits by then is acknowledged by the hello.
+  for (const [copy, rows] of [[0, WAITING_ROWS] as const, [1, WAITING_ROWS / 2] as const]) {
+    site.cloud.kill();
+    const changed = rowsPerTurn(site);
+    site.cloud.restore(copy);
+    await site.cloud.start();
+    await site.until(() => changed.all() >= rows, 60_000, 10);
+    assert.ok(changed.all() >= rows, `${changed.all()} rows of copy ${copy}`);
+    assert.ok(changed.most() <= 2_000, `${changed.most()} rows in one turn`);
+  }
+  await site.until(() => site.edge.status()?.acked === WAITING_ROWS, 600_000);
+  assert.deepEqual(site.held('one').covered, [[1, WAITING_ROWS / 2]]);
+});
+
+test('households are asked for in hellos of a hundred, one after the other, and all are assigned', async (t) => {
+  const site = new VirtualSite();
+  t.after(() => site.end());
+  const homes = 250;
+  await site.start();
+  const served = site.network.handler as LinkHandler;
+  const asked: number[] = [];
+  site.network.handler = (payload, peer) => {
+    const request = decodeRequest(payload);
+    if (request.kind === 'hello') asked.push(request.hello.households.length);
+    return served(payload, peer);
+  };
+  for (let home = 0; home < homes; home++) site.produce(`home-${home}`, 1, 2);
+  await site.until(() => site.edge.status()?.households === homes, 60_000);
+  assert.deepEqual([site.edge.status()?.households, Math.max(...asked)], [homes, 100]);
+  asked.length = 0;
+  site.edge.kill();
+  site.edge.start();
+  await site.until(() => asked.length === 3, 10_000);
+  assert.deepEqual(asked, [100, 100, 50]);
+  assert.deepEqual(site.errors, []);
+});
