@@ -2,14 +2,14 @@
  * Every window that the cloud holds of a device against the audit's own, each part's digest against that of its readings, and the
  * buckets of every level against the windows. One device at a time: nothing of another one is held.
  */
+import { MS_PER_HOUR } from '../common/units.ts';
 import { isoTime } from '../common/iso-time.ts';
 import type { CloudFile, CloudPart, CloudRollup, CloudSeries, PartNumbers } from './cloud-file.ts';
 import type { Findings } from './findings.ts';
 import { SEQS_PER_SOURCE, type Stats, sameDigest, timesOf, type TruthSource } from './truth.ts';
 import { addStats, differenceOf, type FieldStats, sumTolerance, timeDifferenceOf } from './window-stats.ts';
 
-const HOUR_MS = 3_600_000;
-const LEVELS_MS = [60_000, 900_000, HOUR_MS] as const;
+const LEVELS_MS = [60_000, 900_000, MS_PER_HOUR] as const;
 /** Fields in W: mean times length is an energy. */
 const POWER_FIELDS: ReadonlySet<string> = new Set([
   ...['power', 'power1', 'power2', 'power3'],
@@ -203,7 +203,7 @@ export class WindowAudit {
           const series = byField.get(field);
           if (series === undefined) this.refuse(startMs, `the series ${field} is missing`);
           else if (startMs >= keptFromMs) this.compareBucket(levelMs, startMs, series, bucket);
-          if (levelMs === HOUR_MS) addTotals(totals, field, bucket);
+          if (levelMs === MS_PER_HOUR) addTotals(totals, field, bucket);
           if (startMs < keptFromMs) continue;
           counts.set(`${levelMs}/${field}`, (counts.get(`${levelMs}/${field}`) ?? 0) + 1);
           this.result.buckets++;

@@ -1,5 +1,6 @@
 /** `fogline backup` and `fogline restore`. */
 import { resolve } from 'node:path';
+import { MS_PER_SECOND } from '../common/units.ts';
 import { FOGLINE } from '../common/installation.ts';
 import { systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
@@ -10,8 +11,6 @@ import { Progress } from './progress.ts';
 import { megabytes, Stopped } from './refusals.ts';
 import { type Restored, StateRestore } from './restore-state.ts';
 import { STATE_PARTS, type StatePart } from './state-files.ts';
-
-const MS_PER_SECOND = 1_000;
 
 export interface BackupCommandOptions extends CommandOptions {
   dir: string;
