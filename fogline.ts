@@ -206,7 +206,7 @@ parted(stateful(command('backup', 'copy a state while its parts run: see docs/op
 parted(stateful(command('restore', 'a backup back into a state that nothing runs on')))
   .argument('<dir>', 'folder of the backup')
   .option('--force', 'set aside what is there')
-  .option('--check', 'only verify the backup')
+  .option('--check', 'only look whether the backup is whole and sound; nothing is restored')
   .action((dir: string, { force, check, part, ...flags }: RestoreFlags) =>
     perform(flags, async (options) =>
       (await import('./backup/main.ts')).restore({ ...options, dir, part, force: force === true, checkOnly: check === true }),

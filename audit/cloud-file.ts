@@ -11,6 +11,7 @@ import Database from 'better-sqlite3';
 import { START } from '../common/installation.ts';
 import type { Digest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
+import { type DamagedRecord, damagedRecords } from './record-seals.ts';
 import { explainReadError, refuseFindings, unreadable } from './damage.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
@@ -198,6 +199,11 @@ export class CloudFile {
       }
     }
     return this.rollupCounts.get(`${levelMs}/${seriesId}`) ?? 0;
+  }
+
+  /** Rows beside the parts whose checksum does not hold. */
+  damagedRecords(): DamagedRecord[] {
+    return this.reading(() => [...damagedRecords(this.database)]);
   }
 
   /** Parts and buckets that belong to no device or series: they would be looked at by nobody. */

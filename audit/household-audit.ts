@@ -30,8 +30,8 @@ export interface DeviceReport {
   household: string;
   device: string;
   src: string;
-  /** What the stages are compared with: the rows of a file; for a model only the topic itself. */
-  truth: 'file' | 'topic';
+  /** What the stages are compared with: the rows of a file; for a model only the topic itself; where a cloud is alone only its parts. */
+  truth: 'file' | 'topic' | 'cloud';
   source: StageTotals;
   topic: StageTotals | null;
   edge: StageTotals | null;

@@ -10,7 +10,8 @@ import type { CommandOptions } from '../common/command.ts';
 import { type Config, processEnvironment } from '../common/config.ts';
 import { EXIT, OperatingError } from '../common/errors.ts';
 import { openLogger } from '../common/logger.ts';
-import { openCloudFile, refuseDamage } from './cloud-file.ts';
+import { auditCloudAlone, isCloudAlone } from './cloud-alone.ts';
+import { type CloudFile, openCloudFile, refuseDamage } from './cloud-file.ts';
 import { openEdgeFile } from './edge-file.ts';
 import { Findings } from './findings.ts';
 import { checkPlaces } from './household-places.ts';
@@ -39,7 +40,9 @@ export async function main(options: AuditOptions): Promise<number> {
   return report.agrees ? EXIT.ok : EXIT.failed;
 }
 
-async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditReport> {
+async function audit(options: AuditOptions): Promise<AuditReport> {
+  const { config, stateDir, url } = options;
+  if (isCloudAlone(stateDir)) return auditCloud(options);
   const findings = new Findings();
   const state = readRunState(stateDir);
   const files = isOfModels(state) ? [] : sourceFiles(dataFolder(config, stateDir));
@@ -64,16 +67,37 @@ async function audit({ config, stateDir, url }: AuditOptions): Promise<AuditRepo
     if (span.lastSeqs !== undefined) findings.notices.push('the end mark has left the topic: the run ends where the edge remembers it');
     if ((topic?.unreadable ?? 0) > 0)
       findings.notices.push(`${topic?.unreadable} records of the topic are unreadable and set aside by the edge`);
-    const { parts, rollups } = cloud.strayRows();
-    if (parts + rollups > 0) findings.refuse('(none)', 'cloud', undefined, `${parts} parts and ${rollups} buckets belong to no household`);
+    refuseStrays(cloud, findings);
     const households = await auditHouseholds(files, stages, span, state, stateDir, findings);
     const models = modelHouseholds(stages, files, state);
     households.push(...(await auditModels(models, stages, span, findings)));
     const compared = { topic: topic !== undefined, edge: edge !== undefined, latest: latest !== undefined };
-    return reportOf({ households, findings, ended: span.ended, compared });
+    return reportOf({ households, findings, run: span.ended ? 'ended' : 'not ended', compared });
   } finally {
     for (const close of closers.reverse()) await close();
   }
+}
+
+/** A page of it could only be compared with the store that it is made of: `--url` is not asked. */
+async function auditCloud({ stateDir }: AuditOptions): Promise<AuditReport> {
+  const findings = new Findings();
+  const cloud = openCloudFile(stateDir);
+  try {
+    refuseStrays(cloud, findings);
+    const households: HouseholdReport[] = [];
+    for (const household of auditCloudAlone(cloud, findings)) {
+      households.push(household);
+      await yieldToEventLoop();
+    }
+    return reportOf({ households, findings, run: 'unknown', compared: { topic: false, edge: false, latest: false } });
+  } finally {
+    cloud.close();
+  }
+}
+
+function refuseStrays(cloud: CloudFile, findings: Findings): void {
+  const { parts, rollups } = cloud.strayRows();
+  if (parts + rollups > 0) findings.refuse('(none)', 'cloud', undefined, `${parts} parts and ${rollups} buckets belong to no household`);
 }
 
 async function auditHouseholds(

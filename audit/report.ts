@@ -6,8 +6,8 @@ import type { DeviceReport, HouseholdReport, StageTotals } from './household-aud
 
 export interface AuditReport {
   agrees: boolean;
-  /** `ended`: the end mark of the run is in the topic. */
-  run: 'ended' | 'not ended';
+  /** `ended`: the end mark of the run is in the topic. `unknown`: nothing but a cloud is here. */
+  run: 'ended' | 'not ended' | 'unknown';
   stages: { name: 'topic' | 'edge' | 'cloud' | 'latest'; compared: boolean }[];
   households: number;
   /** Of them, those that are compared with the topic alone. */
@@ -29,20 +29,22 @@ export function print(text: string): Promise<void> {
   return new Promise((resolve) => process.stdout.write(text, () => resolve()));
 }
 
+const ALONE =
+  'nothing but the cloud is here: checksums, sources, buckets and totals are compared with its own parts, with no file, topic or edge';
 /** Refusals that people are shown; --json has more. */
 const SHOWN_MAX = 20;
 
 export function reportOf(parts: {
   households: readonly HouseholdReport[];
   findings: Findings;
-  ended: boolean;
+  run: AuditReport['run'];
   compared: Record<'topic' | 'edge' | 'latest', boolean>;
 }): AuditReport {
-  const { households, findings, ended, compared } = parts;
+  const { households, findings, run, compared } = parts;
   const sum = (of: (report: HouseholdReport) => number) => households.reduce((total, report) => total + of(report), 0);
   return {
     agrees: findings.refused === 0,
-    run: ended ? 'ended' : 'not ended',
+    run,
     stages: [
       { name: 'topic', compared: compared.topic },
       { name: 'edge', compared: compared.edge },
@@ -80,13 +82,17 @@ export function textOf(report: AuditReport): string {
     lines.push(`… and ${report.refused - SHOWN_MAX} more differences (--json shows up to 100 of each household and stage)`);
   const { households, windows, buckets, refused } = report;
   const compared = `${plural(households, 'household')}, ${plural(windows, 'window')}, ${plural(buckets, 'bucket')}`;
-  lines.push(report.agrees ? `audit: yes, all agree: ${compared}` : `audit: NO, ${plural(refused, 'difference')} in ${compared}`);
+  lines.push(
+    report.agrees
+      ? `audit: yes, all ${report.run === 'unknown' ? 'of the cloud agrees with itself' : 'agree'}: ${compared}`
+      : `audit: NO, ${plural(refused, 'difference')} in ${compared}`,
+  );
   return `${lines.join('\n')}\n`;
 }
 
 function deviceLines(device: DeviceReport): string[] {
   const { household, device: name, src, truth, source, topic, edge, cloud, latest, declared } = device;
-  const shown = truth === 'file' ? { source, topic, edge, cloud } : { topic, edge, cloud };
+  const shown = truth === 'file' ? { source, topic, edge, cloud } : truth === 'topic' ? { topic, edge, cloud } : { cloud };
   const stages = Object.entries(shown).map(([stage, totals]) => `  ${stage.padEnd(6)} ${totalsText(totals)}`);
   if (truth === 'topic') stages.unshift('  source a model: nothing but the topic says what it gave');
   return [`${household} ${name} (${src}), declared missing ${declared}, latest ${latest}`, ...stages];
@@ -120,6 +126,7 @@ function missingLines(stages: AuditReport['stages']): string[] {
 
 function progressLines({ run, waiting, stages, models }: AuditReport): string[] {
   const lines = models === 0 ? [] : [`note: ${modelText(models)}`];
+  if (run === 'unknown') return [...lines, `note: ${ALONE}`];
   lines.push(...missingLines(stages));
   if (run === 'not ended') lines.push('the run has not ended: compared up to what is covered at the cloud');
   if (waiting > 0) lines.push(`${waiting} readings are not at the cloud yet: compared up to covered`);

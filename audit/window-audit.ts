@@ -2,14 +2,14 @@
  * Every window that the cloud holds of a device against the audit's own, each part's digest against that of its readings, and the
  * buckets of every level against the windows. One device at a time: nothing of another one is held.
  */
+import { MS_PER_HOUR } from '../common/units.ts';
 import { isoTime } from '../common/iso-time.ts';
 import type { CloudFile, CloudPart, CloudRollup, CloudSeries, PartNumbers } from './cloud-file.ts';
 import type { Findings } from './findings.ts';
 import { SEQS_PER_SOURCE, type Stats, sameDigest, timesOf, type TruthSource } from './truth.ts';
 import { addStats, differenceOf, type FieldStats, sumTolerance, timeDifferenceOf } from './window-stats.ts';
 
-const HOUR_MS = 3_600_000;
-const LEVELS_MS = [60_000, 900_000, HOUR_MS] as const;
+const LEVELS_MS = [60_000, 900_000, MS_PER_HOUR] as const;
 /** Fields in W: mean times length is an energy. */
 const POWER_FIELDS: ReadonlySet<string> = new Set([
   ...['power', 'power1', 'power2', 'power3'],
@@ -52,9 +52,9 @@ export interface DeviceToAudit {
   /** In the order of the statistics. */
   fields: readonly string[];
   /** By the cloud's source id, with its place among the device's sources. */
-  sources: ReadonlyMap<number, { truth: TruthSource; rank: number }>;
-  /** The audit's own windows of what the cloud says it has stored. */
-  truth: ReadonlyMap<number, Stats>;
+  sources: ReadonlyMap<number, { truth: TruthSource | undefined; rank: number }>;
+  /** The audit's own windows of what the cloud says it has stored; undefined where nothing but the cloud is here. */
+  truth: ReadonlyMap<number, Stats> | undefined;
 }
 
 export class WindowAudit {
@@ -65,6 +65,8 @@ export class WindowAudit {
   private readonly levels = new Map(LEVELS_MS.map((levelMs) => [levelMs as number, new Map<number, Map<string, Bucket>>()]));
   /** Windows before this one were forgotten. */
   private readonly keptFromMs: number;
+  /** What lies in windows before this one nobody knows: the cloud has forgotten them, and nothing else is here. */
+  private readonly knownFromMs: number;
   /** Starts of the windows that the cloud has. */
   private readonly seen = new Set<number>();
   private readonly result: WindowsAudited = { windows: 0, buckets: 0, energyWs: 0, newest: undefined, recentMeansW: new Map() };
@@ -74,6 +76,7 @@ export class WindowAudit {
     this.findings = findings;
     this.device = device;
     this.keptFromMs = cloud.keptFromMs(cloud.windowMs);
+    this.knownFromMs = device.truth === undefined ? this.keptFromMs : Number.MIN_SAFE_INTEGER;
   }
 
   run(): WindowsAudited {
@@ -87,7 +90,7 @@ export class WindowAudit {
       open = { startMs: part.windowStartMs, parts: [part] };
     }
     if (open !== undefined) this.window(open.startMs, open.parts);
-    for (const [startMs, stats] of this.device.truth) {
+    for (const [startMs, stats] of this.device.truth ?? []) {
       if (startMs < this.keptFromMs) this.addForgotten(startMs, stats);
       else if (!this.seen.has(startMs)) this.refuse(startMs, 'the window is missing');
     }
@@ -109,6 +112,7 @@ export class WindowAudit {
     this.seen.add(startMs);
     this.result.windows++;
     const held = this.add(startMs, parts);
+    if (this.device.truth === undefined) return;
     const truth = this.device.truth.get(startMs);
     if (truth === undefined) return this.refuse(startMs, 'the source has no reading in this window that is counted as stored');
     for (const [i, field] of this.device.fields.entries()) {
@@ -128,7 +132,7 @@ export class WindowAudit {
       if (part.isDamaged) this.refuse(startMs, `the checksum of seqs ${part.fromSeq} to ${part.toSeq} does not hold`);
       const source = this.device.sources.get(part.sourceId);
       if (source === undefined) this.refuse(startMs, `a part of another source (${part.sourceId}) lies in it`);
-      else this.checkPart(startMs, part, source.truth);
+      else if (source.truth !== undefined) this.checkPart(startMs, part, source.truth);
       const rank = (source?.rank ?? 0) * SEQS_PER_SOURCE;
       for (const [field, numbers] of part.fields) {
         const count = part.toSeq - part.fromSeq + 1;
@@ -193,19 +197,20 @@ export class WindowAudit {
     const counts = new Map<string, number>();
     const totals = new Map<string, Totals>();
     for (const [levelMs, level] of this.levels) {
-      const keptFromMs = this.cloud.keptFromMs(levelMs);
+      const keptFromMs = Math.max(this.cloud.keptFromMs(levelMs), this.knownFromMs);
       for (const [startMs, buckets] of level) {
         for (const [field, bucket] of buckets) {
           const series = byField.get(field);
           if (series === undefined) this.refuse(startMs, `the series ${field} is missing`);
           else if (startMs >= keptFromMs) this.compareBucket(levelMs, startMs, series, bucket);
-          if (levelMs === HOUR_MS) addTotals(totals, field, bucket);
+          if (levelMs === MS_PER_HOUR) addTotals(totals, field, bucket);
           if (startMs < keptFromMs) continue;
           counts.set(`${levelMs}/${field}`, (counts.get(`${levelMs}/${field}`) ?? 0) + 1);
           this.result.buckets++;
         }
       }
     }
+    if (this.knownFromMs !== Number.MIN_SAFE_INTEGER) return;
     for (const series of byField.values()) {
       for (const levelMs of LEVELS_MS) this.compareCount(levelMs, series, counts.get(`${levelMs}/${series.field}`) ?? 0);
       this.compareTotals(series, totals.get(series.field) ?? noTotals());

@@ -1,5 +1,6 @@
 /** `fogline backup` and `fogline restore`. */
 import { resolve } from 'node:path';
+import { MS_PER_SECOND } from '../common/units.ts';
 import { FOGLINE } from '../common/installation.ts';
 import { systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
@@ -10,8 +11,6 @@ import { Progress } from './progress.ts';
 import { megabytes, Stopped } from './refusals.ts';
 import { type Restored, StateRestore } from './restore-state.ts';
 import { STATE_PARTS, type StatePart } from './state-files.ts';
-
-const MS_PER_SECOND = 1_000;
 
 export interface BackupCommandOptions extends CommandOptions {
   dir: string;
@@ -72,17 +71,23 @@ function textOfBackup({ backup: dir, at, parts, files, bytes, damagedRows, remov
   return lines.join('\n');
 }
 
-const RESTORED_WORD = { restored: 'restored into', checked: 'nothing restored into', finished: 'an earlier restore is finished:' } as const;
-
-function textOfRestore({ state, backup: dir, at, parts, bytes, aside, kept, damagedRows, outcome }: Restored, seconds: string): string {
-  const lines = [
-    `${RESTORED_WORD[outcome]} ${state}`,
-    `  ${parts.join(' and ')} as of ${at} from ${dir}: ${megabytes(bytes)} MB, all of it sound, in ${seconds} s`,
-  ];
-  if (damagedRows > 0) lines.push(`  ${plural(damagedRows, 'row')} in it with a checksum that does not hold: ${FOGLINE} audit names them`);
+/** Whole: all is there as it was backed up. Damaged rows were so in the state that it was made of (`backup --with-damage`). */
+export function textOfRestore(restored: Restored, seconds: string): string {
+  const { state, backup: dir, at, parts, bytes, aside, kept, damagedRows, outcome } = restored;
+  const what = `${parts.join(' and ')} as of ${at}`;
+  const size = `${megabytes(bytes)} MB`;
+  const health = damagedRows === 0 ? 'all of it sound' : `whole; ${plural(damagedRows, 'row')} damaged before it was made`;
+  if (outcome === 'checked') {
+    const verdict = damagedRows === 0 ? 'whole and sound' : 'whole';
+    const lines = [`backup ${dir} is ${verdict}: it can be restored`, `  ${what}: ${size}, ${health}, looked through in ${seconds} s`];
+    if (damagedRows > 0) lines.push(`  once it is restored, ${FOGLINE} audit names these rows`);
+    return [...lines, '  nothing was restored, and no state was looked at'].join('\n');
+  }
+  const head = outcome === 'finished' ? `an earlier restore was cut off and is finished now: ${state}` : `restored into ${state}`;
+  const lines = [head, `  ${what} from ${dir}: ${size}, ${health}, in ${seconds} s`];
+  if (damagedRows > 0) lines.push(`  ${FOGLINE} audit names these rows`);
   if (aside !== null) lines.push(`  what was there is kept in ${aside}`);
   for (const path of kept) lines.push(`  ${path} is the one that was there: what was shut since stays shut`);
-  if (outcome === 'checked') return lines.join('\n');
   if (parts.includes('cloud') && !kept.includes('cloud/tokens.json'))
     lines.push(`  tokens that were revoked since open the page again: ${FOGLINE} token list, ${FOGLINE} token revoke ID`);
   if (parts.includes('edge')) lines.push('  start no second edge on another copy of this: the cloud lets one of them go on');

@@ -4,6 +4,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { MS_PER_SECOND } from '../common/units.ts';
 import type { Clock } from '../common/clock.ts';
 import { ConfigError, OperatingError } from '../common/errors.ts';
 import { reach } from '../common/failpoints.ts';
@@ -24,7 +25,6 @@ import { DATABASES, FILES_AFTER, FILES_BEFORE, type PlainFile, STATE_PARTS, type
 import { beginBeside, clear, isOccupied, syncTree } from './work-folder.ts';
 
 const PERMISSIONS = 0o777;
-const MS_PER_SECOND = 1_000;
 
 export interface BackupOptions {
   stateDir: string;

@@ -1,10 +1,10 @@
 /** Tells how far a backup or a restore is: a line for each step, and one now and then while bytes go by. */
+import { MS_PER_SECOND } from '../common/units.ts';
 import type { Clock } from '../common/clock.ts';
 import { megabytes, Stopped } from './refusals.ts';
 
 /** Between two lines of a step. */
 const LINE_EVERY_MS = 2_000;
-const MS_PER_SECOND = 1_000;
 
 export class Progress {
   private readonly clock: Clock;

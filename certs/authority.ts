@@ -3,12 +3,12 @@ import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
+import { MS_PER_DAY } from '../common/units.ts';
 
 /** P-256: every TLS library takes it; NNG's peers (mbedTLS) have no Ed25519 (docs/decisions/0012-…). */
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const DAY_MS = 86_400_000;
 /** An edge's clock may be behind ours. */
-export const BACKDATED_MS = DAY_MS;
+export const BACKDATED_MS = MS_PER_DAY;
 const SERIAL_BYTES = 16;
 
 export interface Issued {
@@ -89,7 +89,10 @@ export async function issue(authority: Pick<Issued, 'certificate' | 'key'>, { ro
 
 function timesOf(nowMs: number, days: number) {
   // Certificates count whole seconds.
-  const [fromMs, untilMs] = [nowMs - BACKDATED_MS, nowMs + days * DAY_MS].map((ms) => Math.floor(ms / 1_000) * 1_000) as [number, number];
+  const [fromMs, untilMs] = [nowMs - BACKDATED_MS, nowMs + days * MS_PER_DAY].map((ms) => Math.floor(ms / 1_000) * 1_000) as [
+    number,
+    number,
+  ];
   return { dates: { notBefore: new Date(fromMs), notAfter: new Date(untilMs) }, span: { fromMs, untilMs } };
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { MS_PER_SECOND } from '../common/units.ts';
 import { FOGLINE } from '../common/installation.ts';
 import { type Clock, systemClock } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
@@ -21,7 +22,6 @@ const AUTHORITY_DAYS = 20 * 365;
 const CLOUD_DAYS = 397;
 const EDGE_DAYS = 730;
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
-const SECOND_MS = 1_000;
 const HOST = /^[A-Za-z0-9.:_-]{1,253}$/;
 
 export interface CertsOptions extends CommandOptions {
@@ -162,7 +162,7 @@ export async function list(options: CertsOptions): Promise<number> {
 async function renewCloud(folder: CaFolder, hosts: readonly string[], options: CertsOptions): Promise<void> {
   const days = options.days ?? CLOUD_DAYS;
   // Edges take the certificate that begins last, so each begins after the one before, whatever became of this machine's clock.
-  const nowMs = Math.max(nowOf(options), cloudSinceMs(folder) + SECOND_MS + BACKDATED_MS);
+  const nowMs = Math.max(nowOf(options), cloudSinceMs(folder) + MS_PER_SECOND + BACKDATED_MS);
   if (nowMs - nowOf(options) > BACKDATED_MS) {
     const remedy = 'set the clock of this machine right; if it is right, that certificate must be waited for';
     throw new ConfigError(`the cloud's last certificate begins later than now, at ${isoTime(cloudSinceMs(folder))}`, remedy);

@@ -6,7 +6,11 @@
 /** Length of a window unless `edge.window_seconds` says otherwise. */
 export const DEFAULT_WINDOW_MS = 5_000;
 export const HOURS_PER_YEAR = 8_760;
+export const MS_PER_SECOND = 1_000;
+export const MS_PER_MINUTE = 60_000;
 export const MS_PER_HOUR = 3_600_000;
+export const MS_PER_DAY = 86_400_000;
+export const MS_PER_WEEK = 604_800_000;
 
 /**
  * Unit of each field: those of a Gem House meter, and those of a household with assets, which add up to its `power`. A battery's state of

@@ -1,4 +1,5 @@
 /** Kafka, where the settings ask for it: through the broker contract, and what a broker tells about itself beyond that. */
+import { MS_PER_DAY } from '../common/units.ts';
 import { AVERAGES_TOPIC, type Broker, POWER_TOPIC } from '../common/broker/broker.ts';
 import type { Clock } from '../common/clock.ts';
 import type { Config } from '../common/config.ts';
@@ -31,7 +32,6 @@ export interface InspectableBroker extends Broker {
 }
 
 const DEADLINE_MS = 15_000;
-const MS_PER_DAY = 86_400_000;
 /** An edge may be away for a holiday. */
 const RETENTION_DAYS_MIN = 14;
 

@@ -1,11 +1,10 @@
 /** Certificates of the link and of gRPC, where the settings name any: usable, private, and valid for long enough. */
+import { MS_PER_DAY } from '../common/units.ts';
 import { FOGLINE } from '../common/installation.ts';
 import type { Config } from '../common/config.ts';
 import { ConfigError } from '../common/errors.ts';
 import { EXPIRY_WARNING_MS, readBundle, readCloudCredentials, readEdges, readPair, readRevoked } from '../common/link/cert-files.ts';
 import { type Check, missing, ok, warn } from './check.ts';
-
-const DAY_MS = 86_400_000;
 
 export function certChecks({ link, cloud }: Config, nowMs: number): Check[] {
   const checks: Check[] = [];
@@ -49,7 +48,7 @@ function attempt(name: string, look: () => Check): Check {
 }
 
 function expiryCheck(name: string, says: string, leftMs: number, remedy: string): Check {
-  const days = Math.floor(leftMs / DAY_MS);
+  const days = Math.floor(leftMs / MS_PER_DAY);
   if (leftMs <= 0) return missing(name, `${says}, expired`, remedy);
   return leftMs <= EXPIRY_WARNING_MS ? warn(name, `${says}, ${days} days left`, remedy) : ok(name, `${says}, ${days} days left`);
 }

@@ -112,7 +112,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'reflect-metadata': /^certs\/authority\.ts$/,
   'better-sqlite3': new RegExp(
     '^(common/broker/embedded-[a-z-]+|edge/server/(outbox|outbox-[a-z]+|.+-store|parked-households)|cloud/server/storage/.+|' +
-      'audit/(cloud|edge)-file|backup/(snapshots|database-check|seal-checks|users))\\.ts$',
+      'audit/(cloud-file|edge-file|record-seals)|backup/(snapshots|database-check|seal-checks|users))\\.ts$',
   ),
   '@asteasolutions/zod-to-openapi': /^cloud\/server\/api\/openapi-document\.ts$/,
   'chart.js': CHARTS,

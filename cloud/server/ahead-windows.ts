@@ -3,6 +3,7 @@
  * looks at them: what is damaged, of a household that the edge does not own, of one series too many, or later than the edge itself says
  * it has come, is left out and counted. Nothing is lost by that: the same parts are stored in their turn.
  */
+import { MS_PER_HOUR } from '../../common/units.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { NewestRequest } from '../../common/messages.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
@@ -15,7 +16,7 @@ import { bucketsOfParts } from './storage/newest-buckets.ts';
  * Event time that a window may lie beyond what the edge said last: a replay at a thousand times the speed comes so far between two
  * heartbeats. One that is faster is shown once its pace is known, or its next heartbeat came.
  */
-export const AHEAD_OF_EDGE_MS_MAX = 3_600_000;
+export const AHEAD_OF_EDGE_MS_MAX = MS_PER_HOUR;
 /** The pace since the last heartbeat may be so much of the one before it. */
 const PACE_GROWTH_MAX = 2;
 /** Between two heartbeats that tell a pace. */

@@ -77,7 +77,9 @@ export class AlertFigures {
       said(
         'household-parked',
         parkedCount,
-        firstParked === undefined ? detail('parked-unnamed', { n: parkedCount }) : detail('parked', { n: parkedCount, ...firstParked }),
+        firstParked === undefined
+          ? detail('parked-unnamed', { n: parkedCount })
+          : detail('parked', { n: parkedCount, household: firstParked.household, reason: firstParked.reason }),
       ),
       said(
         'household-waiting',

@@ -2,6 +2,7 @@
  * Pure: which figure makes which alert, when it is raised and when it is cleared, and the one line that says what to do. Between
  * the two thresholds an alert stays as it is, so that a figure which wavers does not ring again and again.
  */
+import { MS_PER_MINUTE, MS_PER_SECOND } from '../../common/units.ts';
 import type { Detail } from './alert-details.ts';
 
 export type Severity = 'critical' | 'warning';
@@ -24,10 +25,8 @@ export interface AlertRule {
   runbook: string;
 }
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
 /** A figure that only grows is looked at as its growth over so long; then the alert clears. */
-export const GROWTH_OVER_MS = 10 * MINUTE_MS;
+export const GROWTH_OVER_MS = 10 * MS_PER_MINUTE;
 /** P7: windows that a household may owe. */
 export const WINDOWS_MISSING_MAX = 3;
 const AT_ONCE = { raiseAfterMs: 0, clearAfterMs: 0 } as const;
@@ -57,7 +56,7 @@ export const ALERT_RULES = {
     title: 'has a deep outbox',
     raiseAt: 60,
     clearAt: 12,
-    raiseAfterMs: 30 * SECOND_MS,
+    raiseAfterMs: 30 * MS_PER_SECOND,
     clearAfterMs: 0,
     runbook: 'the link is down or slower than the meters: see the edge state, then the duplicates and the time that requests take',
   },
@@ -66,9 +65,9 @@ export const ALERT_RULES = {
     severity: 'warning',
     about: 'edge',
     title: 'has an old window waiting',
-    raiseAt: 5 * MINUTE_MS,
-    clearAt: MINUTE_MS,
-    raiseAfterMs: MINUTE_MS,
+    raiseAt: 5 * MS_PER_MINUTE,
+    clearAt: MS_PER_MINUTE,
+    raiseAfterMs: MS_PER_MINUTE,
     clearAfterMs: 0,
     runbook: 'one source waits while others go on: look at what the edge says is parked or waiting',
   },
@@ -99,7 +98,7 @@ export const ALERT_RULES = {
     title: 'waits for households to be assigned',
     raiseAt: 1,
     clearAt: 0,
-    raiseAfterMs: 30 * SECOND_MS,
+    raiseAfterMs: 30 * MS_PER_SECOND,
     clearAfterMs: 0,
     runbook: 'the edge can not say hello: look at the link and at what this cloud refuses',
   },
@@ -193,7 +192,7 @@ export const ALERT_RULES = {
     title: 'gets most rows twice',
     raiseAt: 0.5,
     clearAt: 0.1,
-    raiseAfterMs: MINUTE_MS,
+    raiseAfterMs: MS_PER_MINUTE,
     clearAfterMs: 0,
     runbook: 'acknowledgements get lost or come after link.data_deadline_seconds: nothing is counted twice, but the link is spent',
   },
@@ -203,7 +202,7 @@ export const ALERT_RULES = {
     title: 'does not reach Redis',
     raiseAt: 1,
     clearAt: 0,
-    raiseAfterMs: 30 * SECOND_MS,
+    raiseAfterMs: 30 * MS_PER_SECOND,
     clearAfterMs: 0,
     runbook: 'fogline doctor says why; storing goes on, only other cloud processes show older values',
   },

@@ -5,6 +5,7 @@
  * had. No edge is judged by another's clock. A household whose readings come more rarely than windows end owes one for each of its own
  * intervals.
  */
+import { MS_PER_DAY, MS_PER_HOUR } from '../../common/units.ts';
 import type { Clock } from '../../common/clock.ts';
 import { EdgeFront, reachedByHalf } from './edge-front.ts';
 import type { Bucket } from './storage/series-store.ts';
@@ -12,11 +13,11 @@ import type { Bucket } from './storage/series-store.ts';
 /** Requests, batches and partitions make one household a little later than another; below it nobody is late. */
 export const UNEVEN_MS = 2_000;
 /** A household without a window for so long, event time, has moved out: nothing is expected of it. */
-export const EXPECTED_FOR_MS = 7 * 86_400_000;
+export const EXPECTED_FOR_MS = 7 * MS_PER_DAY;
 /** Looking through ten thousand households takes a millisecond or two. */
 const FRONT_EVERY_MS = 20;
 /** A newest window that is no older than this by the clock on the wall is live, so its pace is known before it is seen. */
-const LIVE_WITHIN_MS = 3_600_000;
+const LIVE_WITHIN_MS = MS_PER_HOUR;
 
 export interface Owing {
   household: string;

@@ -1,4 +1,5 @@
 /** `fogline cloud`: receiver, series store, API and page, until told to stop. */
+import { MS_PER_HOUR } from '../../common/units.ts';
 import { printEvent } from '../../common/child-events.ts';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
@@ -155,7 +156,7 @@ function toldOfRecords(metrics: Metrics, logger: Logger): (record: DamagedRecord
 function openLatest({ redis }: Config, parts: Omit<RedisLatestOptions, 'url' | 'password' | 'caFile' | 'keyPrefix' | 'expireMs'>): Latest {
   const { url, password, ca_file: caFile, key_prefix: keyPrefix, expire_hours: expireHours } = redis;
   if (url === '') return new MemoryLatest(parts.clock);
-  return new RedisLatest({ ...parts, url, password, caFile, keyPrefix, expireMs: expireHours * 3_600_000 });
+  return new RedisLatest({ ...parts, url, password, caFile, keyPrefix, expireMs: expireHours * MS_PER_HOUR });
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

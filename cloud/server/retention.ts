@@ -2,6 +2,7 @@
  * Forgets what is older than the settings say, from time to time. Age is event time against the newest readings stored, not against the
  * clock: a replay of 2019 keeps its last days. Hours, totals and what is covered are never forgotten.
  */
+import { MS_PER_DAY } from '../../common/units.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Config } from '../../common/config.ts';
 import { isoTime } from '../../common/iso-time.ts';
@@ -12,7 +13,6 @@ import type { HouseholdRow, SeriesStore } from './storage/series-store.ts';
 
 /** Days go by in event time, which may run a thousand times faster than the clock. */
 const LOOK_EVERY_MS = 60_000;
-const DAY_MS = 86_400_000;
 const MINUTES_MS = 60_000;
 const QUARTERS_MS = 900_000;
 
@@ -91,7 +91,7 @@ export class Retention {
     const { store, logger } = this.options;
     const { signal } = this.stopping;
     if (signal.aborted) return;
-    const beforeMs = startOfUnit(SITE_TIME_ZONE, 'day', newestMs - days * DAY_MS);
+    const beforeMs = startOfUnit(SITE_TIME_ZONE, 'day', newestMs - days * MS_PER_DAY);
     const deleted = await store.deleteBefore(beforeMs, { levelMs, signal });
     if (deleted === 0) return;
     this.forgotten.add(deleted, { level: name });

@@ -2,6 +2,7 @@
  * Pure: the one formatter of the pages. Numbers by language, units always there, an em dash for what is not known, a true minus
  * sign. Made once per language and zone: the formats of Intl are slow to make.
  */
+import { MS_PER_DAY } from '../../common/units.ts';
 import { zoneName } from './zone-time.ts';
 
 export type Language = 'en' | 'de';
@@ -11,7 +12,6 @@ export const NO_VALUE = '—';
 const NO_BREAK = '\u00a0';
 const LOCALES: Readonly<Record<Language, string>> = { en: 'en-GB', de: 'de-DE' };
 const HOURS_PER_DAY = 24;
-const DAY_MS = 86_400_000;
 const A_MONDAY_MS = Date.UTC(2024, 0, 1);
 
 /** One unit for all ticks of an axis. */
@@ -189,7 +189,7 @@ export class Formatter {
 
   /** Mon; 0 is Monday. */
   weekday(index: number, length: 'short' | 'long' = 'short'): string {
-    return new Intl.DateTimeFormat(this.locale, { weekday: length, timeZone: 'UTC' }).format(A_MONDAY_MS + index * DAY_MS);
+    return new Intl.DateTimeFormat(this.locale, { weekday: length, timeZone: 'UTC' }).format(A_MONDAY_MS + index * MS_PER_DAY);
   }
 
   /** A span, its end's date left out where it is the same: `24 Dec 2019, 00:00 – 06:00 CET`. */

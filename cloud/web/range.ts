@@ -1,4 +1,5 @@
 /** Pure: what the range of a page (range-address.ts) means in time: presets, periods before and after. */
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_WEEK } from '../../common/units.ts';
 import { DEFAULT_FROM, DEFAULT_TO, type Range } from './range-address.ts';
 import { type CalendarUnit, calendarSpan, neighbour, type Span, shifted } from './zone-time.ts';
 
@@ -21,7 +22,7 @@ export function isLive({ to }: Pick<Range, 'to'>): boolean {
 }
 
 const RELATIVE = /^(latest|first|now)(?:([+-])(\d{1,6})(m|h|d|w))?$/;
-const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { m: MS_PER_MINUTE, h: MS_PER_HOUR, d: MS_PER_DAY, w: MS_PER_WEEK };
 const ISO_WITH_ZONE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** Milliseconds UTC of one end; null when it is no time or hangs on an end of the data that is not known. */
@@ -46,7 +47,7 @@ export function spanOf(range: Pick<Range, 'from' | 'to'>, anchors: Anchors): Spa
 }
 
 /** Length of the default range. */
-const DEFAULT_MS = 86_400_000;
+const DEFAULT_MS = MS_PER_DAY;
 
 /** The default while there is less data than it would show: all there is, instead of a day that is mostly empty. */
 export function whileShort(range: Range, { firstMs, latestMs }: Anchors): Range {

@@ -12,6 +12,7 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import { MS_PER_HOUR } from '../units.ts';
 import { ConfigError } from '../errors.ts';
 import { isId } from '../ids.ts';
 import { isoTime } from '../iso-time.ts';
@@ -22,7 +23,7 @@ export const CLOUD_FILE = 'cloud.pem';
 export const EDGES_FILE = 'edges.json';
 export const REVOKED_FILE = 'revoked.json';
 /** Before this is left, everybody concerned is warned. */
-export const EXPIRY_WARNING_MS = 30 * 24 * 3_600_000;
+export const EXPIRY_WARNING_MS = 30 * 24 * MS_PER_HOUR;
 
 /** A certificate with its key, and whom it trusts. */
 export interface Credentials {

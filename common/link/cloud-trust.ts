@@ -5,6 +5,7 @@
  * is logged and shown (`fogline_link_trust_stale`). At the start it is a ConfigError.
  */
 import { type FSWatcher, watch } from 'node:fs';
+import { MS_PER_DAY, MS_PER_HOUR } from '../units.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
@@ -13,7 +14,7 @@ import type { RefusalReason } from './link-refusals.ts';
 
 /** A revocation must hold within 60 s, also where changes of files are not told (network file systems). */
 const LOOK_MS = 10_000;
-const EXPIRY_LOG_MS = 24 * 3_600_000;
+const EXPIRY_LOG_MS = 24 * MS_PER_HOUR;
 
 /** Who a certificate says that it is. */
 export interface Identity {
@@ -173,7 +174,7 @@ export class CloudTrust {
     const leftMs = this.credentials.expiresMs - clock.nowMs();
     if (leftMs > EXPIRY_WARNING_MS || clock.monotonicMs() - this.warnedMs < EXPIRY_LOG_MS) return;
     this.warnedMs = clock.monotonicMs();
-    const days = Math.floor(leftMs / 86_400_000);
+    const days = Math.floor(leftMs / MS_PER_DAY);
     logger.warn({ days }, "the cloud's certificate expires soon: run fogline certs rotate, no restart is needed");
   }
 }

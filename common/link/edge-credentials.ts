@@ -5,6 +5,7 @@
  */
 import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { MS_PER_HOUR } from '../units.ts';
 import type { Clock } from '../clock.ts';
 import { isoTime } from '../iso-time.ts';
 import type { Logger } from '../logger.ts';
@@ -12,7 +13,7 @@ import { type Bundle, EXPIRY_WARNING_MS, fromMs, readBundle } from './cert-files
 import { NewestCloud, REPLACED_CODE } from './newest-cloud.ts';
 
 const TOLD_AGAIN_MS = 60_000;
-const EXPIRY_TOLD_AGAIN_MS = 24 * 3_600_000;
+const EXPIRY_TOLD_AGAIN_MS = 24 * MS_PER_HOUR;
 
 export class EdgeCredentials {
   private readonly file: string;

@@ -8,6 +8,7 @@
 import { constants, type X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { MS_PER_DAY } from '../units.ts';
 import { type Clock, type Timer, yieldToEventLoop } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { type Credentials, edgeOf, EXPIRY_WARNING_MS, expiryMs } from './cert-files.ts';
@@ -276,7 +277,7 @@ export class TlsListener {
     const leftMs = expiresMs - this.options.clock.nowMs();
     if (leftMs > EXPIRY_WARNING_MS || this.warned.has(serial)) return;
     this.warned.add(serial);
-    const days = Math.floor(leftMs / 86_400_000);
+    const days = Math.floor(leftMs / MS_PER_DAY);
     this.options.logger.warn({ edge, days }, "an edge's certificate expires soon: fogline certs rotate --edge makes a new bundle");
   }
 }

@@ -12,7 +12,7 @@ import { makeFolder } from '../../common/folders.ts';
 import { openLogger } from '../../common/logger.ts';
 import { randomId, seededRandom, seedOf } from '../../common/random.ts';
 import { refuseUnfinishedRestore } from '../../common/unfinished-restore.ts';
-import { MS_PER_HOUR } from '../../common/units.ts';
+import { MS_PER_HOUR, MS_PER_SECOND } from '../../common/units.ts';
 import type { Progress } from './cosim/progress.ts';
 import type { RunSummary } from './cosim/run-options.ts';
 import { CollectedFiles } from './collected-files.ts';
@@ -27,8 +27,6 @@ import { runAlone, type Surroundings } from './run-alone.ts';
 import { type Plan, planRun, refuseReplaySettings, refuseTopicless, reported, rtFactorOf } from './run-plan.ts';
 import { type CheckedScenario, loadScenario } from './scenario/scenario-check.ts';
 import { DEFAULT_SCENARIO, runScenario } from './scenario.ts';
-
-const MS_PER_SECOND = 1_000;
 
 export interface SimulateOptions extends CommandOptions {
   /** Where each setting came from: a speed that the operator chose is stronger than that of the scenario. */

@@ -2,6 +2,7 @@
  * A scenario without a topic: simulators among themselves, also with household files to study. Nothing is kept, so there is nothing to
  * resume, and no state to belong to.
  */
+import { MS_PER_SECOND } from '../../common/units.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import type { Config } from '../../common/config.ts';
@@ -20,7 +21,6 @@ import { runScenario, type ScenarioOptions } from './scenario.ts';
 import { untilTick } from './scenario/scenario-run.ts';
 import type { RunWatchOptions } from './trace/run-watch.ts';
 
-const MS_PER_SECOND = 1_000;
 /** Rows that are told one by one; the others are counted. */
 const REJECTED_TOLD_MAX = 20;
 

@@ -1,4 +1,5 @@
 /** What a run with a topic is, before it begins: from the scenario, the settings and what the state remembers. */
+import { MS_PER_SECOND } from '../../common/units.ts';
 import { FOGLINE } from '../../common/installation.ts';
 import { type Config, type LoadedConfig, speedFactor } from '../../common/config.ts';
 import { plural } from '../../common/count-text.ts';
@@ -12,8 +13,6 @@ import { sampleFolder } from './sample-main.ts';
 import { setName } from './scenario/connection-check.ts';
 import { TOPIC } from './scenario/offered-models.ts';
 import type { CheckedScenario } from './scenario/scenario-check.ts';
-
-const MS_PER_SECOND = 1_000;
 
 export interface Plan {
   scenario: CheckedScenario;

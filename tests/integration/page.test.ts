@@ -320,12 +320,19 @@ test('alerts are told in the language of the page: what, how much, and what to d
     '1 zurückgestellt, h-9: second source',
     'fogline parked list auf dem Edge sagt den Grund; diesen beheben, dann fogline parked resume HAUSHALT',
   ]);
-  assert.equal(await page.locator('#alerts [lang="en"]').count(), 0);
+  assert.deepEqual(await page.locator('#alerts [lang="en"]').allTextContents(), ['second source'], 'a reason that is not known');
+  cloud.heartbeat('edge-1', { parked: [{ household: '0123456789abcdef'.repeat(4), reason: 'second source' }], households: 14 });
+  await shows(page, '#alerts-table', '0123456789abcdef');
+  const isCutOff = 'document.querySelector("#alerts-table").scrollWidth > document.querySelector("#alerts-table").clientWidth';
+  assert.equal(await page.evaluate(isCutOff), false, 'a long id hides no column');
   await page.goto(`${cloud.url}/fleet/edge-1`);
   await shows(page, `${rows} th`, 'Edge edge-1 hält Haushalte zurück');
   const told = (await (await fetch(`${cloud.url}/api/v1/alerts`)).json()) as { alerts: { title: string; figure: unknown }[] };
   assert.equal(told.alerts[0]?.title, 'holds households back');
-  assert.deepEqual(told.alerts[0]?.figure, { code: 'parked', values: { n: 1, household: 'h-9', reason: 'second source' } });
+  assert.deepEqual(told.alerts[0]?.figure, {
+    code: 'parked',
+    values: { n: 1, household: '0123456789abcdef'.repeat(4), reason: 'second source' },
+  });
 });
 
 test('where a token is demanded the page asks for it, and again when it was revoked', needsChromium, async (t) => {

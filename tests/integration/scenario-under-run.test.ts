@@ -108,7 +108,7 @@ test('the recording of a simulator that was killed under run is kept aside and t
   });
   assert.equal(status, 0, stderr);
   assert.match(stdout, /simulate ended \(signal SIGKILL\)/);
-  assert.match(stdout, /simulate: the earlier recording is kept as \S+street\.trace\.1\n {2}what to do: look into it: npx fogline trace show /);
+  assert.match(stdout, /simulate: the earlier recording is kept as \S+street\.trace\.1\n {2}what to do: look.* npx fogline trace show /);
   for (const file of [trace, `${trace}.1`]) {
     const shown = fogline('trace', 'show', file, '--simulator', 'pv', '--to', '5');
     assert.equal(shown.status, 0, shown.stderr);

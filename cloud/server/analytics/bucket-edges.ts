@@ -3,6 +3,7 @@
  * whole quarters; longer ones follow the clocks: an hour that the clocks show twice is two buckets, one that they leave out is none, and
  * a bucket of several hours that holds a change of the clocks is an hour longer or shorter.
  */
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from '../../../common/units.ts';
 import { type CalendarUnit, nextUnit, offsetMs, startOfUnit } from './local-time.ts';
 
 /** Shortest first. `raw` is the window. */
@@ -13,24 +14,25 @@ export type BucketResolution = (typeof BUCKET_RESOLUTIONS)[number];
 /** An answer has no more: a year of 5 minutes. */
 export const BUCKETS_MAX = 106_000;
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
-
 const UTC_WIDTHS_MS: Partial<Record<BucketResolution, number>> = {
   '10s': 10_000,
-  '1m': MINUTE_MS,
-  '5m': 5 * MINUTE_MS,
-  '15m': 15 * MINUTE_MS,
+  '1m': MS_PER_MINUTE,
+  '5m': 5 * MS_PER_MINUTE,
+  '15m': 15 * MS_PER_MINUTE,
 };
 const CLOCK_WIDTHS_MS: Partial<Record<BucketResolution, number>> = {
-  '30m': 30 * MINUTE_MS,
-  '1h': HOUR_MS,
-  '3h': 3 * HOUR_MS,
-  '6h': 6 * HOUR_MS,
+  '30m': 30 * MS_PER_MINUTE,
+  '1h': MS_PER_HOUR,
+  '3h': 3 * MS_PER_HOUR,
+  '6h': 6 * MS_PER_HOUR,
 };
 const UNITS: Partial<Record<BucketResolution, CalendarUnit>> = { '1d': 'day', '1w': 'week', '1M': 'month', '1y': 'year' };
-const UNIT_LENGTHS_MS: Record<CalendarUnit, number> = { day: DAY_MS, week: 7 * DAY_MS, month: 30.5 * DAY_MS, year: 365.25 * DAY_MS };
+const UNIT_LENGTHS_MS: Record<CalendarUnit, number> = {
+  day: MS_PER_DAY,
+  week: 7 * MS_PER_DAY,
+  month: 30.5 * MS_PER_DAY,
+  year: 365.25 * MS_PER_DAY,
+};
 
 export interface EdgeQuery {
   resolution: BucketResolution;
@@ -49,7 +51,7 @@ export function usualLengthMs(resolution: BucketResolution, windowMs: number): n
 
 /** False for buckets that would not be whole windows. */
 export function isWholeWindows(resolution: BucketResolution, windowMs: number): boolean {
-  const lengthMs = UTC_WIDTHS_MS[resolution] ?? CLOCK_WIDTHS_MS[resolution] ?? (resolution === 'raw' ? windowMs : 15 * MINUTE_MS);
+  const lengthMs = UTC_WIDTHS_MS[resolution] ?? CLOCK_WIDTHS_MS[resolution] ?? (resolution === 'raw' ? windowMs : 15 * MS_PER_MINUTE);
   return lengthMs % windowMs === 0;
 }
 
@@ -136,7 +138,7 @@ function clockEdges(widthMs: number, fromMs: number, toMs: number, timeZone: str
 function edgesOfDay(dayMs: number, nextMs: number, widthMs: number, timeZone: string): number[] {
   const edges: number[] = [];
   const offset = (timeMs: number) => offsetMs(timeZone, timeMs);
-  const isChanged = nextMs - dayMs !== DAY_MS;
+  const isChanged = nextMs - dayMs !== MS_PER_DAY;
   for (let edgeMs = dayMs; edgeMs < nextMs; ) {
     edges.push(edgeMs);
     if (!isChanged) {

@@ -3,14 +3,13 @@
  * hours in Germany.
  */
 import { DateTime, IANAZone } from 'luxon';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from '../../../common/units.ts';
 
 /** The German states' own time zone. */
 export const SITE_TIME_ZONE = 'Europe/Berlin';
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** No change of the clocks takes more away. */
-const SHORTEST_DAY_MS = 22 * 3_600_000;
+const SHORTEST_DAY_MS = 22 * MS_PER_HOUR;
 
 export type CalendarUnit = 'day' | 'week' | 'month' | 'year';
 
@@ -21,7 +20,7 @@ export function isTimeZone(name: string): boolean {
 
 /** Local time minus UTC at the instant. */
 export function offsetMs(timeZone: string, timeMs: number): number {
-  return IANAZone.create(timeZone).offset(timeMs) * MINUTE_MS;
+  return IANAZone.create(timeZone).offset(timeMs) * MS_PER_MINUTE;
 }
 
 /** Start of the day, ISO week, month or year that holds the instant. */
@@ -43,9 +42,9 @@ export function nextUnit(timeZone: string, unit: CalendarUnit, startMs: number):
 
 /** By a clock that is never changed. @returns NaN where the unit does not begin at midnight */
 function nextMidnight(unit: CalendarUnit, localMs: number): number {
-  if (localMs % DAY_MS !== 0) return Number.NaN;
-  if (unit === 'day') return localMs + DAY_MS;
-  if (unit === 'week') return localMs + 7 * DAY_MS;
+  if (localMs % MS_PER_DAY !== 0) return Number.NaN;
+  if (unit === 'day') return localMs + MS_PER_DAY;
+  if (unit === 'week') return localMs + 7 * MS_PER_DAY;
   const date = new Date(localMs);
   if (unit === 'month') return date.setUTCMonth(date.getUTCMonth() + 1);
   return date.setUTCFullYear(date.getUTCFullYear() + 1);

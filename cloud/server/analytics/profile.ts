@@ -1,4 +1,5 @@
 /** What the quarters of an hour tell of a load, pure: load duration, base load, peak, and the usual week. */
+import { MS_PER_DAY, MS_PER_HOUR } from '../../../common/units.ts';
 import type { AddedSeries } from './add-series.ts';
 import { LocalDays, weekdayAndHour } from './local-time.ts';
 
@@ -11,8 +12,6 @@ export const BASE_LOAD_PERCENTILE = 5;
 export const QUARTER_COVERAGE_MIN = 0.5;
 
 const QUARTER_MS = 900_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const HOURS_PER_DAY = 24;
 const DAYS_PER_WEEK = 7;
 const PERCENTS = 100;
@@ -149,9 +148,9 @@ class WeekClock {
     if (dayMs !== this.dayMs) {
       this.dayMs = dayMs;
       this.firstHour = this.shownAt(dayMs);
-      this.isRegular = this.days.endOf(timeMs) - dayMs === DAY_MS;
+      this.isRegular = this.days.endOf(timeMs) - dayMs === MS_PER_DAY;
     }
-    return this.isRegular ? this.firstHour + Math.floor((timeMs - dayMs) / HOUR_MS) : this.shownAt(timeMs);
+    return this.isRegular ? this.firstHour + Math.floor((timeMs - dayMs) / MS_PER_HOUR) : this.shownAt(timeMs);
   }
 
   private shownAt(timeMs: number): number {

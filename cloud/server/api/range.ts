@@ -1,5 +1,5 @@
 /** The range that a query asks for, with its words resolved. */
-import { windowStartMs } from '../../../common/units.ts';
+import { MS_PER_DAY, windowStartMs } from '../../../common/units.ts';
 import type { ApiParts } from './api-parts.ts';
 import type { HouseholdRow, RangeQuery, Resolution } from '../storage/series-store.ts';
 import { PROBLEM_DETAILS } from './problem-details.ts';
@@ -11,8 +11,6 @@ export interface AskedRange {
   from?: number;
   to?: number;
 }
-
-const DAY_MS = 86_400_000;
 
 type Parts = Pick<ApiParts, 'overview' | 'clock' | 'settings'>;
 
@@ -80,8 +78,8 @@ const RECENT_MAX_AGE_SECONDS = 30;
  */
 export function cacheControl(isFixed: boolean, toMs: number, latestMs: number | null): string {
   const ageMs = latestMs === null || !isFixed ? 0 : latestMs - toMs;
-  if (ageMs >= DAY_MS) return `private, max-age=${OLD_MAX_AGE_SECONDS}`;
-  if (ageMs >= DAY_MS / 24) return `private, max-age=${RECENT_MAX_AGE_SECONDS}`;
+  if (ageMs >= MS_PER_DAY) return `private, max-age=${OLD_MAX_AGE_SECONDS}`;
+  if (ageMs >= MS_PER_DAY / 24) return `private, max-age=${RECENT_MAX_AGE_SECONDS}`;
   return 'private, no-cache';
 }
 

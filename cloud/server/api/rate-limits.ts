@@ -1,11 +1,11 @@
 /** The one door to express-rate-limit: how often an address, or the holder of a token, may ask. Beyond it 429 with a time to come back. */
 import type { Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import { MS_PER_MINUTE } from '../../../common/units.ts';
 import { tokenIdOf } from './doors.ts';
 import { PROBLEM_DETAILS } from './problem-details.ts';
 import { Problem } from './problem.ts';
 
-const MINUTE_MS = 60_000;
 /** 100 a second: a script that walks the windows of some thousand households is let through, a flood is not. */
 export const REQUESTS_PER_ADDRESS_PER_MINUTE = 6_000;
 /** As much again for one token, from however many addresses it is shown: it may have leaked. */
@@ -41,12 +41,12 @@ function limited(
   more: { skip?: (request: Request, response: Response) => boolean } = {},
 ): RequestHandler {
   return rateLimit({
-    windowMs: MINUTE_MS,
+    windowMs: MS_PER_MINUTE,
     limit,
     keyGenerator: (request, response) => keyOf(request, response) ?? '',
     handler: (_request, response) => {
       throw new Problem(429, 'too-many-requests', PROBLEM_DETAILS.say('too-many-requests', { n: limit, what }), {
-        headers: { 'Retry-After': String(response.getHeader('Retry-After') ?? MINUTE_MS / 1_000) },
+        headers: { 'Retry-After': String(response.getHeader('Retry-After') ?? MS_PER_MINUTE / 1_000) },
       });
     },
     standardHeaders: 'draft-8',

@@ -3,6 +3,7 @@
  * ends by its age, by being idle, by leaving, and with the token it was opened with.
  */
 import { createHash } from 'node:crypto';
+import { MS_PER_HOUR } from '../../../common/units.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { randomSecret } from '../../../common/random.ts';
 
@@ -14,7 +15,7 @@ export interface Tokens {
 }
 
 /** A working day; then the token is asked for again. */
-export const SESSION_AGE_MAX_MS = 12 * 3_600_000;
+export const SESSION_AGE_MAX_MS = 12 * MS_PER_HOUR;
 /** A page that is open keeps its session busy; one that was closed is forgotten soon. */
 export const SESSION_IDLE_MAX_MS = 30 * 60_000;
 /** Sessions at once; beyond it the one idle longest ends. */

@@ -1,4 +1,5 @@
 /** Pure: the times that a query may hold. `latest` is the end of the newest window stored, because a replay's data are of another year. */
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, MS_PER_WEEK } from '../../../common/units.ts';
 import { parseTime } from '../../../common/iso-time.ts';
 import { NOT_A_TIME, TIME_WITHOUT_ZONE } from './problem-details.ts';
 
@@ -12,7 +13,7 @@ export interface TimeBases {
   latestMs: number | null;
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { s: MS_PER_SECOND, m: MS_PER_MINUTE, h: MS_PER_HOUR, d: MS_PER_DAY, w: MS_PER_WEEK };
 const WORD = /^(now|latest|first)(?:([+ -])(\d{1,6})([smhdw]))?$/;
 const NAIVE = /^\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?$/;
 /** A plus sign that was not encoded reaches us as a space. */

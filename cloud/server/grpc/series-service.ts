@@ -1,4 +1,5 @@
 /** fogline.v1.SeriesService/ReadSeries: what GET /api/v1/series answers, in messages instead of one body, and of any length. */
+import { MS_PER_DAY } from '../../../common/units.ts';
 import type { ApiParts } from '../api/api-parts.ts';
 import { badParameters, isTimeZone } from '../api/query.ts';
 import { askedRange } from '../api/range.ts';
@@ -30,15 +31,13 @@ export async function* readSeries(parts: ApiParts, request: ReadSeriesRequest, s
   if (request.tz !== '' && !isTimeZone(request.tz))
     throw badParameters([{ parameter: 'tz', detail: 'is not a time zone: write its IANA name, e.g. Europe/Berlin or UTC' }]);
   const series = askedSeries(request.series);
-  const from = timeOf('from', request.from, { base: 'latest', offsetMs: -DAY_MS });
+  const from = timeOf('from', request.from, { base: 'latest', offsetMs: -MS_PER_DAY });
   const to = timeOf('to', request.to, { base: 'latest', offsetMs: 0 });
   const { from: fromMs = 0, to: toMs = 0 } = await askedRange(parts, { from, to });
   const timeZone = request.tz === '' ? undefined : request.tz;
   for await (const slice of seriesSlices(parts, { series, fromMs, toMs, timeZone, resolution, points, columns: COLUMNS, signal }))
     yield* messagesOf(slice);
 }
-
-const DAY_MS = 86_400_000;
 
 /** @throws Problem 400 */
 export function askedSeries(texts: readonly string[]): AskedSeries[] {

@@ -6,7 +6,7 @@
  */
 import type Database from 'better-sqlite3';
 import { yieldToEventLoop } from '../../../common/clock.ts';
-import { windowStartMs } from '../../../common/units.ts';
+import { MS_PER_DAY, MS_PER_HOUR, windowStartMs } from '../../../common/units.ts';
 import { LocalDays, SITE_TIME_ZONE } from '../analytics/local-time.ts';
 import { addAggregate, addRollup, type Aggregate, kwhFromWattSeconds, type Rollup } from '../analytics/rollup.ts';
 import { sealOfSeriesName } from './record-seals.ts';
@@ -36,7 +36,6 @@ const LEVEL_MS = { '1m': 60_000, '15m': 900_000, '1h': 3_600_000 } as const;
 const BEFORE_ALL = '';
 /** Sorts after every id. */
 const AFTER_ALL = '~';
-const MS_PER_HOUR = 3_600_000;
 
 interface SeriesRow extends SeriesName {
   id: number;
@@ -270,7 +269,7 @@ export class SeriesReader {
 
 /** The days that begin within the span. */
 function daysWithin(days: LocalDays, span: Span): Span {
-  const isTime = (timeMs: number) => Math.abs(timeMs) <= DATE_MS_MAX - 2 * 86_400_000;
+  const isTime = (timeMs: number) => Math.abs(timeMs) <= DATE_MS_MAX - 2 * MS_PER_DAY;
   return {
     fromMs: isTime(span.fromMs) ? days.startAtOrAfter(span.fromMs) : span.fromMs,
     toMs: isTime(span.toMs) ? days.startAtOrAfter(span.toMs) : span.toMs,

@@ -1,6 +1,7 @@
 /** The fleet log on SQLite, in a file of its own beside the store. */
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
+import { MS_PER_DAY } from '../../../common/units.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/logger.ts';
 import type { Beat, EdgeFacts, FleetBatch, FleetLog, KeptOutage, OutageQuery, OutboxSample } from './fleet-log.ts';
@@ -14,7 +15,7 @@ export const OUTAGES_MAX = 10_000;
 export const FACTS_MAX = 10_000;
 /** Some 10 MB: 100 edges over 24 h, a sample every 30 s; more edges are held for a shorter time. */
 export const SAMPLES_MAX = 300_000;
-export const SAMPLES_KEPT_MS = 86_400_000;
+export const SAMPLES_KEPT_MS = MS_PER_DAY;
 
 const SCHEMA = `
 CREATE TABLE beat (

@@ -1,4 +1,5 @@
 /** Pure: where a time axis has its ticks: round local times, so that midnight is one, on days of 23 and 25 hours too. */
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from '../../../common/units.ts';
 import type { TickKind } from '../format.ts';
 import { calendarSpan, localMs, shifted, type Span } from '../zone-time.ts';
 
@@ -7,17 +8,13 @@ export interface TimeTicks {
   kind: TickKind;
 }
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 const STEPS_MS = [
-  ...[1, 2, 5, 10, 15, 30].map((n) => n * SECOND_MS),
-  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE_MS),
-  ...[1, 2, 3, 6, 12].map((n) => n * HOUR_MS),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MS_PER_SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MS_PER_MINUTE),
+  ...[1, 2, 3, 6, 12].map((n) => n * MS_PER_HOUR),
 ];
 /** Every zone's local time differs from UTC by a multiple of it, nearly every one's by whole hours. */
-const ZONE_STEP_MS = 15 * MINUTE_MS;
+const ZONE_STEP_MS = 15 * MS_PER_MINUTE;
 const DAY_STEPS = [1, 2, 7, 14];
 const MONTH_STEPS = [1, 3, 6];
 const MONTH_DAYS = 30.4;
@@ -30,26 +27,26 @@ export function timeTicks(span: Span, zone: string, most: number): TimeTicks {
   const lengthMs = span.toMs - span.fromMs;
   const fits = (stepMs: number) => lengthMs / stepMs <= most;
   const step = STEPS_MS.find(fits);
-  if (step !== undefined) return { startsMs: within(span, step, zone), kind: step < MINUTE_MS ? 'second' : 'minute' };
-  const days = DAY_STEPS.find((its) => fits(its * DAY_MS));
+  if (step !== undefined) return { startsMs: within(span, step, zone), kind: step < MS_PER_MINUTE ? 'second' : 'minute' };
+  const days = DAY_STEPS.find((its) => fits(its * MS_PER_DAY));
   if (days !== undefined) {
-    const isTick = (startMs: number) => (Math.round(localMs(startMs, zone) / DAY_MS) + MONDAY_OFFSET_DAYS) % days === 0;
+    const isTick = (startMs: number) => (Math.round(localMs(startMs, zone) / MS_PER_DAY) + MONDAY_OFFSET_DAYS) % days === 0;
     return { startsMs: starts(span, zone, 'day').filter(isTick), kind: 'day' };
   }
-  const months = MONTH_STEPS.find((its) => fits(its * MONTH_DAYS * DAY_MS));
+  const months = MONTH_STEPS.find((its) => fits(its * MONTH_DAYS * MS_PER_DAY));
   if (months !== undefined) {
     const isTick = (startMs: number) => new Date(localMs(startMs, zone)).getUTCMonth() % months === 0;
     return { startsMs: starts(span, zone, 'month').filter(isTick), kind: 'month' };
   }
-  const years = Math.ceil(lengthMs / (YEAR_MONTHS * MONTH_DAYS * DAY_MS) / most);
+  const years = Math.ceil(lengthMs / (YEAR_MONTHS * MONTH_DAYS * MS_PER_DAY) / most);
   const isTick = (startMs: number) => new Date(localMs(startMs, zone)).getUTCFullYear() % years === 0;
   return { startsMs: starts(span, zone, 'year').filter(isTick), kind: 'year' };
 }
 
 /** An hour that comes twice has its ticks twice. */
 function within({ fromMs, toMs }: Span, stepMs: number, zone: string): number[] {
-  const isWholeHours = [fromMs, toMs].every((atMs) => (localMs(atMs, zone) - atMs) % HOUR_MS === 0);
-  const byMs = Math.min(stepMs, isWholeHours ? HOUR_MS : ZONE_STEP_MS);
+  const isWholeHours = [fromMs, toMs].every((atMs) => (localMs(atMs, zone) - atMs) % MS_PER_HOUR === 0);
+  const byMs = Math.min(stepMs, isWholeHours ? MS_PER_HOUR : ZONE_STEP_MS);
   const found: number[] = [];
   for (let atMs = Math.ceil(fromMs / byMs) * byMs; atMs <= toMs; atMs += byMs) if (localMs(atMs, zone) % stepMs === 0) found.push(atMs);
   return found;

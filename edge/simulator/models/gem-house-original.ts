@@ -8,6 +8,7 @@
  * two differ the timestamp holds, which is all that a replay reads, and the row is counted. A file without the column
  * `timestamp` has its times from `date`, as UTC.
  */
+import { MS_PER_DAY, MS_PER_SECOND } from '../../../common/units.ts';
 import { type AcceptedRow, acceptRow, type Columns, isHeader } from './gem-house-row.ts';
 
 /** The first two lines of a replay file. */
@@ -21,8 +22,6 @@ const HEADER_LINES_MAX = 2;
 const SHOWN_LENGTH_MAX = 80;
 /** `date` may be cut to the second. */
 const DATE_DIFFERS_FROM_MS = 1_000;
-const MS_PER_SECOND = 1_000;
-const MS_PER_DAY = 86_400_000;
 
 /** Where the columns are; `timestamp` may be missing. */
 export interface OriginalColumns {

@@ -6,6 +6,7 @@
  * It also names the first line whose time is far from that of the reading above it.
  */
 import { closeSync, fstatSync } from 'node:fs';
+import { MS_PER_DAY } from '../../../common/units.ts';
 import { BYTE_ORDER_MARK, headerOf, openFile, placeOf, readBytes, splitLine, tooLong } from './gem-house-csv.ts';
 import { acceptRow, type Columns } from './gem-house-row.ts';
 
@@ -26,7 +27,7 @@ export interface TimeJump {
 
 /** Times further apart than this are worth a notice. */
 export const FAR_DAYS = 31;
-export const FAR_MS = FAR_DAYS * 86_400_000;
+export const FAR_MS = FAR_DAYS * MS_PER_DAY;
 
 /** Bytes read at once, and the longest line. */
 const SCAN_BYTES = 1 << 20;

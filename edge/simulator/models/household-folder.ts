@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { MS_PER_SECOND } from '../../../common/units.ts';
 import { yieldToEventLoop } from '../../../common/clock.ts';
 import { OperatingError } from '../../../common/errors.ts';
 import { isId } from '../../../common/ids.ts';
@@ -29,7 +30,6 @@ export interface HouseholdFolder {
   isSynthetic: boolean;
 }
 
-const MS_PER_SECOND = 1_000;
 const ENDING = '.csv';
 
 /**

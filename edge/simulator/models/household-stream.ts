@@ -2,6 +2,7 @@
  * The readings of one household file in simulated time: which second the next one is in, and all of a second at once. Rows before
  * the run's start count for seq and come out as one skipped range before the first reading; rows from its end on are not read.
  */
+import { MS_PER_SECOND } from '../../../common/units.ts';
 import { OperatingError } from '../../../common/errors.ts';
 import type { Reading, SeqRange } from '../../../common/messages.ts';
 import { GemHouseReader, type GemHouseRow, type OpenEnd, type RejectedRow, unreadable } from './gem-house-csv.ts';
@@ -33,8 +34,6 @@ export interface HouseholdStreamOptions {
   /** Last seq of a source that is published, 0 for none. A file that ends before it has become shorter. */
   publishedSeq?: ((household: string, src: string) => number) | undefined;
 }
-
-const MS_PER_SECOND = 1_000;
 
 /** Thrown by `onRejected` to end the run, not only the household. */
 export class BadRowError extends OperatingError {

@@ -2,6 +2,7 @@
  * Times that are no accident of a day: a clock that began at 1970, a year with a wrong digit. Such a row is a reading like any other, but
  * the beginning and the end of the run follow from it, so somebody must be told. Pure.
  */
+import { MS_PER_DAY } from '../../../common/units.ts';
 import { isoTime } from '../../../common/iso-time.ts';
 import { placeOf } from './gem-house-csv.ts';
 import type { HouseholdFile } from './household-folder.ts';
@@ -9,7 +10,6 @@ import { FAR_DAYS, FAR_MS } from './gem-house-scan.ts';
 
 /** Files that are named; the others are counted. */
 const NAMED_MAX = 10;
-const MS_PER_DAY = 86_400_000;
 
 /** A line for each file whose times are far from each other, or from those of the other files. */
 export function timeNotices(files: readonly HouseholdFile[]): string[] {

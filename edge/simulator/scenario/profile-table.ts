@@ -1,7 +1,7 @@
 /** The profile of a run as a table for people. Pure. */
+import { MS_PER_SECOND } from '../../../common/units.ts';
 import type { SimulatorProfile } from '../cosim/profile.ts';
 
-const MS_PER_SECOND = 1_000;
 const TITLES = ['simulator', 'steps', 'in steps', 'waiting', 'waited for'] as const;
 
 /** Lines with a line end each. */

@@ -1,5 +1,6 @@
 /** Puts a checked scenario file together as a world, and runs it. */
 import { resolve } from 'node:path';
+import { MS_PER_SECOND } from '../../../common/units.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { Logger } from '../../../common/logger.ts';
 import { seededRandom, seedOf } from '../../../common/random.ts';
@@ -18,8 +19,6 @@ import type { Path } from './json-comments.ts';
 import type { CheckedScenario } from './scenario-check.ts';
 import type { ConnectionEntry, GroupTree, SetReference, SimulatorEntry } from './scenario-file.ts';
 import { startParams } from './simulator-check.ts';
-
-const MS_PER_SECOND = 1_000;
 
 export interface ScenarioRunOptions {
   scenario: CheckedScenario;

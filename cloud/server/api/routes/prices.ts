@@ -1,5 +1,6 @@
 /** GET /api/v1/prices: what a kilowatt hour costs. */
 import { z } from 'zod';
+import { MS_PER_DAY } from '../../../../common/units.ts';
 import { isoTime } from '../../../../common/iso-time.ts';
 import { SITE_TIME_ZONE } from '../../analytics/local-time.ts';
 import type { ApiRoute } from '../api-route.ts';
@@ -9,7 +10,6 @@ import { askedRange } from '../range.ts';
 import { pricesReply } from '../schemas/prices.ts';
 import { stateCode } from '../schemas/states.ts';
 
-const DAY_MS = 86_400_000;
 const QUERY = z.object({ from: time.optional(), to: time.optional(), state: stateCode.optional() });
 
 const INCLUDED =
@@ -30,7 +30,7 @@ export const PRICES: ApiRoute = {
     if (state !== undefined && !parts.stateNames.has(state))
       throw badParameters([{ parameter: 'state', detail: `is not a state: one of ${[...parts.stateNames.keys()].join(', ')}` }]);
     const { from = 0, to = 0 } = await askedRange(parts, {
-      from: fromWord ?? { base: 'latest', offsetMs: -DAY_MS },
+      from: fromWord ?? { base: 'latest', offsetMs: -MS_PER_DAY },
       to: toWord ?? { base: 'latest', offsetMs: 0 },
     });
     const slot = { from: isoTime(from), to: isoTime(to), priceEurPerKwh: parts.settings.priceEurPerKwh, kind: 'fixed' as const };

@@ -1,7 +1,7 @@
 /** GET /api/v1/households/:id/profile: load duration, base load, peak and the usual week of one household. */
 import { z } from 'zod';
 import { isoTime } from '../../../../common/iso-time.ts';
-import { FIELD_UNITS } from '../../../../common/units.ts';
+import { FIELD_UNITS, MS_PER_HOUR, MS_PER_WEEK } from '../../../../common/units.ts';
 import { bucketEdges } from '../../analytics/bucket-edges.ts';
 import { SITE_TIME_ZONE } from '../../analytics/local-time.ts';
 import { type Profile, profileOf } from '../../analytics/profile.ts';
@@ -21,7 +21,6 @@ import { householdId } from '../schemas/households.ts';
 import { profileReply } from '../schemas/profile.ts';
 import type { TimeWord } from '../time-word.ts';
 
-const WEEK_MS = 604_800_000;
 /** Quarters of an hour looked at: a leap year and a day. */
 const QUARTERS_MAX = 367 * 96;
 
@@ -46,7 +45,7 @@ export const PROFILE: ApiRoute = {
   handler: (parts) => async (request, response) => {
     const household = pathWord(request);
     const { field = POWER_FIELD, tz = SITE_TIME_ZONE, ...query } = readQuery(request, QUERY);
-    const from: TimeWord = query.from ?? { base: 'latest', offsetMs: -WEEK_MS };
+    const from: TimeWord = query.from ?? { base: 'latest', offsetMs: -MS_PER_WEEK };
     const to: TimeWord = query.to ?? { base: 'latest', offsetMs: 0 };
     const { from: fromMs = 0, to: toMs = 0 } = await askedRange(parts, { from, to });
     await checkKnown(parts, household);
@@ -64,7 +63,7 @@ export const PROFILE: ApiRoute = {
     const profile = profileOf(series, read, tz, windowMs);
     const range = { from: edges[0] ?? fromMs, to: edges.at(-1) ?? toMs };
     const gaps = await gapsIn(parts, household, range);
-    const hours = isEmpty ? 0 : (profile.coverage * windowsIn(edges, windowMs) * windowMs) / 3_600_000;
+    const hours = isEmpty ? 0 : (profile.coverage * windowsIn(edges, windowMs) * windowMs) / MS_PER_HOUR;
     const words = { household, field, from: isoTime(range.from), to: isoTime(range.to), tz, dataLabel: parts.settings.dataLabel };
     const reply: ProfileReply = { ...words, ...figuresOf(profile), hours, ...gaps };
     const { latestMs } = await timeBases(parts);

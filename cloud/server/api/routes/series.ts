@@ -1,6 +1,7 @@
 /** GET /api/v1/series: every bucket of a range, of up to a hundred series, as JSON, CSV or NDJSON with the same numbers. */
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
+import { MS_PER_DAY } from '../../../../common/units.ts';
 import { isoTime } from '../../../../common/iso-time.ts';
 import { SITE_TIME_ZONE } from '../../analytics/local-time.ts';
 import type { ApiParts } from '../api-parts.ts';
@@ -26,7 +27,6 @@ import type { TimeWord } from '../time-word.ts';
 
 /** A hundred references with ids of 64 digits and names of devices. */
 const REFERENCES_CHARACTERS_MAX = 20_000;
-const DAY_MS = 86_400_000;
 const COLUMN_OF: Readonly<Record<string, Column>> = { energy: 'energyKwh' };
 
 const QUERY = z.object({
@@ -135,7 +135,7 @@ function seriesHandler(parts: ApiParts): RequestHandler {
     const format = query.format ?? acceptedFormat(request, response);
     if (resolution !== undefined && points !== undefined)
       throw badParameters([{ parameter: 'points', detail: 'is given beside resolution, which says it already: give one of the two' }]);
-    const from: TimeWord = query.from ?? { base: 'latest', offsetMs: -DAY_MS };
+    const from: TimeWord = query.from ?? { base: 'latest', offsetMs: -MS_PER_DAY };
     const to: TimeWord = query.to ?? { base: 'latest', offsetMs: 0 };
     const { from: fromMs = 0, to: toMs = 0 } = await askedRange(parts, { from, to });
     const signal = goneSignal(response);

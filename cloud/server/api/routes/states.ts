@@ -1,5 +1,6 @@
 /** GET /api/v1/states: the 16 states. GET /api/v1/states/:code: one of them, with the hours of its days. */
 import { z } from 'zod';
+import { MS_PER_HOUR, MS_PER_WEEK } from '../../../../common/units.ts';
 import { isoTime } from '../../../../common/iso-time.ts';
 import type { AddedSeries } from '../../analytics/add-series.ts';
 import { emptyColumns } from '../../analytics/bucket-columns.ts';
@@ -77,7 +78,11 @@ export const STATE: ApiRoute = {
         'no-such-state',
         PROBLEM_DETAILS.say('state-unknown', { state: shortened(code), states: [...stateNames.keys()].join(', ') }),
       );
-    const { from: fromWord = { base: 'latest', offsetMs: -WEEK_MS }, to: toWord, tz = SITE_TIME_ZONE } = readQuery(request, DETAIL_QUERY);
+    const {
+      from: fromWord = { base: 'latest', offsetMs: -MS_PER_WEEK },
+      to: toWord,
+      tz = SITE_TIME_ZONE,
+    } = readQuery(request, DETAIL_QUERY);
     const bounds = await boundsOf(parts, await askedRange(parts, { from: fromWord, to: toWord }));
     const members = [...(await overview.current()).households.values()].filter(({ state }) => state === code);
     const edges = seriesEdges({ resolution: '1h', fromMs: bounds.from, toMs: bounds.to, timeZone: tz, windowMs: settings.windowMs });
@@ -109,7 +114,6 @@ export const STATE: ApiRoute = {
 };
 
 const NOTHING: AddedSeries = { devices: 0, ...emptyColumns(0) };
-const WEEK_MS = 604_800_000;
 
 /** What is left out begins with the first window and ends with the newest; whole windows. */
 async function boundsOf(parts: ApiParts, { from, to }: AskedRange): Promise<{ from: number; to: number }> {
@@ -136,7 +140,7 @@ function totalOf(
   windowMs: number,
 ): PowerTotals {
   const windows = sumOf(found?.windows);
-  const hours = found === undefined || found.devices === 0 ? 0 : (windows / found.devices) * (windowMs / 3_600_000);
+  const hours = found === undefined || found.devices === 0 ? 0 : (windows / found.devices) * (windowMs / MS_PER_HOUR);
   return { household, state, count: sumOf(found?.count), energyKwh: windows === 0 ? 0 : sumOf(found?.energyKwh), coveredHours: hours };
 }
 

@@ -1,5 +1,6 @@
 /** All 16 states by one measure: map, ranking, table, and up to three of them side by side. */
 import { useMemo, useState } from 'preact/hooks';
+import { MS_PER_HOUR } from '../../../../common/units.ts';
 import type { StateRow, StatesReply } from '../../../server/api/api-types.ts';
 import { Emptiness, Failure } from '../../charts/chart-states.tsx';
 import { useFresh } from '../../data/use-fresh.ts';
@@ -17,8 +18,6 @@ import { comparedOf, howMade, MEASURES, type Measure, measureOf, toggled, valueO
 import { Ranking } from './ranking.tsx';
 import { StatesMap } from './states-map.tsx';
 import { StatesTable } from './states-table.tsx';
-
-const HOUR_MS = 3_600_000;
 
 export function AllStates() {
   const { t, f } = useLocale();
@@ -88,7 +87,7 @@ function Places({ reply, isLoading }: { reply: StatesReply; isLoading: boolean }
 }
 
 function hoursOf({ from, to }: StatesReply): number | null {
-  return from === null || to === null ? null : (Date.parse(to) - Date.parse(from)) / HOUR_MS;
+  return from === null || to === null ? null : (Date.parse(to) - Date.parse(from)) / MS_PER_HOUR;
 }
 
 /** Of all reporting households together; each state says its own beside its figure. */

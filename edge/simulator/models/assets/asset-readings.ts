@@ -6,6 +6,7 @@
  * (R1). Its source is known by everything that decides the values: that is what the parameter `model` must name.
  */
 import { createHash } from 'node:crypto';
+import { MS_PER_SECOND } from '../../../../common/units.ts';
 import { isId } from '../../../../common/ids.ts';
 import type { Reading } from '../../../../common/messages.ts';
 import type { CreatedEntity, Inputs, OutputRequest, Outputs, Params, Simulator, SimulatorMeta } from '../../cosim/simulator.ts';
@@ -14,7 +15,6 @@ import { refused, stepping, sumOf } from './asset-simulator.ts';
 
 /** Changes when the same settings give other values: such readings are of another source. */
 const ASSETS_VERSION = 1;
-const MS_PER_SECOND = 1_000;
 
 export class AssetReadings implements Simulator {
   private sid = '';

@@ -1,6 +1,6 @@
 /** The simulator `base-load`: what a household takes without the assets, as the synthetic households do. */
 import { seededRandom } from '../../../../common/random.ts';
-import { wattsFromMilliwatts } from '../../../../common/units.ts';
+import { MS_PER_DAY, wattsFromMilliwatts } from '../../../../common/units.ts';
 import { Home } from '../synthetic-household.ts';
 import { type Asset, AssetSimulator, type AssetValues, type StepTime } from './asset-simulator.ts';
 
@@ -17,7 +17,6 @@ interface RunningHome {
 
 /** The home is looked at this often within a step: its shortest appliance runs for a minute and a half. */
 const LOOK_SECONDS = 10;
-const MS_PER_DAY = 86_400_000;
 
 export class BaseLoadSimulator extends AssetSimulator<BaseLoadSettings, RunningHome> {
   constructor() {

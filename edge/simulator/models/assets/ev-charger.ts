@@ -3,6 +3,7 @@
  * charges at once at full power until it has what it wants or leaves. Energy is counted at the wallbox: losses of the car's
  * charger are in it.
  */
+import { MS_PER_DAY, MS_PER_HOUR } from '../../../../common/units.ts';
 import { uniform } from './weather.ts';
 
 export interface EvChargerSettings {
@@ -68,8 +69,6 @@ export interface EvChargerStep {
 
 export const NO_VISIT: EvChargerState = { arrivalMs: Number.NEGATIVE_INFINITY, delivered_wh: 0 };
 
-const MS_PER_HOUR = 3_600_000;
-const MS_PER_DAY = 86_400_000;
 const LANE = { plugsIn: 11, arrival: 12, stay: 13, energy: 14 } as const;
 
 /** The visit that begins on the day (days since 1970, UTC). */

@@ -8,6 +8,7 @@
  *
  * What it leaves out: shade, snow, and reflection at the glass.
  */
+import { MS_PER_DAY } from '../../../../common/units.ts';
 export interface PvSettings {
   latitude_deg: number;
   longitude_deg: number;
@@ -66,7 +67,6 @@ export interface PvStep {
 }
 
 const RAD = Math.PI / 180;
-const MS_PER_DAY = 86_400_000;
 /** 2000-01-01T12:00:00Z */
 const J2000_MS = 946_728_000_000;
 const SOLAR_CONSTANT_W_PER_M2 = 1_367;

@@ -4,6 +4,7 @@
  *
  * Not a forecast and no measured year: it has a plausible yearly course, days that differ, and clouds that come and go.
  */
+import { MS_PER_DAY, MS_PER_HOUR } from '../../../../common/units.ts';
 
 export interface Climate {
   longitude_deg: number;
@@ -35,8 +36,6 @@ export const CLIMATE_LIMITS: Partial<Record<keyof Climate, readonly [min: number
   mean_temperature_c: [-60, 60],
 };
 
-const MS_PER_HOUR = 3_600_000;
-const MS_PER_DAY = 86_400_000;
 const DAYS_PER_YEAR = 365.2425;
 /** Coldest about 20 January. */
 const COLDEST_DAY = 20;
