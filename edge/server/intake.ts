@@ -181,7 +181,10 @@ export class Intake {
       const taken = await this.takePiece(piece, batch.partition, logId);
       if (taken === undefined) continue;
       records = records.slice(taken);
-      if (taken < piece.length) await this.untilAssigned();
+      if (taken < piece.length) {
+        await this.lookAhead(records);
+        await this.untilAssigned();
+      }
     }
     this.lastRecordMs.set(batch.partition, this.options.clock.monotonicMs());
     await this.options.giveWay();
@@ -259,6 +262,16 @@ export class Intake {
     if (message.kind === 'reading') this.newestMs = Math.max(this.newestMs ?? 0, message.reading.timeMs);
     if (message.kind === 'mark' && message.mark.end) draft.runs.push(message.mark);
     return true;
+  }
+
+  /** Whoever of the batch will have to wait is asked for by one hello: a topic of many new households is not stopped by each of them. */
+  private async lookAhead(records: readonly StoredRecord[]): Promise<void> {
+    const { generations } = this.ledger;
+    for (const [i, record] of records.entries()) {
+      const message = this.decode(record);
+      if (message.kind === 'reading' && !generations.has(message.reading.household)) this.waitingFor.add(message.reading.household);
+      if ((i + 1) % RECORDS_PER_TURN === 0) await yieldToEventLoop();
+    }
   }
 
   private step(message: Taken, position: Position): IntakeStep {

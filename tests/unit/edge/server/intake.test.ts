@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BATCH_RECORDS_MAX, type NewRecord, POWER_TOPIC } from '../../../../common/broker/broker.ts';
+import type { LinkHandler } from '../../../../common/link/link.ts';
 import { type Reading, RECORD_BYTES_MAX } from '../../../../common/messages.ts';
 import { listUnreadable, withOutbox } from '../../../../edge/server/parked-households.ts';
 import { encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
+import { decodeRequest } from '../../../../common/wire.ts';
 import { VirtualLog } from '../../../doubles/virtual-log.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
@@ -84,6 +86,22 @@ test('every record of a poll is taken, not the first ones, the last ones or one 
     assert.deepEqual(await heldWindows(site), trueWindows(homes.flat()));
     assert.ok(!site.lines.some((line) => line.includes('hole in the seqs')), 'nothing was passed over and fetched again');
     assert.equal(site.edge.running?.store.ledgerStore.positions.get(0)?.nextOffset, records.length + 1);
+  });
+});
+
+test('new households of one batch are asked for together, not by a hello each', async () => {
+  await withSite({ topic: { partitions: 1, retentionMs: 0 } }, async (site) => {
+    await site.start();
+    const served = site.network.handler as LinkHandler;
+    let hellos = 0;
+    site.network.handler = (payload, peer) => {
+      if (decodeRequest(payload).kind === 'hello') hellos++;
+      return served(payload, peer);
+    };
+    const homes = Array.from({ length: 60 }, (_, i) => `home-${i}`);
+    for (const home of homes) site.produce(home, 1, 2);
+    await site.until(() => site.edge.status()?.households === homes.length, 60_000);
+    assert.ok(hellos > 0 && hellos <= 4, `${hellos} hellos`);
   });
 });
 
