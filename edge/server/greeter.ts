@@ -272,7 +272,8 @@ export class Greeter {
         left -= readings.size;
         hasMore ||= !more.isEmpty;
         hole.source.seen.addAll(more);
-        rows.push(...store.ledgerStore.ledger.fillHole(hole, readings, skipped, position));
+        // One after the other: so many arguments may be more than a call takes.
+        for (const row of store.ledgerStore.ledger.fillHole(hole, readings, skipped, position)) rows.push(row);
         logger.warn(
           { household: hole.source.household, missing: hole.missing, found: readings.size },
           'the cloud lacks seqs: searched the log',
