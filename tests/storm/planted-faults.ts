@@ -106,8 +106,9 @@ function withFullCloud(plan: StormPlan): StormPlan {
   return { ...plan, link: CALM_LINK, weights: { 'cloud disk full': 1 } };
 }
 
+/** An outbox so small lets go early of what is acknowledged: it can't fill a cloud that was set back, where the log has let go too. */
 function withSmallQuota(plan: StormPlan): StormPlan {
-  return { ...plan, quotaBytes: 16 * 8_192, weights: { ...plan.weights, 'link black-holed': 6 } };
+  return { ...plan, quotaBytes: 16 * 8_192, weights: { ...plan.weights, 'link black-holed': 6, 'cloud restored': 0 } };
 }
 
 function withoutChecksum(plan: StormPlan): StormPlan {
