@@ -13,6 +13,8 @@ export const PARKED_REASONS = new WordedTexts(
     'records-damaged':
       "the cloud's records of it are damaged ({fault}): put a backup of series.db in its place, then, at the edge: fogline parked resume",
     'device-damaged': "the cloud's records of it are damaged ({fault}): start the cloud server anew: it looks through them",
+    'name-unusable': 'its name is not an id: bring edge and cloud to one version, then: fogline parked resume',
+    'generation-unusable': "its generation is not a count: the edge's outbox is damaged: stop the edge, put its outbox aside, start it",
     'row-damaged': 'outbox row {row} is damaged: {fault}',
     conflict: 'conflict at seq {from}..{to}: {fault}',
     'second-source': `rejected at seq {from}..{to}: ${SECOND_SOURCE}`,

@@ -38,6 +38,7 @@ import {
   STATS_PER_FIELD,
   type UnusableHousehold,
 } from './messages.ts';
+import { PARKED_REASONS } from './parked-reason.ts';
 import { plainLine } from './plain-text.ts';
 import { isDigest } from './protocol/digest.ts';
 import { edgeStatus, replies } from './wire-shapes.ts';
@@ -153,8 +154,8 @@ function helloOf(body: Record<string, unknown>): HelloRequest {
     const { household, generation } = (entry ?? {}) as { household?: unknown; generation?: unknown };
     const text = typeof household === 'string' ? household : String(JSON.stringify(household));
     if (!isId(household))
-      unusable.push({ at, name: plainLine(text.slice(0, NAME_SHOWN_MAX)), isId: false, reason: 'its name is not an id' });
-    else if (!isCount(generation)) unusable.push({ at, name: household, isId: true, reason: 'its generation is not a count' });
+      unusable.push({ at, name: plainLine(text.slice(0, NAME_SHOWN_MAX)), isId: false, reason: PARKED_REASONS.say('name-unusable') });
+    else if (!isCount(generation)) unusable.push({ at, name: household, isId: true, reason: PARKED_REASONS.say('generation-unusable') });
     else households.push({ household, generation });
   }
   return { edge, epoch, claim, windowMs, households, ...(unusable.length === 0 ? {} : { unusable }) };

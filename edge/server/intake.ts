@@ -317,6 +317,8 @@ export class Intake {
   }
 
   private untilAssigned(): Promise<void> {
+    // A signal that has aborted says so to no new listener.
+    if (this.signal.aborted) return Promise.resolve();
     this.options.onUnassigned();
     return new Promise((resolve) => {
       const done = () => {

@@ -35,11 +35,11 @@ for (const kind of ['sp', 'nanomsg', 'tls'] as const) {
 }
 LINKS.push(
   ['half open: requests are lost', () => ({ kind: 'swallow', direction: 'to_target' }), 'swallowedBytes', 'sp'],
-  ['slow', () => ({ kind: 'delay', ms: 250 }), 'passedBytes', 'sp'],
+  ['slow', () => ({ kind: 'delay', ms: 250 }), 'delayedBytes', 'sp'],
   ['cut inside frames', (round) => ({ kind: 'cut', afterBytes: 40 + 97 * round }), 'cuts', 'sp'],
   // In the first round inside the handshake, in the next behind it.
   ['cut inside frames', (round) => ({ kind: 'cut', afterBytes: 200 + 2_500 * round }), 'cuts', 'tls'],
-  ['slow', () => ({ kind: 'delay', ms: 250 }), 'passedBytes', 'tls'],
+  ['slow', () => ({ kind: 'delay', ms: 250 }), 'delayedBytes', 'tls'],
   ['saying things twice', () => ({ kind: 'double', everyChunks: 3 }), 'doubledChunks', 'sp'],
 );
 

@@ -39,6 +39,8 @@ export interface FaultyProxy {
 export interface ProxyCounters {
   connections: number;
   passedBytes: number;
+  /** Of those, what a delay has held back. */
+  delayedBytes: number;
   swallowedBytes: number;
   flippedBits: number;
   doubledChunks: number;
@@ -63,6 +65,7 @@ class Proxy implements FaultyProxy {
   readonly counters: ProxyCounters = {
     connections: 0,
     passedBytes: 0,
+    delayedBytes: 0,
     swallowedBytes: 0,
     flippedBits: 0,
     doubledChunks: 0,
@@ -212,6 +215,7 @@ class Lane {
     this.tail = this.tail.then(async () => {
       await systemClock.sleep(Math.max(0, dueMs - systemClock.monotonicMs()));
       this.underWay--;
+      if (ms > 0) this.counters.delayedBytes += chunk.length;
       this.pass(chunk);
     });
   }

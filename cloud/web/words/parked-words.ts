@@ -18,6 +18,14 @@ export const PARKED_WORDS = {
     en: "the cloud's records of it are damaged: start the cloud server anew, it looks through them: {fault}",
     de: 'die Einträge der Cloud über ihn sind beschädigt: den Cloud-Server neu starten, er sieht sie durch: {fault}',
   },
+  'parked.name-unusable': {
+    en: 'its name is not an id: bring edge and cloud to one version, then: fogline parked resume',
+    de: 'sein Name ist keine Kennung: Edge und Cloud auf eine Version bringen, danach: fogline parked resume',
+  },
+  'parked.generation-unusable': {
+    en: "its generation is not a count: the edge's outbox is damaged: stop the edge, put its outbox aside, start it",
+    de: 'seine Generation ist keine Anzahl: der Ausgang des Edge ist beschädigt: den Edge anhalten, den Ausgang beiseitelegen, ihn starten',
+  },
   'parked.row-damaged': { en: 'outbox row {row} is damaged: {fault}', de: 'Zeile {row} des Ausgangs ist beschädigt: {fault}' },
   'parked.conflict': {
     en: 'conflict at seq {from}..{to}: {fault}',

@@ -6,6 +6,14 @@ import { WordedTexts } from '../../../common/worded.ts';
 
 const SAID = { edge: 'edge-1', fault: 'what is known of source s of meter: no part', row: 7, from: 1, to: 12 };
 
+test('what the cloud refuses of a hello says in every language who must act', () => {
+  const said: [text: string, code: string][] = [
+    ['its name is not an id: bring edge and cloud to one version, then: fogline parked resume', 'name-unusable'],
+    ["its generation is not a count: the edge's outbox is damaged: stop the edge, put its outbox aside, start it", 'generation-unusable'],
+  ];
+  for (const [text, code] of said) assert.deepEqual(parkedReason(text), { code, values: {} });
+});
+
 test('every reason is read back from its text, with numbers as numbers', () => {
   assert(PARKED_REASONS.codes.length > 5);
   for (const code of PARKED_REASONS.codes) {

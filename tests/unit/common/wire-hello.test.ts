@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { PARKED_REASONS } from '../../../common/parked-reason.ts';
 import { decodeRequest, encodeRequest } from '../../../common/wire.ts';
 
 const HELLO = { edge: 'e', epoch: 'p', claim: '1-c', windowMs: 5_000, households: [{ household: 'h', generation: 1 }] };
 
 test('a household that can not be used is left out by itself, with its place, what can be shown of its name, and the reason', () => {
-  const name = { isId: false, reason: 'its name is not an id' };
-  const generation = { name: 'h', isId: true, reason: 'its generation is not a count' };
+  const name = { isId: false, reason: PARKED_REASONS.say('name-unusable') };
+  const generation = { name: 'h', isId: true, reason: PARKED_REASONS.say('generation-unusable') };
   const table: [entry: unknown, told: object][] = [
     [null, { ...name, name: 'undefined' }],
     [7, { ...name, name: 'undefined' }],

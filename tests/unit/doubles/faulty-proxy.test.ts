@@ -45,10 +45,12 @@ test('delay: bytes come later, in order, also when the delay ends meanwhile', as
   await using way = await echoBehindProxy();
   const peer = way.dial();
   assert.equal(await peer.exchange('a'), 'a');
+  assert.equal(way.proxy.counters.delayedBytes, 0, 'what was passed at once is not counted');
   way.proxy.setFault({ kind: 'delay', ms: 150, direction: 'to_target' });
   assert.equal(await peer.exchange('late ', 50), '');
   way.proxy.setFault({ kind: 'pass' });
   assert.equal(await peer.exchange('later'), 'late later');
+  assert.equal(way.proxy.counters.delayedBytes, 5);
 });
 
 test('cut: exactly so many bytes arrive, then the connection ends; the next one too', async () => {

@@ -6,6 +6,7 @@ import { LinkRefusals } from '../../../../common/link/link-refusals.ts';
 import type { LinkPeer } from '../../../../common/link/link.ts';
 import { silentLogger } from '../../../../common/logger.ts';
 import type { LinkRequest, NewestRequest } from '../../../../common/messages.ts';
+import { PARKED_REASONS } from '../../../../common/parked-reason.ts';
 import { HOME, part } from '../../../contract/series-store-probes.ts';
 import { Edge, startCloud, STATUS } from './receiver-cloud.ts';
 
@@ -76,8 +77,8 @@ test('hello: a household that can not be used is refused by itself, by its name 
     const assigned = reply.households.map(({ household, generation }) => [household, generation]);
     const expected = [HOME, 'home-c'].map((household) => [household, 1]);
     assert.deepEqual(assigned, expected);
-    assert.deepEqual(reply.refused, [{ household: 'home-b', reason: 'its generation is not a count' }]);
-    assert.deepEqual(reply.unusable, [{ at: 1, reason: 'its name is not an id' }]);
+    assert.deepEqual(reply.refused, [{ household: 'home-b', reason: PARKED_REASONS.say('generation-unusable') }]);
+    assert.deepEqual(reply.unusable, [{ at: 1, reason: PARKED_REASONS.say('name-unusable') }]);
     assert.deepEqual([refusals.count('unusable_household'), refusals.count('household')], [2, 0]);
     assert.equal(cloud.receiver.counters.unusable, 0, 'the request was served');
     const stored = (await cloud.store.households()).map(({ household }) => household);

@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BATCH_RECORDS_MAX, type NewRecord, POWER_TOPIC } from '../../../../common/broker/broker.ts';
 import type { LinkHandler } from '../../../../common/link/link.ts';
+import { silentLogger } from '../../../../common/logger.ts';
 import { type Reading, RECORD_BYTES_MAX } from '../../../../common/messages.ts';
+import { decodeTopicMessage, encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
+import { EdgeStore } from '../../../../edge/server/edge-store.ts';
+import { Intake } from '../../../../edge/server/intake.ts';
 import { listUnreadable, withOutbox } from '../../../../edge/server/parked-households.ts';
-import { encodeMark, encodeReading } from '../../../../common/topic-codec.ts';
 import { decodeRequest } from '../../../../common/wire.ts';
+import { KIND_FATES, VirtualBroker, VirtualTopics } from '../../../doubles/virtual-broker.ts';
+import { VirtualClock } from '../../../doubles/virtual-clock.ts';
 import { VirtualLog } from '../../../doubles/virtual-log.ts';
 import { BASE_MS, readingOf, VirtualSite } from '../../../doubles/virtual-site.ts';
 
@@ -103,6 +108,37 @@ test('new households of one batch are asked for together, not by a hello each', 
     await site.until(() => site.edge.status()?.households === homes.length, 60_000);
     assert.ok(hellos > 0 && hellos <= 4, `${hellos} hellos`);
   });
+});
+
+test('an edge that is told to stop just when a household without a generation turns up waits for nobody', async () => {
+  const [clock, topics] = [new VirtualClock(), new VirtualTopics()];
+  topics.ensure(POWER_TOPIC, 1);
+  topics.append(POWER_TOPIC, 0, unlike('home', 1, 10, 1).map(recordOf));
+  const store = new EdgeStore({ folder: ':memory:', quotaBytes: 1 << 26, windowMs: WINDOW_MS });
+  const stop = new AbortController();
+  store.start();
+  try {
+    let decoded = 0;
+    const intake = new Intake({
+      broker: new VirtualBroker(topics, clock, KIND_FATES),
+      store,
+      clock,
+      logger: silentLogger,
+      idleCloseMs: 60_000,
+      decode: ({ value }) => {
+        decoded++;
+        stop.abort();
+        return decodeTopicMessage(value);
+      },
+      onRows: () => undefined,
+      giveWay: () => Promise.resolve(),
+      onUnassigned: () => undefined,
+    });
+    await intake.run(stop.signal);
+    assert.ok(decoded > 0);
+  } finally {
+    store.stop();
+  }
 });
 
 test('a window is averaged from its own readings only, not over everything since the start', async () => {

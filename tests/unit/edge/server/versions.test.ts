@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { PARKED_REASONS } from '../../../../common/parked-reason.ts';
 import { decodeReply, decodeRequest, WIRE_VERSION } from '../../../../common/wire.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 import type { Fates } from '../../../doubles/virtual-link.ts';
@@ -113,8 +114,8 @@ test('an older edge with households that can not be used meets this cloud: those
     // It knows no such list.
     reply: ({ unusable: _unusable, ...body }) => body,
   });
-  assert.deepEqual(reply['refused'], [{ household: 'odd', reason: 'its generation is not a count' }]);
-  assert.deepEqual(reply['unusable'], [{ at: 2, reason: 'its name is not an id' }]);
+  assert.deepEqual(reply['refused'], [{ household: 'odd', reason: PARKED_REASONS.say('generation-unusable') }]);
+  assert.deepEqual(reply['unusable'], [{ at: 2, reason: PARKED_REASONS.say('name-unusable') }]);
   assert.deepEqual(parked, reply['refused']);
   assert.deepEqual(other.covered, [[1, 5]]);
 });
@@ -126,7 +127,7 @@ test('what the cloud refuses by its place is parked here by its name, and holds 
       households: (body['households'] as { household: string }[]).map((asked) => (asked.household === 'other' ? NO_NAME : asked)),
     }),
   });
-  assert.deepEqual(parked, [{ household: 'other', reason: 'its name is not an id' }]);
+  assert.deepEqual(parked, [{ household: 'other', reason: PARKED_REASONS.say('name-unusable') }]);
   assert.deepEqual(other.covered, []);
 });
 
