@@ -242,7 +242,7 @@ class Soak {
     const { fleet, mayEnd, held } = this.parts;
     while (!this.isOver) {
       await sleep(LOOK_MS);
-      const isCalm = this.befalling === undefined && this.elapsedMs - this.calmSinceMs > CALM_AFTER_MS;
+      const wasCalm = this.isCalm;
       for (const part of PARTS) {
         if (fleet.isRunning(part) || held.has(part) || (part === 'simulate' && fleet.hasFinished)) continue;
         if (!mayEnd.has(part)) this.ended.push(`${part}, ${this.befalling ?? 'no fault'}: ${fleet.logOf(part).at(-1) ?? 'without a word'}`);
@@ -250,11 +250,16 @@ class Soak {
         fleet.start(part);
       }
       const status = await fleet.status();
-      this.watch.look(this.elapsedMs, isCalm, status?.acked);
+      // A fault may have begun while the edge was asked.
+      this.watch.look(this.elapsedMs, wasCalm && this.isCalm, status?.acked);
       if (this.elapsedMs - this.saidMs < SAY_EVERY_MS) continue;
       this.saidMs = this.elapsedMs;
       this.say(`${status?.acked ?? '?'} acknowledged, ${status?.queued ?? '?'} queued; ${this.watch.line()}`);
     }
+  }
+
+  private get isCalm(): boolean {
+    return this.befalling === undefined && this.elapsedMs - this.calmSinceMs > CALM_AFTER_MS;
   }
 
   private get elapsedMs(): number {
