@@ -17,6 +17,8 @@ const [SPEED, FAST] = ['120', '240'];
 const REDIS_AWAY_MS = 5_000;
 const SETTLED_MS = 30_000;
 const LOOK_MS = 250;
+/** How much longer the same may take where other work takes the cores. */
+const BUSY_RATIO = 3;
 
 const both = new KafkaAndRedis();
 const needsBoth = { skip: notBoth, timeout: 300_000 };
@@ -102,11 +104,13 @@ async function withFleet(
   }
 }
 
-/** Every request is answered, with all households, and what is shown moves on all the time. */
+/** Every request is answered, with all households, and what is shown moves on: for so long, and as much longer as a busy machine needs. */
 async function assertLive(url: string, forMs: number): Promise<void> {
-  const endMs = systemClock.monotonicMs() + forMs;
+  const startMs = systemClock.monotonicMs();
+  const picturesMin = forMs / 1_000;
   const shown = new Set<string>();
-  while (systemClock.monotonicMs() < endMs) {
+  const lastsMs = () => systemClock.monotonicMs() - startMs;
+  while (lastsMs() < forMs || (shown.size < picturesMin && lastsMs() < BUSY_RATIO * forMs)) {
     const response = await fetch(`${url}/api/v1/households`);
     assert.equal(response.status, 200);
     const { households } = (await response.json()) as HouseholdsReply;
@@ -114,8 +118,8 @@ async function assertLive(url: string, forMs: number): Promise<void> {
     shown.add(JSON.stringify(households.map(({ powerW }) => powerW)));
     await systemClock.sleep(LOOK_MS);
   }
-  // Ten windows are closed meanwhile in each such time; at least every second of it something must have changed.
-  assert.ok(shown.size >= forMs / 1_000, `${shown.size} pictures in ${forMs} ms`);
+  // Ten windows are closed meanwhile in each such time.
+  assert.ok(shown.size >= picturesMin, `${shown.size} pictures in ${lastsMs()} ms`);
 }
 
 async function isDone(fleet: Fleet): Promise<boolean> {

@@ -146,7 +146,7 @@ test('tiles, ticker, extrapolation, edges and the data label', needsChromium, as
   );
   assert.match(
     await textOf(page, '#edges-table tbody'),
-    /edge-1online\d s ago1,207 parts—no data14.*1 household parked \(h-DE-BB: second source\)/,
+    /edge-1online\d s ago1,207 parts—no data14.*1 household parked, h-DE-BB: second source/,
   );
   const labels = page.locator('[data-label]:visible');
   assert((await labels.count()) >= 4);
