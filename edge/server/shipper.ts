@@ -217,8 +217,7 @@ export class Shipper {
 
   /**
    * Rows of one source after the other, lowest seq first and above what is on its way, until the request is full or has rows of as many
-   * sources as it may; the others are next. Where requests may
-   * overtake each other, a source with rows on their way waits.
+   * sources as it may; the others are next. Where requests may overtake each other, a source with rows on their way waits.
    */
   private nextBatch(): QueuedRow[] {
     const { outbox, ledgerStore } = this.options.store;

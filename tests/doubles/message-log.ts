@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { NewRecord, StoredRecord } from '../../common/broker/broker.ts';
 import type { TopicMessage } from '../../common/messages.ts';
 import { encodeMark, encodeReading, encodeSkip } from '../../common/topic-codec.ts';
-import type { TopicLog } from './virtual-log.ts';
+import { type Batch, PartitionLog } from './partition-log.ts';
 
 /** Of a message, either side of 0. */
 const NUMBER_MAX = 2 ** 31 - 1;
@@ -60,24 +60,14 @@ export function messageOf(record: StoredRecord): TopicMessage {
   return record.message;
 }
 
-interface Appended {
-  baseOffset: number;
+interface Appended extends Batch {
   make: MakeMessage;
   numbers: Int32Array;
 }
 
-export class MessageLog implements TopicLog {
-  readonly logId: string;
-  earliestOffset = 0;
-  endOffset = 0;
-  private readonly appended: Appended[] = [];
-
-  constructor(logId: string) {
-    this.logId = logId;
-  }
-
-  /** Records of one making. */
-  append(records: readonly NewRecord[]): void {
+export class MessageLog extends PartitionLog<Appended> {
+  /** Of records of one making. */
+  protected override batchOf(records: readonly NewRecord[], baseOffset: number): Appended {
     const [first] = records;
     assert(first instanceof MessageRecord);
     const numbers = new Int32Array(records.length);
@@ -86,34 +76,11 @@ export class MessageLog implements TopicLog {
       assert(make === first.make && Number.isInteger(number) && Math.abs(number) <= NUMBER_MAX);
       numbers[i] = number;
     }
-    this.appended.push({ baseOffset: this.endOffset, make: first.make, numbers });
-    this.endOffset += records.length;
+    return { baseOffset, make: first.make, numbers };
   }
 
-  read(fromOffset: number, toOffset: number, limit: number): StoredRecord[] {
-    const first = Math.max(fromOffset, this.earliestOffset);
-    const end = Math.min(toOffset, this.endOffset, first + limit);
-    const records: StoredRecord[] = [];
-    for (let at = this.placeOf(first); at < this.appended.length && first + records.length < end; at++) {
-      const { baseOffset, make, numbers } = this.appended[at] as Appended;
-      for (let i = first + records.length - baseOffset; i < numbers.length && baseOffset + i < end; i++)
-        records.push(new MessageRecord(make, numbers[i] as number, baseOffset + i));
-    }
-    return records;
-  }
-
-  get records(): StoredRecord[] {
-    return this.read(this.earliestOffset, this.endOffset, Number.MAX_SAFE_INTEGER);
-  }
-
-  deleteBelow(offset: number): void {
-    this.earliestOffset = Math.max(this.earliestOffset, Math.min(offset, this.endOffset - 1));
-    this.appended.splice(0, Math.max(0, this.placeOf(this.earliestOffset)));
-  }
-
-  /** Of the last appended that begins at or below the offset; -1 becomes 0. */
-  private placeOf(offset: number): number {
-    const after = this.appended.findIndex(({ baseOffset }) => baseOffset > offset);
-    return Math.max(0, (after < 0 ? this.appended.length : after) - 1);
+  protected override take({ baseOffset, make, numbers }: Appended, from: number, end: number, into: StoredRecord[]): void {
+    for (let i = from - baseOffset; i < numbers.length && baseOffset + i < end; i++)
+      into.push(new MessageRecord(make, numbers[i] as number, baseOffset + i));
   }
 }

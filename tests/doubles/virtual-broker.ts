@@ -17,7 +17,8 @@ import { BATCH_RECORDS_MAX } from '../../common/broker/broker.ts';
 import { Delivery } from '../../common/broker/delivery.ts';
 import type { Clock } from '../../common/clock.ts';
 import { OperatingError } from '../../common/errors.ts';
-import { type TopicLog, VirtualLog } from './virtual-log.ts';
+import type { TopicLog } from './partition-log.ts';
+import { VirtualLog } from './virtual-log.ts';
 
 export class VirtualTopics {
   private readonly logs = new Map<string, TopicLog[]>();
