@@ -47,7 +47,10 @@ const PAUSE_MS_MORE = 5_000;
 /** How long a fault lasts. */
 const FAULT_MS_MIN = 1_000;
 const FAULT_MS_MORE = 8_000;
-/** So long after a fault what is open counts again: connections have ended, and the cloud has swept. */
+/**
+ * So long after rows are acknowledged again what is open counts: connections have ended, the cloud has swept, and a write-ahead log
+ * that an audit has held up, or a killed part has left, is copied and short again after the next commits.
+ */
 const CALM_AFTER_MS = 2_000;
 /** Tries of 240 s each for what is left when the faults are over. */
 const DRAIN_TRIES = 3;
@@ -114,13 +117,21 @@ async function soak(minutes: number, seed: number): Promise<SoakRecord> {
     hostile.start();
     fleet.startAll();
     const own = { poisoned: [], mayEnd: new Set<PartName>(), held: new Set<PartName>(), copies: join(folder, 'copies') };
-    return await new Soak({ fleet, dataDir, proxies, hostile, disks, clock, ...own }, minutes, seed).run();
+    const run = new Soak({ fleet, dataDir, proxies, hostile, disks, clock, ...own }, minutes, seed).run();
+    return await Promise.race([run, toldToEnd()]);
   } finally {
     await hostile.kill();
     await fleet.stop(() => Object.values(disks).forEach((disk) => disk.unmount()));
     for (const proxy of proxies) await proxy.stop();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Rejects: what was started and mounted is taken away as after any other end. A terminal may tell it twice, itself and through npm. */
+function toldToEnd(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Error(`ended by ${signal}`)));
+  });
 }
 
 function disksOf(fleet: Fleet, megabytes: number): Record<DiskPlace, SmallDisk> {
@@ -165,7 +176,10 @@ class Soak {
   private readonly broken: string[] = [];
   private readonly faults: Record<string, FaultTally> = Object.fromEntries(FAULTS.map(({ name }) => [name, { tried: 0, met: 0 }]));
   private befalling: string | undefined;
-  private calmSinceMs = 0;
+  /** Acknowledged rows at the first look after a fault. */
+  private ackedAfterFault: number | undefined;
+  /** Since when rows are acknowledged again after a fault. */
+  private goesOnSinceMs = Infinity;
   private saidMs = 0;
   private isOver = false;
 
@@ -217,7 +231,8 @@ class Soak {
       this.say(`${fault.name}: ${(error as Error).message}`);
     }
     this.befalling = undefined;
-    this.calmSinceMs = this.elapsedMs;
+    this.ackedAfterFault = undefined;
+    this.goesOnSinceMs = Infinity;
   }
 
   private tallyOf(name: string): FaultTally {
@@ -250,6 +265,7 @@ class Soak {
         fleet.start(part);
       }
       const status = await fleet.status();
+      this.noteAcked(status?.acked);
       // A fault may have begun while the edge was asked.
       this.watch.look(this.elapsedMs, wasCalm && this.isCalm, status?.acked);
       if (this.elapsedMs - this.saidMs < SAY_EVERY_MS) continue;
@@ -258,8 +274,14 @@ class Soak {
     }
   }
 
+  private noteAcked(acked: number | undefined): void {
+    if (acked === undefined || this.befalling !== undefined) return;
+    this.ackedAfterFault ??= acked;
+    if (acked !== this.ackedAfterFault) this.goesOnSinceMs = Math.min(this.goesOnSinceMs, this.elapsedMs);
+  }
+
   private get isCalm(): boolean {
-    return this.befalling === undefined && this.elapsedMs - this.calmSinceMs > CALM_AFTER_MS;
+    return this.befalling === undefined && this.elapsedMs - this.goesOnSinceMs > CALM_AFTER_MS;
   }
 
   private get elapsedMs(): number {
