@@ -16,7 +16,7 @@ export const PARKED_REASONS = new WordedTexts(
     'name-unusable': 'its name is not an id: bring edge and cloud to one version, then: fogline parked resume',
     'generation-unusable': "its generation is not a count: the edge's outbox is damaged: stop the edge, put its outbox aside, start it",
     'row-damaged': 'outbox row {row} is damaged: {fault}',
-    conflict: 'conflict at seq {from}..{to}: {fault}',
+    conflict: 'conflict at seq {from}..{to}: the cloud has other readings under these numbers',
     'second-source': `rejected at seq {from}..{to}: ${SECOND_SOURCE}`,
     rejected: 'rejected at seq {from}..{to}: {fault}',
   },

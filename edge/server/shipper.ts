@@ -389,8 +389,9 @@ export class Shipper {
       const { verdict, reason } = verdicts[i] as (typeof verdicts)[number];
       const { household, fromSeq, toSeq } = rangeOf(row);
       if (isHeld(verdict)) return;
-      if (verdict === 'conflict' || verdict === 'rejected')
-        park(household, PARKED_REASONS.say(verdict, { from: fromSeq, to: toSeq, fault: reason ?? '' }));
+      const seqs = { from: fromSeq, to: toSeq };
+      if (verdict === 'conflict') park(household, PARKED_REASONS.say('conflict', seqs));
+      else if (verdict === 'rejected') park(household, PARKED_REASONS.say('rejected', { ...seqs, fault: reason ?? '' }));
       else if (follows[i] === true) return;
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
       else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);

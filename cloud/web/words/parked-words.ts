@@ -28,8 +28,8 @@ export const PARKED_WORDS = {
   },
   'parked.row-damaged': { en: 'outbox row {row} is damaged: {fault}', de: 'Zeile {row} des Ausgangs ist beschädigt: {fault}' },
   'parked.conflict': {
-    en: 'conflict at seq {from}..{to}: {fault}',
-    de: 'unter den Nummern {from} bis {to} sind schon andere Messwerte gespeichert: {fault}',
+    en: 'conflict at seq {from}..{to}: the cloud has other readings under these numbers',
+    de: 'unter den Nummern {from} bis {to} sind schon andere Messwerte gespeichert',
   },
   'parked.second-source': {
     en: 'rejected at seq {from}..{to}: second source: a new source of a device must begin later than the earlier one ended',

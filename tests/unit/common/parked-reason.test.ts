@@ -30,7 +30,12 @@ test('a row that was refused for what is wrong with its household has that for a
   assert.deepEqual(parkedReason(refused(notAllowed)), { code: 'not-allowed', values: { edge: 'edge-1' } });
   assert.deepEqual(parkedReason(refused(SECOND_SOURCE)), { code: 'second-source', values: { from: 1, to: 2 } });
   assert.deepEqual(parkedReason(refused('field names')), { code: 'rejected', values: { from: 1, to: 2, fault: 'field names' } });
-  for (const text of ['', 'second source', 'conflict at seq one..2: ', notAllowed.replace('edge-1', 'edge-2')])
+  for (const text of [
+    '',
+    'second source',
+    'conflict at seq one..2: the cloud has other readings under these numbers',
+    notAllowed.replace('edge-1', 'edge-2'),
+  ])
     assert.equal(parkedReason(text), undefined, text);
   assert.equal(parkedReason(refused('x'.repeat(1_000))), undefined, 'what is too long is not looked at');
 });

@@ -52,7 +52,7 @@ test("what has no words of its own is told by its kind, then the API's words, ma
 test('the reason of a parked household is told alike, and what nobody knows stays English', () => {
   const { t } = localeOf('de');
   const told = (reason: string) => parkedTold(t, reason, parkedReason(reason) ?? null);
-  assert.deepEqual(told(PARKED_REASONS.say('conflict', { from: 1, to: 1_200, fault: '' })), {
+  assert.deepEqual(told(PARKED_REASONS.say('conflict', { from: 1, to: 1_200 })), {
     text: 'unter den Nummern 1 bis 1.200 sind schon andere Messwerte gespeichert',
     isEnglish: false,
   });
