@@ -86,7 +86,6 @@ interface Life {
   produced: string[][][];
   published: number;
   resumedAt: number;
-  pacedFrom: number;
 }
 
 /** One process: from opening the resume points to the end mark, a stop or a crash. After a crash nothing of it acts any more. */
@@ -118,7 +117,7 @@ async function live(options: LifeOptions): Promise<Life> {
     signal,
   });
   await writer.open();
-  const { resumeTick: resumedAt, pacedFromTick: pacedFrom } = writer;
+  const resumedAt = writer.resumeTick;
   let ended: Life['ended'] = 'done';
   try {
     const { files } = await openHouseholdFolder(data.dir);
@@ -155,7 +154,7 @@ async function live(options: LifeOptions): Promise<Life> {
   }
   armFailpoints(undefined);
   await writer.stop();
-  return { ended, produced: broker.produced, published: writer.published, resumedAt, pacedFrom };
+  return { ended, produced: broker.produced, published: writer.published, resumedAt };
 }
 
 /** The values of a partition, in order. */
@@ -474,21 +473,6 @@ describe('the broker', () => {
     await live({ state, topics, run: 'first', untilSeconds: 400 });
     topics.replace(POWER_TOPIC);
     await live({ state, topics, run: 'second' });
-    assertContent(topics);
-  });
-
-  test('what a replaced log had is said again without keeping pace, also when the run is killed meanwhile', async () => {
-    const topics = new VirtualTopics();
-    const state = newState();
-    const first = await live({ state, topics, run: 'first', untilSeconds: 400 });
-    assert.equal(first.pacedFrom, 0);
-    topics.replace(POWER_TOPIC);
-    const crash = { at: 'simulator_after_resume_save', nth: 4 } as const;
-    const second = await live({ state, topics, run: 'second', bufferRecordsMax: 50, crash });
-    assert.equal(second.ended, 'crashed');
-    const third = await live({ state, topics, run: 'second' });
-    assert.ok(third.resumedAt < 300, 'it was killed on the way');
-    for (const { pacedFrom } of [second, third]) assert.ok(pacedFrom > 390 && pacedFrom <= 400, `${pacedFrom}`);
     assertContent(topics);
   });
 
