@@ -68,6 +68,7 @@ export class EmbeddedConnection {
     try {
       this.isSuspect = false;
       if (onSalvaged !== undefined) await this.salvageDamaged(onSalvaged);
+      else this.salvage.refuseUnfinished();
       return await this.openFile();
     } finally {
       this.gate.leave();

@@ -19,6 +19,7 @@ import { MIGRATIONS } from './broker-schema.ts';
 import {
   ASIDE_FOLDER,
   connect,
+  damaged,
   DATABASE_NAME,
   DISK_RESERVE_BYTES,
   fileIdentity,
@@ -85,6 +86,15 @@ export class EmbeddedSalvage {
     // There is none, or one that was just begun.
     if ((statSync(this.file, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
     return this.suspicion() ?? this.damageIn();
+  }
+
+  /**
+   * For who opens the file without salvaging: an empty one would be begun in the place of the new one.
+   * @throws OperatingError BROKER_DAMAGED
+   */
+  refuseUnfinished(): void {
+    const unfinished = this.unfinishedFolder();
+    if (unfinished !== undefined) throw damaged(`the broker's file in ${this.folder} is being set aside in ${unfinished}`, this.folder);
   }
 
   private suspicion(): string | undefined {

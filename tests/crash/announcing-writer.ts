@@ -36,7 +36,14 @@ export function openStores(folder: string) {
   return {
     outbox: () => new EdgeStore({ folder: join(folder, 'state/edge'), quotaBytes: QUOTA_BYTES, windowMs: WINDOW_MS }),
     broker: () =>
-      new EmbeddedBroker({ folder: join(folder, 'state/broker'), quotaBytes: QUOTA_BYTES, clock: systemClock, logger: silentLogger }),
+      new EmbeddedBroker({
+        folder: join(folder, 'state/broker'),
+        quotaBytes: QUOTA_BYTES,
+        clock: systemClock,
+        logger: silentLogger,
+        // A power cut is no damage: nothing may have to be mended after it.
+        isOnlyLooking: true,
+      }),
     series: () => {
       const postalCodes = { assign: () => ({ postalCode: '10115', state: 'DE-BE', from: 'drawn' as const }) };
       return new SqliteSeriesStore({ stateDir: join(folder, 'state'), windowMs: WINDOW_MS, postalCodes, clock: systemClock });

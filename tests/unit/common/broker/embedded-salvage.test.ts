@@ -240,6 +240,7 @@ for (const failpoint of [...BROKER_SALVAGE_FAILPOINTS, 'broker_salvage_inside_as
     const { signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, folder.folder, failpoint], { encoding: 'utf8' });
     assert.equal(signal, 'SIGKILL', `${failpoint} was not reached: ${stderr}`);
     const isInPlace = failpoint.endsWith('after_name');
+    await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), isDamage, 'who only looks begins no empty one');
     const { broker, told } = telling(folder);
     await broker.start();
     assert.deepEqual(await appendsIn(broker), even(60, [4]));
