@@ -27,11 +27,13 @@ export class EmbeddedGate {
   async enter(): Promise<void> {
     const deadlineMs = this.clock.monotonicMs() + WAIT_MAX_MS;
     while (!this.isTaken()) {
-      if (this.clock.monotonicMs() >= deadlineMs)
+      if (this.clock.monotonicMs() >= deadlineMs) {
+        this.leave();
         throw new OperatingError('BROKER_UNREACHABLE', `another process is opening the broker in ${this.folder} for too long`, {
           retryable: true,
           hint: 'look which process hangs, and at the disk (dmesg, df)',
         });
+      }
       await this.clock.sleep(LOOK_EVERY_MS);
     }
   }

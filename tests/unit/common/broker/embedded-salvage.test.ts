@@ -20,6 +20,7 @@ import { systemClock } from '../../../../common/clock.ts';
 import { OperatingError } from '../../../../common/errors.ts';
 import { armFailpoints, BROKER_SALVAGE_FAILPOINTS } from '../../../../common/failpoints.ts';
 import { silentLogger } from '../../../../common/logger.ts';
+import { ShiftedClock } from '../../../doubles/shifted-clock.ts';
 import { EmbeddedFolder, TOPIC } from './embedded-folder.ts';
 
 const CHILD = fileURLToPath(new URL('../../../doubles/broker-process.ts', import.meta.url));
@@ -354,6 +355,24 @@ test('a process that goes on appending while another salvages: what it was told 
   );
   assert.equal((await running.stop(), existsSync(folder.file)), true);
   await broker.append(TOPIC, 0, append(1_000, 20));
+});
+
+test('a start waits for the one that opens the file, without holding up the thread, and not for ever', async (context) => {
+  const folder = await filled(context, 4);
+  const other = new Database(join(folder.folder, 'opening.lock'));
+  context.after(() => other.close());
+  other.exec('BEGIN EXCLUSIVE');
+  const clock = new ShiftedClock([]);
+  const broker = folder.broker({ clock });
+  const refused = assert.rejects(broker.start(), { code: 'BROKER_UNREACHABLE', retryable: true });
+  await systemClock.sleep(50);
+  clock.shift(120_000);
+  await refused;
+  const started = broker.start();
+  await systemClock.sleep(50);
+  other.exec('COMMIT');
+  await started;
+  assert.deepEqual(await appendsIn(broker), even(4, []));
 });
 
 test('a commit into a file that was replaced after it was looked at is not told as done', async (context) => {
