@@ -7,7 +7,7 @@ import { OperatingError } from '../common/errors.ts';
 const REMEDIES: Readonly<Record<string, string>> = {
   'series.db': 'move the file away and put a backup in its place (or none), and start: the edge fills in what it and the topic still hold',
   'outbox.db': 'keep the file for study, put a backup in its place (or none), and start: the edge asks the cloud and reads the topic again',
-  'broker.db': `put a backup in its place, or replay the files again: ${START_WITH} --data DIR --fresh`,
+  'broker.db': `start the run again: what it finds damaged is set aside; if not, replay the files again: ${START_WITH} --data DIR --fresh`,
 };
 const REMEDY_OTHERWISE = 'put a backup in its place, or start with --fresh';
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR)/;

@@ -121,7 +121,8 @@ export class HouseholdAudit {
     const run = truth.from > truth.to ? [] : ([[truth.from, truth.to]] as [number, number][]);
     const source = { readings: SeqIntervals.of(run).size, ...endsOf(SeqIntervals.of(run)), digest: digestToHex(truth.digests.of(run)) };
     const stages = {
-      topic: this.topic(truth, topic, [covered, gaps.all]),
+      // What the edge has taken in it answers for itself: a topic that was set aside need not have it any more.
+      topic: this.topic(truth, topic, [covered, gaps.all, edge?.seen ?? new SeqIntervals()]),
       edge: this.edge(truth, edge, topic, covered, gaps.all),
       cloud: this.cloud(truth, cloud),
     };

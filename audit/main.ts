@@ -205,7 +205,7 @@ export function dataFolder(config: Config, stateDir: string): string {
 export async function openTopic(config: Config, stateDir: string): Promise<TopicStage | undefined> {
   if (config.broker.kind === 'embedded' && !hasEmbeddedTopic(stateDir)) return undefined;
   if (config.broker.kind === 'embedded') refuseDamage(join(stateDir, 'broker', 'broker.db'));
-  const broker = openBroker(config, stateDir, systemClock, openLogger('audit', processEnvironment().logLevel));
+  const broker = openBroker(config, stateDir, systemClock, openLogger('audit', processEnvironment().logLevel), true);
   await broker.start();
   return new TopicStage(broker);
 }

@@ -1,7 +1,8 @@
 /**
  * What a state holds, and what a backup takes of it, in the order in which it is taken. Pure. The reasons are in DESIGN.md.
  *
- * What is left out: logs, run.lock, the broker's doorbell, whatever was kept aside because of damage, and what nobody here knows.
+ * What is left out: logs, run.lock, the broker's doorbell and opening.lock, whatever was kept aside because of damage, and what nobody
+ * here knows.
  */
 import { join } from 'node:path';
 

@@ -93,7 +93,7 @@ export async function auditOf({ fleet, dataDir }: Pick<SoakParts, 'fleet' | 'dat
 }
 
 /** Folders of the state, as they are now, are what `putBack` puts there later. Who writes to them must not run. */
-export function copyAside({ fleet, copies }: SoakParts, folders: readonly string[]): void {
+function copyAside({ fleet, copies }: SoakParts, folders: readonly string[]): void {
   for (const folder of folders) copyFolder(join(fleet.stateDir, folder), join(copies, folder));
 }
 

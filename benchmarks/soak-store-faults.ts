@@ -8,7 +8,6 @@ import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE } from 
 import { differencesOf } from './soak-judge.ts';
 import {
   auditOf,
-  copyAside,
   copyCloud,
   type DiskPlace,
   holding,
@@ -24,10 +23,10 @@ import { sleep } from './started-run.ts';
 const SETTLE_MS = 1_500;
 /** After there is room again, until a part that waits for it has seen so. */
 const ROOM_MS = 1_000;
-/** After its start, until the simulator has appended something. */
+/** Until the simulator has appended something. */
 const APPENDS_MS = 4_000;
-/** A simulator believes what it knows of its topic: they are copied together. */
-const TOPIC_FOLDERS = ['broker', 'simulator'];
+/** They share the topic's file. */
+const TOPIC_PARTS = ['edge', 'simulate'] as const;
 
 /** @param mayEnd parts that may end with their reason on a full disk, and are started again */
 function fullDisk(place: DiskPlace, told: RegExp, tells: readonly PartName[], mayEnd: readonly PartName[]): SoakFault {
@@ -105,27 +104,31 @@ export const damagedOutbox: SoakFault = {
   },
 };
 
-/** Refused; then topic and simulator are put back from a copy that lacks what was appended last, which the simulator says again. */
+/** Met by the edge, which ends, and sets the file aside when it starts again; then the simulator ends too, and says again what is lost. */
 export const damagedTopic: SoakFault = {
   name: 'flipped bit in a row of the topic',
-  befall(parts, random, lastsMs) {
-    const { fleet } = parts;
-    return holding(parts, ['edge', 'simulate'], async () => {
-      await fleet.kill('edge');
-      await fleet.kill('simulate');
-      copyAside(parts, TOPIC_FOLDERS);
-      // What it appends now no edge has taken in.
-      fleet.start('simulate');
-      await sleep(APPENDS_MS + lastsMs);
-      await fleet.kill('simulate');
-      flipRowBit(join(fleet.stateDir, 'broker', 'broker.db'), NEWEST_APPEND, random);
-      const line = fleet.loggedLines;
-      fleet.start('edge');
-      await fleet.ended('edge');
-      const isMet = /the checksum does not hold[^]*\[STORE_DAMAGED\]\n {2}what to do: /.test(fleet.loggedSince('edge', line));
-      putBack(parts, TOPIC_FOLDERS);
-      return isMet;
-    });
+  async befall(parts, random, lastsMs) {
+    const { fleet, mayEnd } = parts;
+    const line = fleet.loggedLines;
+    for (const part of TOPIC_PARTS) mayEnd.add(part);
+    try {
+      await holding(parts, ['edge'], async () => {
+        await fleet.kill('edge');
+        // What it appends now no edge has taken in.
+        await sleep(APPENDS_MS);
+        await holding(parts, ['simulate'], async () => {
+          await fleet.kill('simulate');
+          flipRowBit(join(fleet.stateDir, 'broker', 'broker.db'), NEWEST_APPEND, random);
+        });
+      });
+      const { edge, simulate } = fleet.starts;
+      return await lasting(lastsMs, () => {
+        const isTold = TOPIC_PARTS.some((part) => /the broker's file was damaged/.test(fleet.loggedSince(part, line)));
+        return isTold && fleet.starts.edge > edge && (fleet.starts.simulate > simulate || fleet.hasFinished);
+      });
+    } finally {
+      for (const part of TOPIC_PARTS) mayEnd.delete(part);
+    }
   },
 };
 

@@ -18,6 +18,7 @@ export class ConfigError extends Error {
 
 /** The closed list of operating error codes. */
 export type OperatingErrorCode =
+  | 'BROKER_DAMAGED'
   | 'BROKER_UNREACHABLE'
   | 'BROKER_FULL'
   | 'CLOUD_UNREACHABLE'

@@ -43,7 +43,17 @@ export const COMMAND_FAILPOINTS = [
   'restore_after_end_before_clearing',
 ] as const;
 
-export type Failpoint = (typeof FAILPOINTS | typeof COMMAND_FAILPOINTS)[number];
+/** Of the start of a part that finds its broker's file damaged. */
+export const BROKER_SALVAGE_FAILPOINTS = [
+  'broker_salvage_inside_aside',
+  'broker_salvage_inside_copy',
+  'broker_salvage_before_name',
+  'broker_salvage_after_name',
+] as const;
+
+const ALL = [...FAILPOINTS, ...COMMAND_FAILPOINTS, ...BROKER_SALVAGE_FAILPOINTS] as const;
+
+export type Failpoint = (typeof ALL)[number];
 
 let onReach: ((name: Failpoint) => void) | undefined;
 
@@ -64,7 +74,7 @@ export function reach(name: Failpoint): void {
 export function armKill(setting: string, onKill: (name: string) => void): void {
   const [name, nthText] = setting.split(':');
   const nth = Number(nthText ?? '1');
-  if (![...FAILPOINTS, ...COMMAND_FAILPOINTS].includes(name as Failpoint)) throw new Error(`no failpoint ${name}`);
+  if (!ALL.includes(name as Failpoint)) throw new Error(`no failpoint ${name}`);
   let reached = 0;
   armFailpoints((at) => {
     if (at !== name || ++reached < nth) return;

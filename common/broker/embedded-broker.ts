@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type Clock, type Timer, yieldToEventLoop } from '../clock.ts';
+import { OperatingError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { randomId } from '../random.ts';
 import type { Broker, Consumption, LogState, NewRecord, RecordBatch, StartOffset, StoredRecord, TopicSettings } from './broker.ts';
@@ -11,7 +12,8 @@ import { Delivery } from './delivery.ts';
 import { Doorbell } from './doorbell.ts';
 import { EmbeddedAppends } from './embedded-appends.ts';
 import { EmbeddedConnection, type Opened } from './embedded-connection.ts';
-import { damaged, errorOf, isBusy, notWritable } from './embedded-database.ts';
+import { errorOf, isBusy, isDamage, notWritable } from './embedded-database.ts';
+import type { Salvaged } from './embedded-salvage.ts';
 
 export interface EmbeddedBrokerOptions {
   /** Made if it is missing. */
@@ -20,6 +22,8 @@ export interface EmbeddedBrokerOptions {
   quotaBytes: number;
   clock: Clock;
   logger: Logger;
+  /** Damage is an error, and nothing is set aside: for whoever judges what is there. */
+  isOnlyLooking?: boolean;
 }
 
 export const QUOTA_BYTES_MIN = 16 << 20;
@@ -35,6 +39,7 @@ export class EmbeddedBroker implements Broker {
   private readonly quotaBytes: number;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly isOnlyLooking: boolean;
   private readonly connection: EmbeddedConnection;
   private readonly doorbell: Doorbell;
   private readonly appends: EmbeddedAppends;
@@ -46,11 +51,12 @@ export class EmbeddedBroker implements Broker {
   private trimTimer: Timer | undefined;
   private trimRun: Promise<void> | undefined;
 
-  constructor({ folder, quotaBytes, clock, logger }: EmbeddedBrokerOptions) {
+  constructor({ folder, quotaBytes, clock, logger, isOnlyLooking = false }: EmbeddedBrokerOptions) {
     this.folder = folder;
     this.quotaBytes = quotaBytes;
     this.clock = clock;
     this.logger = logger;
+    this.isOnlyLooking = isOnlyLooking;
     this.connection = new EmbeddedConnection(folder, quotaBytes, clock);
     this.doorbell = new Doorbell(join(folder, 'doorbell'));
     this.appends = new EmbeddedAppends(this.connection, clock, logger, () => this.announce());
@@ -69,7 +75,7 @@ export class EmbeddedBroker implements Broker {
 
   private async open(): Promise<void> {
     assert(this.quotaBytes >= QUOTA_BYTES_MIN, `the broker needs a quota of at least ${QUOTA_BYTES_MIN} bytes`);
-    const mended = await this.connection.open();
+    const mended = await this.connection.open(this.isOnlyLooking ? undefined : (salvaged) => this.tellSalvaged(salvaged));
     if (mended.length > 0) this.logger.warn({ tables: mended }, "the broker's file was damaged: indexes were made anew from their tables");
     try {
       this.doorbell.open();
@@ -78,6 +84,14 @@ export class EmbeddedBroker implements Broker {
       throw notWritable(this.folder, error);
     }
     this.trimLater();
+  }
+
+  private tellSalvaged({ finding, ...its }: Salvaged): void {
+    this.logger.error(
+      { finding: finding.replaceAll('\n', '; '), ...its },
+      "the broker's file was damaged: it is kept in this folder, and a new one holds what is sound of it; " +
+        'what is lost is said again by its source, or declared missing; look at the disk',
+    );
   }
 
   async stop(): Promise<void> {
@@ -171,9 +185,10 @@ export class EmbeddedBroker implements Broker {
     assert(Number.isSafeInteger(offset), `${offset} is not an offset`);
     const { earliestOffset, endOffset } = store.logState(this.connection.log(topic, partition));
     if (offset > endOffset) {
-      throw damaged(
+      throw new OperatingError(
+        'STORE_DAMAGED',
         `topic ${topic}, partition ${partition}: the log ends at ${endOffset}, below the offset ${offset} to go on at`,
-        this.folder,
+        { retryable: false, hint: 'start the part again: it compares what it knows with the log' },
       );
     }
     return { partition, offset: Math.max(offset, earliestOffset) };
@@ -221,9 +236,12 @@ export class EmbeddedBroker implements Broker {
       this.changesSeen = changes;
       this.wakeAll();
     } catch (error) {
-      if (isBusy(error)) return;
-      for (const delivery of this.deliveries) delivery.fail(errorOf(error, this.folder));
+      if (!isBusy(error)) this.failAll(errorOf(error, this.folder));
     }
+  }
+
+  private failAll(error: unknown): void {
+    for (const delivery of this.deliveries) delivery.fail(error);
   }
 
   private trimLater(): void {
@@ -239,6 +257,7 @@ export class EmbeddedBroker implements Broker {
     } catch (error) {
       // Nothing is lost by keeping records longer; the next turn tries again.
       this.logger.warn({ error: error instanceof Error ? error.message : String(error) }, 'old records of the broker could not be deleted');
+      if (isDamage(error)) this.failAll(error);
     }
     if (this.starting !== undefined) this.trimLater();
   }

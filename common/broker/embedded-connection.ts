@@ -6,15 +6,25 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
-import { errorOf, fileIdentity, freeBytes, full, isBusy, openDatabase, prepareFolder, type SqliteDatabase } from './embedded-database.ts';
+import {
+  DATABASE_NAME,
+  DISK_RESERVE_BYTES,
+  errorOf,
+  fileIdentity,
+  freeBytes,
+  full,
+  isBusy,
+  isDamage,
+  openDatabase,
+  prepareFolder,
+  type SqliteDatabase,
+} from './embedded-database.ts';
+import { EmbeddedGate } from './embedded-gate.ts';
+import { EmbeddedSalvage, type Salvaged } from './embedded-salvage.ts';
 import { EmbeddedStore, type LogHandle, type TopicHandle } from './embedded-store.ts';
 import { EmbeddedTables } from './embedded-tables.ts';
 import { EmbeddedTrimming, pagesOfQuota } from './embedded-trimming.ts';
 
-/** Name of the file in the folder. */
-export const DATABASE_NAME = 'broker.db';
-/** Below this the file does not grow: the space is for commits, for deleting and for copying the WAL into the file. */
-const DISK_RESERVE_BYTES = 16 << 20;
 /** How long a call waits for a lock that another process holds before it is refused. */
 const LOCK_WAIT_MS = 5_000;
 /** Between two tries for the lock: other processes hold it for some milliseconds. */
@@ -32,10 +42,15 @@ export class EmbeddedConnection {
   private readonly file: string;
   private readonly quotaBytes: number;
   private readonly clock: Clock;
+  private readonly gate: EmbeddedGate;
+  private readonly salvage: EmbeddedSalvage;
   private readonly running = new Set<Promise<unknown>>();
   private opened: Opened | undefined;
+  private isSuspect = false;
 
   constructor(folder: string, quotaBytes: number, clock: Clock) {
+    this.gate = new EmbeddedGate(folder, clock);
+    this.salvage = new EmbeddedSalvage(folder);
     this.folder = folder;
     this.file = join(folder, DATABASE_NAME);
     this.quotaBytes = quotaBytes;
@@ -43,11 +58,34 @@ export class EmbeddedConnection {
   }
 
   /**
+   * @param onSalvaged called when the file was damaged, before the one that holds what is sound of it is used; without, damage is an error
    * @returns the tables whose indexes were damaged and made anew
    * @throws ConfigError, OperatingError
    */
-  async open(): Promise<string[]> {
+  async open(onSalvaged: ((salvaged: Salvaged) => void) | undefined): Promise<string[]> {
     prepareFolder(this.folder);
+    await this.gate.enter();
+    try {
+      this.isSuspect = false;
+      if (onSalvaged !== undefined) await this.salvageDamaged(onSalvaged);
+      else this.salvage.refuseUnfinished();
+      return await this.openFile();
+    } finally {
+      this.gate.leave();
+    }
+  }
+
+  private async salvageDamaged(onSalvaged: (salvaged: Salvaged) => void): Promise<void> {
+    const finding = await this.patiently(() => this.salvage.finding());
+    if (finding === undefined) return;
+    try {
+      await this.salvage.run(finding, onSalvaged);
+    } catch (error) {
+      throw errorOf(error, this.folder);
+    }
+  }
+
+  private async openFile(): Promise<string[]> {
     const database = await this.patiently(() => openDatabase(this.file, pagesOfQuota(this.quotaBytes)));
     try {
       let mended: string[] = [];
@@ -88,11 +126,16 @@ export class EmbeddedConnection {
     return this.patiently(() => work(this.now));
   }
 
-  /** The same for work that writes: not into a file that nobody else can see any more. */
+  /**
+   * The same for work that writes: not into a file that nobody else can see any more. Done is what was committed before the file was taken
+   * away, for whoever sets it aside reads it afterwards.
+   */
   write<T>(work: (opened: Opened) => T): Promise<T> {
     return this.patiently(() => {
       this.checkIdentity();
-      return work(this.now);
+      const result = work(this.now);
+      this.checkIdentity();
+      return result;
     });
   }
 
@@ -113,10 +156,22 @@ export class EmbeddedConnection {
       try {
         return work();
       } catch (error) {
-        if (!isBusy(error) || this.clock.monotonicMs() >= deadlineMs) throw errorOf(error, this.folder);
+        if (!isBusy(error) || this.clock.monotonicMs() >= deadlineMs) throw this.noted(errorOf(error, this.folder));
       }
       await this.clock.sleep(LOCK_POLL_MS);
     }
+  }
+
+  /** The next start salvages a file in which damage was met. */
+  private noted(error: unknown): unknown {
+    if (!isDamage(error) || this.isSuspect) return error;
+    this.isSuspect = true;
+    try {
+      this.salvage.suspect(this.opened?.identity ?? fileIdentity(this.file), (error as Error).message);
+    } catch {
+      // On a full disk: whoever starts again meets the damage again.
+    }
+    return error;
   }
 
   /**
@@ -127,7 +182,7 @@ export class EmbeddedConnection {
     if (fileIdentity(this.file) === this.now.identity) return;
     throw new OperatingError('BROKER_UNREACHABLE', `the broker's file ${this.file} was moved or replaced while in use`, {
       retryable: false,
-      hint: 'stop every process that uses this --state folder before changing it, then start them again',
+      hint: 'start the part again: another has set a damaged file aside, or somebody has changed this --state folder under running parts',
     });
   }
 

@@ -6,7 +6,7 @@
  * such a descriptor would drop SQLite's locks on it for the whole process.
  */
 import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../errors.ts';
 import { isEmptied, markBegun, syncFolder } from '../folders.ts';
@@ -14,6 +14,10 @@ import { APPLICATION_ID, MIGRATIONS } from './broker-schema.ts';
 
 export type SqliteDatabase = Database.Database;
 
+/** Name of the file in the broker's folder. */
+export const DATABASE_NAME = 'broker.db';
+/** Below this the file does not grow: the space is for commits, for deleting and for copying the WAL into the file. */
+export const DISK_RESERVE_BYTES = 16 << 20;
 /** Large pages: a batch is some 100 kB, and half as many pages cost half as much to move. Commits stay small enough. */
 export const PAGE_BYTES = 8_192;
 /** The WAL is copied into the file when it has so many pages (4 MB). */
@@ -24,6 +28,11 @@ const BUSY_BLOCKS_MS = 2;
 
 const AUTO_VACUUM_INCREMENTAL = 2;
 const SYNCHRONOUS_FULL = 2;
+
+/** In the broker's folder, for files that were damaged. */
+export const ASIDE_FOLDER = 'damaged';
+
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_CORRUPTFS|IOERR_DATA)/;
 
 /** Makes the folder if it is missing, so that it survives a power cut. */
 export function prepareFolder(folder: string): void {
@@ -43,15 +52,26 @@ export function prepareFolder(folder: string): void {
  */
 export function openDatabase(file: string, pagesMax: number): SqliteDatabase {
   if (isEmptied(file)) throw damaged(`${file} is damaged: it is empty`, dirname(file));
+  const database = connect(file, pagesMax);
+  try {
+    markBegun(file);
+    // SQLite does this for the WAL, not for the file.
+    syncFolder(dirname(file));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** The same for a file that is made anew under another name. */
+export function connect(file: string, pagesMax: number): SqliteDatabase {
   const database = new Database(file, { timeout: BUSY_BLOCKS_MS });
   try {
     // Before anything is changed: it may be somebody else's file.
     versionOf(database, file);
     setUp(database, pagesMax);
     migrate(database, file);
-    markBegun(file);
-    // SQLite does this for the WAL, not for the file.
-    syncFolder(dirname(file));
     return database;
   } catch (error) {
     database.close();
@@ -99,7 +119,8 @@ function migrate(database: SqliteDatabase, file: string): void {
   toNewest.immediate();
 }
 
-function versionOf(database: SqliteDatabase, file: string): number {
+/** @throws ConfigError for somebody else's file, and for one of a newer layout */
+export function versionOf(database: SqliteDatabase, file: string): number {
   const version = database.pragma('user_version', { simple: true }) as number;
   const application = database.pragma('application_id', { simple: true }) as number;
   const isEmpty = version === 0 && application === 0 && (database.pragma('schema_version', { simple: true }) as number) === 0;
@@ -139,14 +160,23 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(error.code);
 }
 
+/** What is there is not what was written. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof OperatingError) return error.code === 'BROKER_DAMAGED';
+  return error instanceof Database.SqliteError && DAMAGE.test(error.code);
+}
+
+/** Also where the definition of a table is damaged: then the file does not know of it. */
+export function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || (error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR');
+}
+
 /** The error for the caller. What is not SQLite's is passed on as it is. */
 export function errorOf(error: unknown, folder: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const detail = `${error.message} (${error.code})`;
   if (error.code.startsWith('SQLITE_FULL')) return full(detail, folder, error);
-  if (/^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_CORRUPTFS|IOERR_DATA)/.test(error.code)) {
-    return damaged(`the broker's file in ${folder} is damaged: ${detail}`, folder, error);
-  }
+  if (DAMAGE.test(error.code)) return damaged(`the broker's file in ${folder} is damaged: ${detail}`, folder, error);
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL|IOERR|NOMEM)/.test(error.code)) {
     return new OperatingError('BROKER_UNREACHABLE', `the broker's file in ${folder} can't be used now: ${detail}`, {
       retryable: true,
@@ -167,9 +197,9 @@ export function full(detail: string, folder: string, cause?: unknown): Operating
 }
 
 export function damaged(message: string, folder: string, cause?: unknown): OperatingError {
-  return new OperatingError('STORE_DAMAGED', message, {
+  return new OperatingError('BROKER_DAMAGED', message, {
     retryable: false,
-    hint: `keep a copy of ${folder} and check the disk; then start with that folder empty, or with --fresh: sources are replayed`,
+    hint: `start the part again: it keeps the file in ${join(folder, ASIDE_FOLDER)} and goes on with what is sound of it; look at the disk`,
     cause,
   });
 }

@@ -162,7 +162,7 @@ export class EmbeddedStore {
   /**
    * What a consumer gets next: the records from `from` on, or from the earliest where that is above. Ends between two appended
    * batches, so that none is read twice, and before damage: the next call meets it. Empty when there is nothing yet.
-   * @throws OperatingError STORE_DAMAGED naming topic, partition and offset
+   * @throws OperatingError BROKER_DAMAGED naming topic, partition and offset
    */
   readBatch(log: LogHandle, from: number): StoredRecord[] {
     return this.readAll.deferred(log, { from, to: Infinity, limit: BATCH_RECORDS_MAX, isDelivery: true });
@@ -170,7 +170,7 @@ export class EmbeddedStore {
 
   /**
    * All records with from ≤ offset < to, at most `limit`.
-   * @throws OperatingError STORE_DAMAGED naming topic, partition and offset
+   * @throws OperatingError BROKER_DAMAGED naming topic, partition and offset
    */
   read(log: LogHandle, from: number, to: number, limit: number): StoredRecord[] {
     return this.readAll.deferred(log, { from, to, limit, isDelivery: false });
@@ -233,7 +233,7 @@ export class EmbeddedStore {
 
   /**
    * Looks whether every log's rows reach from its earliest to its end offset.
-   * @throws OperatingError STORE_DAMAGED
+   * @throws OperatingError BROKER_DAMAGED
    */
   checkEnds(): void {
     const ends = this.database.prepare<

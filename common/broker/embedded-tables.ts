@@ -21,7 +21,7 @@ interface LogRow {
   log_id: unknown;
 }
 
-const NAME_INDEX = 'sqlite_autoindex_topic_1';
+export const NAME_INDEX = 'sqlite_autoindex_topic_1';
 /** Tables with an index over them. That over the batches is looked at when they are read. */
 const INDEXED = ['topic', 'log'] as const;
 
@@ -36,7 +36,7 @@ export class EmbeddedTables {
 
   /**
    * Looks whether every topic has its logs, and is named in the index as in the table.
-   * @throws OperatingError STORE_DAMAGED
+   * @throws OperatingError BROKER_DAMAGED
    */
   check(): void {
     this.database.transaction(() => this.checkInside()).deferred();
@@ -71,14 +71,21 @@ export class EmbeddedTables {
   }
 
   /**
-   * Compares the tables with the indexes over them, after `check`: then the tables are right.
-   * @returns the tables whose indexes were made anew
-   * @throws OperatingError STORE_DAMAGED where that does not help
+   * A table without rowids is its own index: made anew it would lose the rows that damage hides.
+   * @throws OperatingError BROKER_DAMAGED
    */
-  mendIndexes(): string[] {
-    // A table without rowids is its own index: made anew it would lose the rows that damage hides.
+  checkMendable(): void {
     const hidden = this.findingIn('committed');
     if (hidden !== undefined) throw this.damage(`table committed: ${hidden}`);
+  }
+
+  /**
+   * Compares the tables with the indexes over them, after `check`: then the tables are right.
+   * @returns the tables whose indexes were made anew
+   * @throws OperatingError BROKER_DAMAGED where that does not help
+   */
+  mendIndexes(): string[] {
+    this.checkMendable();
     return INDEXED.filter((table) => {
       if (this.findingIn(table) === undefined) return false;
       return this.database.transaction(() => this.reindex(table)).immediate();

@@ -9,10 +9,11 @@ import { kafkaOptions } from './kafka-options.ts';
 
 /**
  * The broker that the settings name, not yet started.
+ * @param isOnlyLooking an embedded one's damage is an error, and nothing is set aside
  * @throws ConfigError for settings of Kafka that do not fit together
  */
-export function openBroker(config: Config, stateDir: string, clock: Clock, logger: Logger): Broker {
+export function openBroker(config: Config, stateDir: string, clock: Clock, logger: Logger, isOnlyLooking = false): Broker {
   if (config.broker.kind === 'kafka') return new KafkaBroker(kafkaOptions(config, clock, logger));
   const quotaBytes = config.broker.quota_mb * 2 ** 20;
-  return new EmbeddedBroker({ folder: join(stateDir, 'broker'), quotaBytes, clock, logger });
+  return new EmbeddedBroker({ folder: join(stateDir, 'broker'), quotaBytes, clock, logger, isOnlyLooking });
 }

@@ -138,7 +138,7 @@ async function replay(
   const { scenario, folder, identity, range, untilSeconds, run } = plan;
   const { logger } = surroundings;
   const startTick = Math.floor((range.startMs - range.t0Ms) / MS_PER_SECOND);
-  const pacedFromTick = Math.max(writer.resumeTick, startTick);
+  const pacedFromTick = Math.max(writer.pacedFromTick, startTick);
   const paced = withoutCatchingUp(pacedFromTick);
   const summary = await runScenario({
     ...surroundings,

@@ -19,6 +19,8 @@ import { Edge, part, reading, WINDOW_MS } from '../contract/series-store-probes.
 const SESSIONS = 3;
 const BATCHES = 24;
 const READINGS_PER_BATCH = 40;
+/** Of each session but the last of `salvage`. */
+const DAMAGED_BATCH = 13;
 export const BROKER_TOPIC = 'readings';
 export const QUOTA_BYTES = 64 << 20;
 export const HOMES = ['home-a', 'home-b', 'home-c'];
@@ -32,11 +34,23 @@ export function recordAt(offset: number): string {
   return `record ${offset} ${'x'.repeat(offset % 97)}`;
 }
 
+/** Numbers of the records in the appends that are damaged between two sessions of `salvage`. */
+export function isDamaged(number: number): boolean {
+  const append = Math.floor(number / READINGS_PER_BATCH);
+  return append < BATCHES * (SESSIONS - 1) && append % BATCHES === DAMAGED_BATCH;
+}
+
+function embeddedBroker(folder: string, isOnlyLooking: boolean): EmbeddedBroker {
+  const options = { folder: join(folder, 'state/broker'), quotaBytes: QUOTA_BYTES, isOnlyLooking };
+  return new EmbeddedBroker({ ...options, clock: systemClock, logger: silentLogger });
+}
+
 export function openStores(folder: string) {
   return {
     outbox: () => new EdgeStore({ folder: join(folder, 'state/edge'), quotaBytes: QUOTA_BYTES, windowMs: WINDOW_MS }),
-    broker: () =>
-      new EmbeddedBroker({ folder: join(folder, 'state/broker'), quotaBytes: QUOTA_BYTES, clock: systemClock, logger: silentLogger }),
+    // A power cut is no damage: nothing may have to be mended after it.
+    broker: () => embeddedBroker(folder, true),
+    damagedBroker: () => embeddedBroker(folder, false),
     series: () => {
       const postalCodes = { assign: () => ({ postalCode: '10115', state: 'DE-BE', from: 'drawn' as const }) };
       return new SqliteSeriesStore({ stateDir: join(folder, 'state'), windowMs: WINDOW_MS, postalCodes, clock: systemClock });
@@ -120,6 +134,34 @@ async function writeBroker(folder: string): Promise<void> {
   }
 }
 
+/** Between two sessions an append is damaged, a reader meets that, and the next start sets the file aside. */
+async function writeSalvaged(folder: string): Promise<void> {
+  let number = 0;
+  for (let session = 0; session < SESSIONS; session++) {
+    const broker = openStores(folder).damagedBroker();
+    await broker.start();
+    await broker.ensureTopic(BROKER_TOPIC, { partitions: 1, retentionMs: 60_000 });
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const records = Array.from({ length: READINGS_PER_BATCH }, (_, i) => ({ key: 'home-a', value: Buffer.from(recordAt(number + i)) }));
+      await broker.append(BROKER_TOPIC, 0, records);
+      number += records.length;
+      say('appended', number);
+    }
+    if (session < SESSIONS - 1) await damage(broker, join(folder, 'state/broker/broker.db'));
+    await broker.stop();
+  }
+}
+
+async function damage(broker: EmbeddedBroker, file: string): Promise<void> {
+  const database = new Database(file);
+  const id = database.prepare('SELECT max(id) FROM batch').pluck().get() as number;
+  database.prepare('UPDATE batch SET bytes = zeroblob(length(bytes)) WHERE id = ?').run(id - (BATCHES - 1 - DAMAGED_BATCH));
+  database.close();
+  const { endOffset } = await broker.logState(BROKER_TOPIC, 0);
+  const met = await broker.read(BROKER_TOPIC, 0, 0, endOffset, endOffset).catch((error: unknown) => error);
+  if ((met as { code?: string }).code !== 'BROKER_DAMAGED') throw new Error('the damage was not met');
+}
+
 async function writeSeries(folder: string): Promise<void> {
   let seq = 0;
   for (let session = 0; session < SESSIONS; session++) {
@@ -151,6 +193,7 @@ function deceive(): void {
 const WRITERS: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   outbox: writeOutbox,
   broker: writeBroker,
+  salvage: writeSalvaged,
   series: writeSeries,
 };
 

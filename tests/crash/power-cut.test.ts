@@ -12,7 +12,7 @@ import Database from 'better-sqlite3';
 import { addReadingDigest, textDigest } from '../../common/protocol/digest.ts';
 import { assertSurvives, type CutRun, lossesAt } from '../doubles/power-cut-trials.ts';
 import { type DiskOp, noStrace, recordWrites } from '../doubles/write-log.ts';
-import { BROKER_TOPIC, HOMES, openStores, readingAt, recordAt } from './announcing-writer.ts';
+import { BROKER_TOPIC, HOMES, isDamaged, openStores, readingAt, recordAt } from './announcing-writer.ts';
 
 const CUTS = process.env['FOGLINE_LONG'] === '1' ? 300 : 120;
 /** The control needs only one that is red. */
@@ -20,7 +20,7 @@ const CONTROL_CUTS = 60;
 const WRITER = join(import.meta.dirname, 'announcing-writer.ts');
 const skip = noStrace();
 
-type Kind = 'outbox' | 'broker' | 'series';
+type Kind = 'outbox' | 'broker' | 'salvage' | 'series';
 /** The greatest number announced, by word. */
 type Promised = Readonly<Record<string, number>>;
 
@@ -76,6 +76,32 @@ const CHECKS: Readonly<Record<Kind, (image: string, promised: Promised) => Promi
       await broker.stop();
     }
   },
+  salvage: async (image, promised) => {
+    let values: string[] | undefined;
+    // The damage may not have been met before the cut.
+    for (let start = 1; values === undefined; start++) {
+      const broker = openStores(image).damagedBroker();
+      try {
+        await broker.start();
+        await broker.ensureTopic(BROKER_TOPIC, { partitions: 1, retentionMs: 60_000 });
+        const { endOffset } = await broker.logState(BROKER_TOPIC, 0);
+        values = (await broker.read(BROKER_TOPIC, 0, 0, endOffset, Math.max(1, endOffset))).map(({ value }) => value.toString());
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'BROKER_DAMAGED' || start === 2) throw error;
+      } finally {
+        await broker.stop();
+      }
+    }
+    const numbers = values.map((value) => Number(value.split(' ')[1]));
+    const found = new Set(numbers);
+    const promisedNumbers = Array.from({ length: promised['appended'] ?? 0 }, (_, number) => number);
+    const lost = promisedNumbers.filter((number) => !found.has(number) && !isDamaged(number));
+    assert.equal(lost.length, 0, `${lost.length} records are not there, from ${lost[0]} on, and ${promised['appended']} were appended`);
+    assert.deepEqual(
+      values,
+      [...found].sort((a, b) => a - b).map((number) => recordAt(number)),
+    );
+  },
   series: async (image, promised) => {
     const store = openStores(image).series();
     await store.start();
@@ -97,7 +123,7 @@ const CHECKS: Readonly<Record<Kind, (image: string, promised: Promised) => Promi
   },
 };
 
-for (const kind of ['outbox', 'broker', 'series'] as const) {
+for (const kind of ['outbox', 'broker', 'salvage', 'series'] as const) {
   test(`${kind}: nothing announced is lost at ${CUTS} power cuts`, { skip }, async () => {
     await assertSurvives(record(kind, 'FULL'), CUTS);
   });

@@ -174,6 +174,19 @@ test('an edge row deleted before its ack: no while the edge is stopped, and it h
   });
 });
 
+test('yes: a topic that was set aside lacks what the edge has taken in; no, when the outbox has lost it too', async () => {
+  await interrupted(async (fleet) => {
+    inFile(join(fleet.stateDir, 'broker/broker.db'), (database) => {
+      database.exec("DELETE FROM batch; UPDATE log SET earliest_offset = 0, end_offset = 0, log_id = log_id || 'x'; DELETE FROM committed");
+    });
+    const report = audit(fleet.stateDir);
+    assertYes(report);
+    assert.ok(report.waiting > 500);
+    const window = deleteUnacked(fleet.stateDir);
+    assertNamed(audit(fleet.stateDir), { household: 'home-2', stage: 'edge', window, what: /the outbox has lost/ });
+  });
+});
+
 test('no: a value of a waiting row changed by 1 mW, running totals changed, marked as acknowledged', async () => {
   await interrupted(async (fleet) => {
     const changed = copyOf(fleet.stateDir);

@@ -27,7 +27,7 @@ import { assertYes, audit, cleanUp, copyOf, fogline, inFile, newPath, prepare, w
 import { backUp, restoreInto, stoppedBy, treeOf } from '../doubles/backups.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
 
-const NOT_BACKED_UP = /^(logs|run\.lock|broker\/doorbell|cloud\/process\.(lock|json)|.*-(wal|shm)$)/;
+const NOT_BACKED_UP = /^(logs|run\.lock|broker\/(doorbell|opening\.lock)|cloud\/process\.(lock|json)|.*-(wal|shm)$)/;
 let made: string;
 
 before(async () => {

@@ -4,7 +4,7 @@
  * produce per partition.
  *
  * A reading is published iff its seq is above its source's last acknowledged one. The second only says up to where a
- * restarted run need not keep pace.
+ * restarted run need not keep pace; of a log that was replaced it is all that is kept.
  */
 import { join } from 'node:path';
 import type { LogState } from '../../../common/broker/broker.ts';
@@ -36,6 +36,8 @@ interface ResumeState {
   /** Runs whose end mark is acknowledged, the newest last. */
   ended: string[];
   resumeTick: number;
+  /** Simulated second that a log before this one was published to. */
+  replacedTick?: number;
 }
 
 /** Runs on one state that are remembered as ended. */
@@ -60,7 +62,7 @@ export class ResumePoint {
   load(log: LogState): boolean {
     const saved = readStateFile(this.path) as unknown as ResumeState | undefined;
     const fits = saved !== undefined && saved.version === 1 && saved.logId === log.logId && saved.endOffset <= log.endOffset;
-    this.state = fits ? saved : emptyState(log.logId);
+    this.state = fits ? saved : { ...emptyState(log.logId), replacedTick: saved?.version === 1 ? reachedTick(saved) : 0 };
     this.acked.clear();
     this.recent.clear();
     for (const [household, device, src, seq, tick] of this.state.acked)
@@ -87,6 +89,11 @@ export class ResumePoint {
 
   get resumeTick(): number {
     return this.state.resumeTick;
+  }
+
+  /** What lies before it is late already, also when it has to be published again: nobody waits for it. */
+  get pacedFromTick(): number {
+    return reachedTick(this.state);
   }
 
   hasEnded(run: string): boolean {
@@ -138,6 +145,10 @@ export class ResumePoint {
     if (source !== undefined) this.recent.set(household, source);
     return source;
   }
+}
+
+function reachedTick({ resumeTick, replacedTick }: ResumeState): number {
+  return Math.max(resumeTick, replacedTick ?? 0);
 }
 
 function emptyState(logId: string): ResumeState {

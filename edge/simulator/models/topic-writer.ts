@@ -80,9 +80,14 @@ export class TopicWriter implements Simulator {
     }
   }
 
-  /** Earliest simulated second with a reading that is not acknowledged; up to it a restarted run need not keep pace. */
+  /** Earliest simulated second with a reading that is not acknowledged. */
   get resumeTick(): number {
-    return this.partitions.reduce((earliest, { resume }) => Math.min(earliest, resume.resumeTick), Number.POSITIVE_INFINITY);
+    return Math.min(...this.partitions.map(({ resume }) => resume.resumeTick));
+  }
+
+  /** Up to it a restarted run need not keep pace: it was there before, be it in a log that was replaced since. */
+  get pacedFromTick(): number {
+    return Math.min(...this.partitions.map(({ resume }) => resume.pacedFromTick));
   }
 
   /** Readings acknowledged since the state began. */

@@ -10,7 +10,7 @@ import { SERIES_FILE } from '../../../cloud/server/storage/open-database.ts';
 import { SqliteEventLog } from '../../../cloud/server/storage/sqlite-event-log.ts';
 import { SqliteFleetLog } from '../../../cloud/server/storage/sqlite-fleet-log.ts';
 import { APPLICATION_ID, MIGRATIONS as BROKER_MIGRATIONS } from '../../../common/broker/broker-schema.ts';
-import { DATABASE_NAME } from '../../../common/broker/embedded-connection.ts';
+import { DATABASE_NAME } from '../../../common/broker/embedded-database.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { openLogger } from '../../../common/logger.ts';
 import { MIGRATIONS, OUTBOX_FILE } from '../../../edge/server/outbox-schema.ts';

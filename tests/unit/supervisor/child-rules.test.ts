@@ -72,7 +72,8 @@ test('a damaged store is given up at once, with exit code 1: no restart mends it
   for (const readyForMs of [null, 10, 60_000]) {
     const exit = { code: 1, signal: null, readyForMs, saidFinished: false, everReady: false, errorCode: 'STORE_DAMAGED' };
     for (const mayFinish of [true, false]) assert.deepEqual(judgeExit(exit, 0, mayFinish), { kind: 'gave_up', exitCode: 1 });
-    assert.equal(judgeExit({ ...exit, errorCode: 'DISK_FULL' }, 0, true).kind, 'restart');
+    for (const errorCode of ['DISK_FULL', 'OUTBOX_DAMAGED', 'BROKER_DAMAGED'])
+      assert.equal(judgeExit({ ...exit, errorCode }, 0, true).kind, 'restart');
   }
 });
 

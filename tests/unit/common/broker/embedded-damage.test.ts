@@ -1,4 +1,7 @@
-/** Damage behind the broker's back: always an error that names topic, partition and offset, never a record less. */
+/**
+ * Damage behind the broker's back: always an error that names topic, partition and offset, never a record less. What the next start makes
+ * of it is embedded-salvage.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { RecordBatch } from '../../../../common/broker/broker.ts';
@@ -18,7 +21,7 @@ async function filled(context: TestContext): Promise<{ folder: EmbeddedFolder; b
 
 function isDamageAt(offset: number): (error: unknown) => boolean {
   return (error) => {
-    assert.ok(error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !error.retryable && error.hint !== '', String(error));
+    assert.ok(error instanceof OperatingError && error.code === 'BROKER_DAMAGED' && !error.retryable && error.hint !== '', String(error));
     assert.ok(error.message.includes(`topic ${TOPIC}, partition 0, offset ${offset}:`), error.message);
     return true;
   };
@@ -98,9 +101,9 @@ test('missing newest or oldest rows are noticed at the start', async (context) =
   const { folder, broker } = await filled(context);
   await broker.stop();
   change(folder, 'DELETE FROM batch WHERE log = 1 AND base_offset = 400');
-  await assert.rejects(folder.broker().start(), isDamageAt(400));
+  await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), isDamageAt(400));
   change(folder, 'DELETE FROM batch WHERE log = 1 AND base_offset < 300');
-  await assert.rejects(folder.broker().start(), isDamageAt(0));
+  await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), isDamageAt(0));
   change(folder, 'DELETE FROM batch WHERE log = 1');
-  await assert.rejects(folder.broker().start(), isDamageAt(0));
+  await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), isDamageAt(0));
 });

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { NewRecord } from '../../../../common/broker/broker.ts';
-import { EmbeddedBroker, QUOTA_BYTES_MIN } from '../../../../common/broker/embedded-broker.ts';
-import { type Clock, systemClock } from '../../../../common/clock.ts';
-import { type Logger, silentLogger } from '../../../../common/logger.ts';
+import { EmbeddedBroker, type EmbeddedBrokerOptions, QUOTA_BYTES_MIN } from '../../../../common/broker/embedded-broker.ts';
+import { systemClock } from '../../../../common/clock.ts';
+import { silentLogger } from '../../../../common/logger.ts';
 
 export const TOPIC = 'readings';
 
@@ -27,7 +27,7 @@ export class EmbeddedFolder {
     return join(this.folder, 'broker.db');
   }
 
-  broker(options: { clock?: Clock; quotaBytes?: number; logger?: Logger } = {}): EmbeddedBroker {
+  broker(options: Partial<EmbeddedBrokerOptions> = {}): EmbeddedBroker {
     const broker = new EmbeddedBroker({
       folder: this.folder,
       quotaBytes: QUOTA_BYTES_MIN,
@@ -40,7 +40,7 @@ export class EmbeddedFolder {
   }
 
   /** A started one with TOPIC of two partitions. */
-  async open(options: { clock?: Clock; quotaBytes?: number; logger?: Logger } = {}): Promise<EmbeddedBroker> {
+  async open(options: Partial<EmbeddedBrokerOptions> = {}): Promise<EmbeddedBroker> {
     const broker = this.broker(options);
     await broker.start();
     await broker.ensureTopic(TOPIC, { partitions: 2, retentionMs: 60_000 });

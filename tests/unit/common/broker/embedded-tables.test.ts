@@ -1,12 +1,16 @@
 /**
  * A bit flipped anywhere in the broker's small tables or in the indexes over them: the broker holds what it held, or it says that it is
- * damaged and what to do. Never is a topic empty that was not.
+ * damaged and what to do. Never is a topic empty that was not. When it is then set aside, each log holds what it held, or nothing, and that
+ * is told: never what another one held.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { AVERAGES_TOPIC } from '../../../../common/broker/broker.ts';
 import { type EmbeddedBroker, QUOTA_BYTES_MIN } from '../../../../common/broker/embedded-broker.ts';
 import { openDatabase, PAGE_BYTES } from '../../../../common/broker/embedded-database.ts';
+import type { Salvaged } from '../../../../common/broker/embedded-salvage.ts';
 import { EmbeddedStore } from '../../../../common/broker/embedded-store.ts';
 import { EmbeddedTrimming } from '../../../../common/broker/embedded-trimming.ts';
 import { OperatingError } from '../../../../common/errors.ts';
@@ -14,7 +18,8 @@ import { silentLogger } from '../../../../common/logger.ts';
 import { cellsOf, type Span } from '../../../doubles/sqlite-cells.ts';
 import { EmbeddedFolder, records, TOPIC } from './embedded-folder.ts';
 
-const OTHER_TOPIC = 'averages';
+/** One that parts ask for, so that it is known which of two names is right. */
+const OTHER_TOPIC = AVERAGES_TOPIC;
 const SETTINGS = { partitions: 2, retentionMs: 60_000 };
 const LOGS: [topic: string, partition: number][] = [
   [TOPIC, 0],
@@ -57,12 +62,13 @@ async function contentOf(broker: EmbeddedBroker): Promise<string> {
   return JSON.stringify(content);
 }
 
-type Outcome = 'as before' | 'mended' | 'refused';
+type Outcome = 'as before' | 'mended' | 'salvaged' | 'salvaged in part';
 
 /** @throws AssertionError for anything else than an Outcome */
 async function outcomeOf(folder: EmbeddedFolder, held: string, what: string): Promise<Outcome> {
   const warnings: string[] = [];
-  const broker = folder.broker({ logger: { ...silentLogger, warn: (_, message) => warnings.push(message ?? '') } });
+  const logger = { ...silentLogger, warn: (_: object, message?: string) => warnings.push(message ?? '') };
+  const broker = folder.broker({ logger, isOnlyLooking: true });
   try {
     await broker.start();
     assert.equal(await contentOf(broker), held, `${what}: the content`);
@@ -70,9 +76,30 @@ async function outcomeOf(folder: EmbeddedFolder, held: string, what: string): Pr
     assert.equal(commits, 4, `${what}: no commit is lost`);
     return warnings.length > 0 ? 'mended' : 'as before';
   } catch (error) {
-    assert.ok(error instanceof OperatingError && error.code === 'STORE_DAMAGED' && error.hint !== '', `${what}: ${String(error)}`);
-    assert.match(error.hint, /start with that folder empty/);
-    return 'refused';
+    assert.ok(error instanceof OperatingError && error.code === 'BROKER_DAMAGED', `${what}: ${String(error)}`);
+    assert.match(error.hint, /start the part again/);
+  } finally {
+    await broker.stop();
+  }
+  return salvagedOutcomeOf(folder, held, what);
+}
+
+async function salvagedOutcomeOf(folder: EmbeddedFolder, held: string, what: string): Promise<Outcome> {
+  const told: Salvaged[] = [];
+  const broker = folder.broker({ logger: { ...silentLogger, error: (fields) => told.push(fields as Salvaged) } });
+  try {
+    await broker.start();
+    const content = await contentOf(broker);
+    assert.equal(told.length, 1, `${what}: told once`);
+    if (content === held) return 'salvaged';
+    const [salvaged] = told;
+    assert.ok(salvaged !== undefined && salvaged.lostBatches + salvaged.batches === 3, `${what}: ${JSON.stringify(told)}`);
+    const before = JSON.parse(held) as unknown[][];
+    for (const [i, [topic, partition, , , read]] of (JSON.parse(content) as unknown[][]).slice(0, LOGS.length).entries()) {
+      const isSame = JSON.stringify(read) === JSON.stringify(before[i]?.[4]);
+      assert.ok(isSame || (read as unknown[]).length === 0, `${what}: ${String(topic)}/${String(partition)} holds something else`);
+    }
+    return 'salvaged in part';
   } finally {
     await broker.stop();
   }
@@ -94,17 +121,18 @@ function bytesOf(folder: EmbeddedFolder, file: Buffer, name: string): [at: numbe
 
 function put(folder: EmbeddedFolder, bytes: Buffer): void {
   for (const beside of ['-wal', '-shm']) rmSync(`${folder.file}${beside}`, { force: true });
+  rmSync(join(folder.folder, 'damaged'), { recursive: true, force: true });
   writeFileSync(folder.file, bytes);
 }
 
 for (const [name, expected] of [
-  ['topic', ['refused']],
-  ['sqlite_autoindex_topic_1', ['mended', 'refused']],
-  ['log', ['refused']],
+  ['topic', ['salvaged', 'salvaged in part']],
+  ['sqlite_autoindex_topic_1', ['mended', 'salvaged', 'salvaged in part']],
+  ['log', ['salvaged', 'salvaged in part']],
   ['sqlite_autoindex_log_1', ['mended']],
   ['committed', ['as before']],
 ] as const) {
-  test(`a flipped bit in ${name}: the broker holds what it held, or refuses`, async (context) => {
+  test(`a flipped bit in ${name}: the broker holds what it held, or tells what it lost`, async (context) => {
     const { folder, held } = await stopped(context);
     const sound = readFileSync(folder.file);
     const outcomes = new Map<Outcome, number>();
@@ -150,7 +178,7 @@ test('a running broker that does not find a topic does not make it while the tab
   const store = new EmbeddedStore(database, folder.folder);
   assert.throws(
     () => [TOPIC, OTHER_TOPIC].forEach((topic) => store.ensureTopic(topic, { ...SETTINGS, retentionMs: 1 }, () => 'id')),
-    (error) => error instanceof OperatingError && error.code === 'STORE_DAMAGED' && error.message.includes('other names in the index'),
+    (error) => error instanceof OperatingError && error.code === 'BROKER_DAMAGED' && error.message.includes('other names in the index'),
   );
   assert.equal(database.prepare('SELECT count(*) FROM topic').pluck().get(), 2);
 });
@@ -159,6 +187,9 @@ test('a time of retention that is none is refused', async (context) => {
   const { folder } = await stopped(context);
   for (const retention of ['-1', '1.5', "'long'", '9e15 * 8']) {
     folder.raw((database) => database.exec(`UPDATE topic SET retention_ms = ${retention} WHERE name = '${TOPIC}'`));
-    await assert.rejects(folder.broker().start(), { code: 'STORE_DAMAGED', message: new RegExp(`topic ${TOPIC} keeps records for`) });
+    await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), {
+      code: 'BROKER_DAMAGED',
+      message: new RegExp(`topic ${TOPIC} keeps records for`),
+    });
   }
 });

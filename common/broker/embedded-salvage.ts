@@ -1,0 +1,251 @@
+/**
+ * Sets a damaged file of the embedded broker aside, byte for byte, and puts one in its place that holds what is sound of it, in logs with
+ * new ids: so edge and simulator compare anew (R2), and what is lost is said again or declared.
+ *
+ * The damaged file goes first. What another process commits to it afterwards is read here too, or was never told as done: whoever writes
+ * looks at the path again after each commit (embedded-connection.ts). Killed at any place, the next start goes on from there.
+ *
+ * What does not happen: nobody finds a half-made file, or an empty one without a word; a failure (a full disk) leaves everything as it was.
+ * Called by one process at a time (embedded-gate.ts).
+ */
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { yieldToEventLoop } from '../clock.ts';
+import { reach } from '../failpoints.ts';
+import { isEmptied, makeFolder, syncFolder, writeSmallFile } from '../folders.ts';
+import { randomId } from '../random.ts';
+import { MIGRATIONS } from './broker-schema.ts';
+import {
+  ASIDE_FOLDER,
+  connect,
+  damaged,
+  DATABASE_NAME,
+  DISK_RESERVE_BYTES,
+  fileIdentity,
+  freeBytes,
+  full,
+  isBusy,
+  isUnreadable,
+  PAGE_BYTES,
+  type SqliteDatabase,
+  versionOf,
+} from './embedded-database.ts';
+import { EmbeddedRemains } from './embedded-remains.ts';
+import { EmbeddedStore } from './embedded-store.ts';
+import { EmbeddedTables } from './embedded-tables.ts';
+
+/** In the folder of one of them until its successor is in place. Says what was wrong. */
+const UNFINISHED = 'unfinished';
+/** Names the file in which a running process met damage, so that no other is taken for it, and says what it met. */
+const SUSPECT_FILE = 'broker-suspect';
+const FILE_PARTS = ['', '-wal', '-shm'] as const;
+/** The new file until it is whole. */
+const NEW_NAME = `${DATABASE_NAME}-new`;
+/** Of the new file beyond what the damaged one had: that may lack pages of its own. */
+const SPARE_PAGES = 256;
+/** Copied in one transaction. */
+const STEP_BYTES = 4 << 20;
+
+export interface Salvaged {
+  /** Where the damaged file lies. */
+  folder: string;
+  /** What was wrong with it. */
+  finding: string;
+  /** Appends and records taken over. */
+  batches: number;
+  records: number;
+  /** Appends of which the file tells, and that are not sound; others may have left no trace. */
+  lostBatches: number;
+}
+
+export class EmbeddedSalvage {
+  private readonly folder: string;
+  private readonly file: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.file = join(folder, DATABASE_NAME);
+  }
+
+  /** For damage that is met while the file is in use: the next start salvages it. */
+  suspect(identity: string | undefined, finding: string): void {
+    writeSmallFile(join(this.folder, SUSPECT_FILE), `${identity}\n${finding}\n`);
+    syncFolder(this.folder);
+  }
+
+  /**
+   * What is wrong with the file; undefined when nothing is, as far as a start looks. Looks through a connection that can't write: one that
+   * can would copy the WAL into the file when it is closed.
+   * @throws SQLite's own error while another process holds the file (`isBusy`)
+   */
+  finding(): string | undefined {
+    const unfinished = this.unfinishedFolder();
+    if (unfinished !== undefined) return readFileSync(join(unfinished, UNFINISHED), 'utf8').trim();
+    if (isEmptied(this.file)) return 'it is empty';
+    // There is none, or one that was just begun.
+    if ((statSync(this.file, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
+    return this.suspicion() ?? this.damageIn();
+  }
+
+  /**
+   * For who opens the file without salvaging: an empty one would be begun in the place of the new one.
+   * @throws OperatingError BROKER_DAMAGED
+   */
+  refuseUnfinished(): void {
+    const unfinished = this.unfinishedFolder();
+    if (unfinished !== undefined) throw damaged(`the broker's file in ${this.folder} is being set aside in ${unfinished}`, this.folder);
+  }
+
+  private suspicion(): string | undefined {
+    const file = join(this.folder, SUSPECT_FILE);
+    if (!existsSync(file)) return undefined;
+    const [identity, ...finding] = readFileSync(file, 'utf8').trim().split('\n');
+    return identity === fileIdentity(this.file) ? finding.join('; ') : undefined;
+  }
+
+  private damageIn(): string | undefined {
+    let database: SqliteDatabase | undefined;
+    try {
+      database = new Database(this.file, { readonly: true });
+      // What it is else (somebody's, of a newer layout, half made) is told, or mended, by the opening for writing.
+      if (versionOf(database, this.file) !== MIGRATIONS.length) return undefined;
+      const tables = new EmbeddedTables(database, this.folder);
+      tables.check();
+      new EmbeddedStore(database, this.folder).checkEnds();
+      tables.checkMendable();
+      return undefined;
+    } catch (error) {
+      if (isBusy(error)) throw error;
+      return isUnreadable(error) ? (error as Error).message : undefined;
+    } finally {
+      database?.close();
+    }
+  }
+
+  /**
+   * @param tell called before the new file is in place, so that nobody uses it who was not told
+   * @throws OperatingError DISK_FULL, BROKER_FULL, or SQLite's own error
+   */
+  async run(finding: string, tell: (salvaged: Salvaged) => void): Promise<void> {
+    const aside = this.unfinishedFolder() ?? this.newFolder(finding);
+    if (!existsSync(join(aside, DATABASE_NAME)) || !existsSync(this.file)) {
+      try {
+        this.setAside(aside);
+        tell({ folder: aside, finding, ...(await this.build(join(aside, DATABASE_NAME))) });
+      } catch (error) {
+        this.putBack(aside);
+        throw error;
+      }
+      reach('broker_salvage_before_name');
+      renameSync(this.newFile, this.file);
+      syncFolder(this.folder);
+    }
+    reach('broker_salvage_after_name');
+    rmSync(join(this.folder, SUSPECT_FILE), { force: true });
+    rmSync(join(aside, UNFINISHED));
+    syncFolder(aside);
+  }
+
+  private get newFile(): string {
+    return join(this.folder, NEW_NAME);
+  }
+
+  private unfinishedFolder(): string | undefined {
+    const all = join(this.folder, ASIDE_FOLDER);
+    if (!existsSync(all)) return undefined;
+    return readdirSync(all)
+      .map((name) => join(all, name))
+      .find((folder) => existsSync(join(folder, UNFINISHED)));
+  }
+
+  private newFolder(finding: string): string {
+    let number = 1;
+    let aside: string;
+    do aside = join(this.folder, ASIDE_FOLDER, `broker-${number++}`);
+    while (existsSync(aside));
+    makeFolder(aside);
+    try {
+      writeSmallFile(join(aside, UNFINISHED), `${finding}\n`);
+    } catch (error) {
+      rmSync(aside, { recursive: true });
+      throw error;
+    }
+    syncFolder(aside);
+    return aside;
+  }
+
+  /** The file itself goes last: before, it is found where it was. */
+  private setAside(aside: string): void {
+    for (const part of FILE_PARTS.toReversed()) {
+      reach('broker_salvage_inside_aside');
+      const file = `${this.file}${part}`;
+      if (existsSync(file)) renameSync(file, join(aside, `${DATABASE_NAME}${part}`));
+    }
+    syncFolder(aside);
+    syncFolder(this.folder);
+  }
+
+  private putBack(aside: string): void {
+    this.removeNew();
+    for (const part of FILE_PARTS) {
+      const file = join(aside, `${DATABASE_NAME}${part}`);
+      if (existsSync(file)) renameSync(file, `${this.file}${part}`);
+    }
+    syncFolder(this.folder);
+    rmSync(aside, { recursive: true });
+  }
+
+  private removeNew(): void {
+    for (const part of FILE_PARTS) rmSync(`${this.newFile}${part}`, { force: true });
+  }
+
+  /** The new file, whole and on the disk, under a name that nobody opens. */
+  private async build(damaged: string): Promise<Pick<Salvaged, 'batches' | 'records' | 'lostBatches'>> {
+    const bytes = sizeOf(damaged) + sizeOf(`${damaged}-wal`);
+    const free = freeBytes(this.folder);
+    if (free < bytes + DISK_RESERVE_BYTES)
+      throw full(`${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`, this.folder);
+    this.removeNew();
+    const target = connect(this.newFile, Math.ceil(bytes / PAGE_BYTES) + SPARE_PAGES);
+    // What SQLite would find beside a file without a byte it would delete.
+    const remains = sizeOf(damaged) === 0 ? undefined : new EmbeddedRemains(damaged);
+    try {
+      const copied = remains === undefined ? { batches: 0, records: 0, lostBatches: 0 } : await this.copy(remains, target);
+      target.pragma('wal_checkpoint(TRUNCATE)');
+      return copied;
+    } finally {
+      remains?.close();
+      target.close();
+    }
+  }
+
+  private async copy(remains: EmbeddedRemains, target: SqliteDatabase): Promise<Pick<Salvaged, 'batches' | 'records' | 'lostBatches'>> {
+    const store = new EmbeddedStore(target, this.folder);
+    for (const [name, settings] of remains.topics()) store.ensureTopic(name, settings, randomId);
+    const sound = remains.batches();
+    const copied = { batches: 0, records: 0 };
+    const step = target.transaction((): boolean => {
+      for (let bytes = 0; bytes < STEP_BYTES; ) {
+        const { value: batch, done } = sound.next();
+        if (done === true) return false;
+        const log = store.topic(batch.topic)?.logs[batch.partition];
+        if (log === undefined) throw new Error(`${batch.topic}/${batch.partition} was not made`);
+        store.append([{ log, batches: [batch] }], batch.appendedMs);
+        bytes += batch.bytes.length;
+        copied.batches++;
+        copied.records += batch.count;
+      }
+      return true;
+    });
+    while (step.immediate()) {
+      reach('broker_salvage_inside_copy');
+      await yieldToEventLoop();
+    }
+    return { ...copied, lostBatches: remains.lost };
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
