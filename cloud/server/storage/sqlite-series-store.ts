@@ -18,6 +18,7 @@ import {
   explainStartError,
   isBusy,
   isConstraint,
+  isFileDamaged,
   openForReading,
   openForWriting,
   SERIES_FILE,
@@ -26,7 +27,8 @@ import type { DamagedRecord } from './household-mender.ts';
 import { newestBuckets } from './newest-buckets.ts';
 import { newPartRows } from './part-rows.ts';
 import { PartWriter } from './part-writer.ts';
-import { readFacts, writeFacts } from './store-facts.ts';
+import { replaceDamaged, type Salvaged } from './replace-damaged.ts';
+import { readFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 import { type DamagedPart, PartSeals } from './part-seals.ts';
 import { ReadingThread } from './reading-thread.ts';
 import { SeriesReader } from './series-reader.ts';
@@ -64,7 +66,13 @@ export interface SqliteSeriesStoreOptions {
   readingThread?: { onDied: (cause: Error) => void };
   /** Called once for each row beside the parts that is found damaged, with what became of it. */
   onRecordDamaged?: (record: DamagedRecord) => void;
+  /** How a damaged file is replaced at the start. */
+  onSalvage?: (told: SalvageTold) => void;
+  /** Runs the work while no other process has the store open, or can open it. @throws where one has it */
+  alone?: <T>(work: () => Promise<T>) => Promise<T>;
 }
+
+export type SalvageTold = { step: 'begun'; finding: string } | { step: 'under way'; parts: number } | ({ step: 'done' } & Salvaged);
 
 /** More says no more: the file is to be replaced. */
 const DAMAGED_TOLD_MAX = 10_000;
@@ -104,8 +112,33 @@ export class SqliteSeriesStore implements SeriesStore {
     this.path = join(options.stateDir, SERIES_FILE);
   }
 
+  /** A file that is damaged as a file is set aside, and what can be read of it is taken over. */
   async start(): Promise<void> {
     if (this.open !== undefined) return;
+    try {
+      await this.startOnFile();
+    } catch (error) {
+      if (!isFileDamaged(error)) throw error;
+      const { alone = (work) => work() } = this.options;
+      await alone(() => this.salvage((error as Error).message));
+      await this.startOnFile();
+    }
+  }
+
+  private async salvage(finding: string): Promise<void> {
+    const { windowMs, clock, onSalvage = () => {} } = this.options;
+    onSalvage({ step: 'begun', finding });
+    const salvaged = await replaceDamaged({
+      path: this.path,
+      windowMs,
+      assignPostalCode: (household) => this.options.postalCodes.assign(household),
+      nowMs: () => clock.nowMs(),
+      onProgress: (parts) => onSalvage({ step: 'under way', parts }),
+    });
+    onSalvage({ step: 'done', ...salvaged });
+  }
+
+  private async startOnFile(): Promise<void> {
     const { windowMs } = this.options;
     const database = openForWriting(this.path, this.noteRecord);
     try {
@@ -324,11 +357,7 @@ export class SqliteSeriesStore implements SeriesStore {
     const { windowMs } = this.options;
     const settle = database.transaction(() => {
       const { windowMs: held = windowMs, id = randomId(), damaged, isUnsealed } = readFacts(database);
-      if (held !== windowMs)
-        throw new ConfigError(
-          `${this.path} holds windows of ${held / 1_000} s, edge.window_seconds is ${windowMs / 1_000}`,
-          `set edge.window_seconds = ${held / 1_000}, or give another --state`,
-        );
+      refuseOtherWindows(this.path, held, windowMs);
       if (damaged !== undefined || isUnsealed) writeFacts(database, held, id);
       if (damaged !== undefined) this.noteRecord({ household: '', table: 'meta', outcome: 'mended', what: damaged });
       return id;
