@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { SERIES_FILE } from '../../cloud/server/storage/open-database.ts';
 import { Edge, part } from '../contract/series-store-probes.ts';
@@ -16,7 +17,7 @@ import { openStores } from './announcing-writer.ts';
 
 const CUTS = process.env['FOGLINE_LONG'] === '1' ? 400 : 120;
 const PAGE_BYTES = 8_192;
-const WRITER = join(import.meta.dirname, 'salvaging-writer.ts');
+const WRITER = fileURLToPath(new URL('./salvaging-writer.ts', import.meta.url));
 const SEQS = 2_001;
 /** A page of the index over the parts is damaged: every part can be read. */
 const HURT = "SELECT min(pageno) FROM dbstat WHERE name = 'parts_by_seq' AND pagetype = 'leaf'";

@@ -1,6 +1,6 @@
 /** A series.db that is damaged as a file: what can be read of it is taken over, the rest is brought again, and nothing is counted twice. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,7 +12,7 @@ import { systemClock } from '../../../../../common/clock.ts';
 import { rangeOf, type ShippedRow } from '../../../../../common/messages.ts';
 import { SeqIntervals } from '../../../../../common/protocol/seq-intervals.ts';
 import { seededRandom } from '../../../../../common/random.ts';
-import { Edge, everything, part, WINDOW_MS } from '../../../../contract/series-store-probes.ts';
+import { Edge, everything, part, T0_MS, WINDOW_MS } from '../../../../contract/series-store-probes.ts';
 
 const PAGE_BYTES = 8_192;
 const TOLERANCE = 1e-11;
@@ -191,6 +191,165 @@ test('pages anywhere, written over', async () => {
     await assertSalvaged(hurt(whole, numbers, fill), 0);
   }
 });
+
+test('a salvage that believes what a source said of itself is caught', async () => {
+  const { stateDir } = hurt(whole, [pagesOf('parts')[20] as number]);
+  const opened = await begun(stateDir);
+  await opened.store.stop();
+  const old = new Database(join(stateDir, 'cloud/damaged/series-1/series.db'), { readonly: true });
+  const rows = old.prepare('SELECT id, covered, readings, digest_high, digest_low, seal FROM sources').all();
+  old.close();
+  const held = new Database(opened.store.path);
+  const save = held.prepare(
+    'UPDATE sources SET covered = @covered, readings = @readings, digest_high = @digest_high, digest_low = @digest_low, seal = @seal WHERE id = @id',
+  );
+  for (const row of rows) save.run(row);
+  held.close();
+  // As if that were what the start had found: the checks of the tests above.
+  const { store, edge } = await begun(stateDir);
+  const covered = await coveredOf(edge);
+  const windows = ((await everything(store)) as { ranges: unknown[][] }).ranges[0]?.length ?? 0;
+  assert.notEqual([...covered.values()].reduce((sum, { size }) => sum + size, 0) * 2, windows, 'covered, and not there');
+  await send(edge, ROWS);
+  assert.throws(() => assertSame([windows], [PARTS * 2], 'brought again'));
+  await store.stop();
+});
+
+const NOTHING_LEFT: readonly [what: string, change: (bytes: Buffer) => Buffer][] = [
+  ['emptied', () => Buffer.alloc(0)],
+  ['text in its place', () => Buffer.from('household,power\n'.repeat(3_000))],
+];
+
+for (const [what, change] of NOTHING_LEFT) {
+  test(`${what}: nothing can be read, which is told, and everything is brought again`, async () => {
+    const { stateDir } = hurt(whole, []);
+    const bytes = change(readFileSync(join(stateDir, SERIES_FILE)));
+    writeFileSync(join(stateDir, SERIES_FILE), bytes);
+    const done = await assertSalvaged({ stateDir, bytes }, 0);
+    assert.deepEqual([done.parts, done.households], [0, 0]);
+    assert.equal(done.step, 'done');
+  });
+}
+
+const MOMENTS: readonly [when: string, make: (cloud: string, done: string) => void][] = [
+  ['half of the new one is there', (cloud) => writeFileSync(join(cloud, 'series.db-salvaging'), 'half')],
+  ['the new one is whole', (cloud, done) => cpSync(join(done, 'series.db'), join(cloud, 'series.db-salvaged'))],
+  [
+    'the damaged one has been moved, its log of writes has not',
+    (cloud, done) => {
+      cpSync(join(done, 'series.db'), join(cloud, 'series.db-salvaged'));
+      mkdirSync(join(cloud, 'damaged/series-1'), { recursive: true });
+      renameSync(join(cloud, 'series.db'), join(cloud, 'damaged/series-1/series.db'));
+    },
+  ],
+  [
+    'all has been moved, and the new one is not in its place',
+    (cloud, done) => {
+      cpSync(join(done, 'series.db'), join(cloud, 'series.db-salvaged'));
+      mkdirSync(join(cloud, 'damaged/series-1'), { recursive: true });
+      for (const end of ['', '-wal']) renameSync(join(cloud, `series.db${end}`), join(cloud, `damaged/series-1/series.db${end}`));
+    },
+  ],
+];
+
+test('killed at each step of the swap: the next start comes to the same end', async () => {
+  const { stateDir, bytes } = hurt(whole, [pagesOf('parts_by_seq')[1] as number]);
+  const log = Buffer.from('what was left of a write-ahead log');
+  writeFileSync(join(stateDir, `${SERIES_FILE}-wal`), log);
+  const ended = mkdtempSync(join(folder, 'ended-'));
+  cpSync(stateDir, ended, { recursive: true });
+  const first = await begun(ended);
+  const truth = await everything(first.store);
+  await first.store.stop();
+  for (const [when, make] of MOMENTS) {
+    const killed = mkdtempSync(join(folder, 'killed-'));
+    cpSync(stateDir, killed, { recursive: true });
+    const cloud = join(killed, 'cloud');
+    make(cloud, join(ended, 'cloud'));
+    const { store } = await begun(killed);
+    assertSame(await everything(store), truth, when);
+    await store.stop();
+    assert.deepEqual(readFileSync(join(cloud, 'damaged/series-1/series.db')), bytes, when);
+    assert.deepEqual(readFileSync(join(cloud, 'damaged/series-1/series.db-wal')), log, when);
+    assert.deepEqual(
+      readdirSync(cloud).filter((name) => name.includes('salvag') || name.endsWith('-wal')),
+      [],
+      when,
+    );
+  }
+});
+
+test('what keeps the new one from being made leaves everything as it was, and the next start does it', async () => {
+  const { stateDir, bytes } = hurt(whole, [pagesOf('parts')[20] as number]);
+  const cloud = join(stateDir, 'cloud');
+  // As a settings file that was changed at the same time: known only after something was read.
+  const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
+  const other = new SqliteSeriesStore({ stateDir, windowMs: 10_000, postalCodes, clock: systemClock });
+  await assert.rejects(other.start(), { name: 'ConfigError', message: /holds windows of 5 s/ });
+  const full = new SqliteSeriesStore({
+    stateDir,
+    windowMs: WINDOW_MS,
+    postalCodes,
+    clock: systemClock,
+    onSalvage: ({ step }) => {
+      if (step === 'under way') throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    },
+  });
+  await assert.rejects(full.start(), { code: 'DISK_FULL' });
+  assert.deepEqual(readFileSync(join(stateDir, SERIES_FILE)), bytes);
+  assert.deepEqual(
+    readdirSync(cloud).filter((name) => name.includes('salvag') || name === 'damaged'),
+    [],
+  );
+  await assertSalvaged({ stateDir, bytes }, PARTS - 150);
+});
+
+const HOUR_MS = 3_600_000;
+/** Of the test's 75 minutes the first hour, and one whose end lies in the middle of an hour. */
+for (const keptFromMs of [T0_MS + HOUR_MS, T0_MS + 25 * 60_000]) {
+  for (const [name, type] of [
+    ['parts', 'leaf'],
+    ['rollups', 'leaf'],
+    ['rollups', 'internal'],
+    ['meta', 'leaf'],
+    ['parts_by_seq', 'leaf'],
+  ] as const) {
+    test(`windows before minute ${(keptFromMs - T0_MS) / 60_000} were forgotten, ${type} page of ${name}: their buckets are taken over`, async () => {
+      const stateDir = mkdtempSync(join(folder, 'forgot-'));
+      cpSync(whole, stateDir, { recursive: true });
+      const { store } = await begun(stateDir);
+      await store.deleteBefore(keptFromMs);
+      const truth = (await everything(store)) as { ranges: unknown[][] };
+      await store.stop();
+      const database = new Database(store.path, { readonly: true });
+      const some = database.prepare('SELECT pageno FROM dbstat WHERE name = ? AND pagetype = ?').pluck().all(name, type) as number[];
+      database.close();
+      const { stateDir: damaged } = hurt(stateDir, [some[some.length >> 1] as number]);
+      const opened = await begun(damaged);
+      const done = opened.told.at(-1);
+      assert.ok(done?.step === 'done');
+      await send(opened.edge, ROWS);
+      const got = (await everything(opened.store)) as typeof truth;
+      await opened.store.stop();
+      if (name === 'rollups') {
+        // A page of the buckets of forgotten windows is lost for good, and told.
+        assert.ok(done.mayLackBuckets || got.ranges[1]?.length === truth.ranges[1]?.length);
+      } else assertSame(got, truth, 'all of it');
+      for (const { covered } of (await coveredNow(damaged)).values())
+        assert.deepEqual(covered, [
+          [1, GAP[0] - 1],
+          [GAP[1] + 1, SEQS],
+        ]);
+    });
+  }
+}
+
+async function coveredNow(stateDir: string): Promise<Map<string, { covered: unknown }>> {
+  const { store, edge } = await begun(stateDir);
+  const covered = await coveredOf(edge);
+  await store.stop();
+  return new Map([...covered].map(([key, its]) => [key, { covered: its.ranges() }]));
+}
 
 async function begun(stateDir: string): Promise<Opened> {
   const told: SalvageTold[] = [];

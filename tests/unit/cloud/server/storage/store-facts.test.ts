@@ -86,7 +86,7 @@ async function outcomeOf(stateDir: string, id: string): Promise<'sound' | 'mende
   }
 }
 
-test('both copies damaged, and a file of an earlier program whose length of windows is none: set aside as damaged, and taken over', async (t) => {
+test('both copies damaged, and a file of an earlier program without a length of windows: set aside, and taken over', async (t) => {
   const { stateDir, file } = await made(t);
   const assertTakenOver = async () => {
     const { store } = await storeIn(stateDir);
