@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { type Config, processEnvironment } from '../../common/config.ts';
 import { stoppedExitCode } from '../../common/errors.ts';
-import { openLogger } from '../../common/logger.ts';
+import { type Logger, openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
 import { ServiceManager } from '../../common/service-manager.ts';
@@ -22,8 +22,8 @@ import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
 import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
 import { StateLock } from './storage/state-lock.ts';
-import { SqliteSeriesStore } from './storage/sqlite-series-store.ts';
-import { storeTold } from './store-told.ts';
+import { SqliteSeriesStore, type SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts';
+import { storeEnd, storeTold } from './store-told.ts';
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('cloud', processEnvironment().logLevel);
@@ -33,8 +33,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const metrics = openMetrics();
   const lock = new StateLock({ stateDir, isShared: config.redis.url !== '', clock });
   const registry = openRegistry(config);
-  const alone = <T>(work: () => Promise<T>) => lock.alone(work);
-  const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock, alone, ...storeTold(metrics, logger) });
+  const options = { stateDir, windowMs, postalCodes: registry, clock, alone: lock.alone };
+  const { store, untilUnusable } = openStore(options, metrics, logger);
   const startId = randomId();
   const latest = openLatest(config, {
     processId: startId,
@@ -45,8 +45,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     metrics,
     onTrouble: (message, hint) => json && printEvent({ event: 'warning', part: 'cloud', message, hint }),
   });
-  const silentAfterMs = config.cloud.silent_after_seconds * 1_000;
-  const liveness = new Liveness({ clock, logger, metrics, silentAfterMs, unstoredAfterMs: UNSTORED_WINDOWS * windowMs });
+  const [silentAfterMs, unstoredAfterMs] = [config.cloud.silent_after_seconds * 1_000, UNSTORED_WINDOWS * windowMs];
+  const liveness = new Liveness({ clock, logger, metrics, silentAfterMs, unstoredAfterMs });
   const guard = openLinkGuard(config, clock, logger, metrics);
   const receiver = new Receiver({
     store,
@@ -82,7 +82,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     lock.note(front.tellReady(heartbeatPort, dataPort));
     manager.ready(signal);
     keepHeapSmall();
-    await untilAborted(signal);
+    await Promise.race([untilAborted(signal), untilUnusable]);
   } finally {
     await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), front.stop()]);
     await receiver.idle();
@@ -100,6 +100,12 @@ function openMetrics(): Metrics {
   const metrics = new Metrics();
   metrics.addProcess();
   return metrics;
+}
+
+/** `untilUnusable` rejects when nothing can be stored any more, and the next start mends it. */
+function openStore(options: SqliteSeriesStoreOptions, metrics: Metrics, logger: Logger) {
+  const { onUnusable, untilUnusable } = storeEnd();
+  return { store: new SqliteSeriesStore({ ...options, onUnusable, ...storeTold(metrics, logger) }), untilUnusable };
 }
 
 function openRegistry({ cloud }: Config): Registry {

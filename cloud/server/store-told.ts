@@ -1,10 +1,12 @@
 /** What the series store finds of its own file is told: in the log, and in the counters that alerts are made of. */
 import { isoTime } from '../../common/iso-time.ts';
+import { OperatingError } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Counter, Metrics } from '../../common/metrics.ts';
 import type { DamagedRecord } from './storage/household-mender.ts';
 import type { DamagedPart } from './storage/part-seals.ts';
-import type { SalvageTold, SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts';
+import type { SalvageTold } from './storage/replace-damaged.ts';
+import type { SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts';
 
 /** Of a salvage that takes long: some seconds. */
 const PARTS_BETWEEN_LINES = 200_000;
@@ -21,6 +23,17 @@ export function storeTold(
   const records = damagedRecords(metrics);
   const onRecordDamaged = toldOfRecords(records, logger);
   return { onDamaged: toldOfDamage(metrics, logger), onRecordDamaged, onSalvage: toldOfSalvage(records, logger), readingThread };
+}
+
+/** For damage that a running server meets; `untilUnusable` never resolves. */
+export function storeEnd(): { onUnusable: (cause: OperatingError) => void; untilUnusable: Promise<never> } {
+  let reject: (error: OperatingError) => void = () => {};
+  const untilUnusable = new Promise<never>((_, its) => (reject = its));
+  untilUnusable.catch(() => undefined);
+  const hint = 'start the cloud server again: it sets the file aside and takes over what can be read';
+  const onUnusable = (cause: OperatingError) =>
+    reject(new OperatingError('SERIES_DAMAGED', cause.message, { retryable: true, hint, cause }));
+  return { onUnusable, untilUnusable };
 }
 
 /** Damage in the store is counted, and told once for each part; alert-rules.ts makes an alert of it. */

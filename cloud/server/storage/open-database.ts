@@ -148,9 +148,24 @@ function makeDurable(database: Database.Database): void {
 }
 
 function refuseDamage(database: Database.Database, path: string): void {
+  const finding = findingIn(database);
+  if (finding !== undefined) throw damaged(path, finding);
+}
+
+/** What the quick check, which reads the whole file, finds; undefined for a sound one. @throws what reading a damaged file throws */
+function findingIn(database: Database.Database): string | undefined {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
-  if (findings.length === 1 && findings[0]?.quick_check === 'ok') return;
-  throw damaged(path, findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; '));
+  if (findings.length === 1 && findings[0]?.quick_check === 'ok') return undefined;
+  return findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; ');
+}
+
+/** True where the next start would find the file damaged. */
+export function willBeRefused(database: Database.Database): boolean {
+  try {
+    return findingIn(database) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function damaged(path: string, finding: string, cause?: unknown): OperatingError {

@@ -7,21 +7,30 @@ import { createStore, explainDatabaseError } from './open-database.ts';
 import { salvage, type SalvageFigures, type SalvageOptions } from './salvage.ts';
 import { clearSalvaged, salvagingPath, swapIn } from './series-swap.ts';
 
-export interface Salvaged extends SalvageFigures {
-  /** Where the damaged file is, byte for byte. */
-  folder: string;
+/** What is told of it, step by step. */
+export type SalvageTold =
+  | { step: 'begun'; finding: string }
+  | { step: 'under way'; parts: number }
+  /** `folder` has the damaged file, byte for byte. */
+  | ({ step: 'done'; folder: string } & SalvageFigures);
+
+export interface ReplaceOptions extends Omit<SalvageOptions, 'onProgress'> {
+  /** What is damaged. */
+  finding: string;
+  onSalvage: (told: SalvageTold) => void;
 }
 
 /**
  * Nobody may have the store open.
  * @throws OperatingError DISK_FULL and what else keeps the new store from being made: all is as it was then
  */
-export async function replaceDamaged(options: SalvageOptions): Promise<Salvaged> {
+export async function replaceDamaged({ finding, onSalvage, ...options }: ReplaceOptions): Promise<void> {
   const { path } = options;
+  onSalvage({ step: 'begun', finding });
   clearSalvaged(path);
   try {
-    const figures = await makeAnew(options);
-    return { ...figures, folder: swapIn(path) };
+    const figures = await makeAnew({ ...options, onProgress: (parts) => onSalvage({ step: 'under way', parts }) });
+    onSalvage({ step: 'done', ...figures, folder: swapIn(path) });
   } catch (error) {
     throw explainDatabaseError(error, path);
   }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
-import { ConfigError } from '../../../common/errors.ts';
+import { ConfigError, type OperatingError } from '../../../common/errors.ts';
 import { reach } from '../../../common/failpoints.ts';
 import { randomId } from '../../../common/random.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../../common/messages.ts';
@@ -22,12 +22,13 @@ import {
   openForReading,
   openForWriting,
   SERIES_FILE,
+  willBeRefused,
 } from './open-database.ts';
 import type { DamagedRecord } from './household-mender.ts';
 import { newestBuckets } from './newest-buckets.ts';
 import { newPartRows } from './part-rows.ts';
 import { PartWriter } from './part-writer.ts';
-import { replaceDamaged, type Salvaged } from './replace-damaged.ts';
+import { replaceDamaged, type SalvageTold } from './replace-damaged.ts';
 import { readFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 import { type DamagedPart, PartSeals } from './part-seals.ts';
 import { ReadingThread } from './reading-thread.ts';
@@ -68,11 +69,11 @@ export interface SqliteSeriesStoreOptions {
   onRecordDamaged?: (record: DamagedRecord) => void;
   /** How a damaged file is replaced at the start. */
   onSalvage?: (told: SalvageTold) => void;
+  /** A file in use is damaged, so that nothing can be stored any more: the next start would find it, and replaces it. Called once. */
+  onUnusable?: (error: OperatingError) => void;
   /** Runs the work while no other process has the store open, or can open it. @throws where one has it */
   alone?: <T>(work: () => Promise<T>) => Promise<T>;
 }
-
-export type SalvageTold = { step: 'begun'; finding: string } | { step: 'under way'; parts: number } | ({ step: 'done' } & Salvaged);
 
 /** More says no more: the file is to be replaced. */
 const DAMAGED_TOLD_MAX = 10_000;
@@ -106,6 +107,7 @@ export class SqliteSeriesStore implements SeriesStore {
   private open: OpenStore | undefined;
   private readonly damaged = new Set<string>();
   private readonly damagedBuckets: DamagedBucket[] = [];
+  private hasLookedAgain = false;
 
   constructor(options: SqliteSeriesStoreOptions) {
     this.options = options;
@@ -119,23 +121,13 @@ export class SqliteSeriesStore implements SeriesStore {
       await this.startOnFile();
     } catch (error) {
       if (!isFileDamaged(error)) throw error;
-      const { alone = (work) => work() } = this.options;
-      await alone(() => this.salvage((error as Error).message));
+      const { options, path } = this;
+      const { alone = (work) => work(), onSalvage = () => {}, windowMs, clock, postalCodes } = options;
+      const assignPostalCode = (household: string) => postalCodes.assign(household);
+      const finding = (error as Error).message;
+      await alone(() => replaceDamaged({ path, finding, windowMs, assignPostalCode, nowMs: () => clock.nowMs(), onSalvage }));
       await this.startOnFile();
     }
-  }
-
-  private async salvage(finding: string): Promise<void> {
-    const { windowMs, clock, onSalvage = () => {} } = this.options;
-    onSalvage({ step: 'begun', finding });
-    const salvaged = await replaceDamaged({
-      path: this.path,
-      windowMs,
-      assignPostalCode: (household) => this.options.postalCodes.assign(household),
-      nowMs: () => clock.nowMs(),
-      onProgress: (parts) => onSalvage({ step: 'under way', parts }),
-    });
-    onSalvage({ step: 'done', ...salvaged });
   }
 
   private async startOnFile(): Promise<void> {
@@ -214,9 +206,22 @@ export class SqliteSeriesStore implements SeriesStore {
     } catch (error) {
       // What is judged is never there already: the index over the parts says so wrongly, or can't be read.
       if (!isConstraint(error) && (error as { code?: string }).code !== 'STORE_DAMAGED') throw error;
-      await this.mendPartIndex();
-      return this.appendOnce(request);
+      try {
+        await this.mendPartIndex();
+        return await this.appendOnce(request);
+      } catch (still) {
+        this.noteUnusable(still);
+        throw still;
+      }
     }
+  }
+
+  /** Looked through once: a second for some 100 MB, in which nothing else is served, and nothing could be. */
+  private noteUnusable(error: unknown): void {
+    const { onUnusable } = this.options;
+    if (this.hasLookedAgain || onUnusable === undefined || !isFileDamaged(error)) return;
+    this.hasLookedAgain = true;
+    if (willBeRefused(this.started().database)) onUnusable(error as OperatingError);
   }
 
   /** Makes the index over the parts anew: a second for a million parts, in which nothing else is served. */

@@ -78,7 +78,7 @@ export class StateLock {
    * While the work is under way no other cloud server has the directory, or is let in.
    * @throws OperatingError STORE_DAMAGED where another has it
    */
-  async alone<T>(work: () => Promise<T>): Promise<T> {
+  readonly alone = async <T>(work: () => Promise<T>): Promise<T> => {
     if (!this.options.isShared) return work();
     if (this.database?.inTransaction === true) this.database.exec('COMMIT');
     const isAlone = this.begin('BEGIN EXCLUSIVE');
@@ -92,7 +92,7 @@ export class StateLock {
       if (isAlone) this.database?.exec('COMMIT');
       while (!this.beginShared()) await this.options.clock.sleep(LOOK_EVERY_MS);
     }
-  }
+  };
 
   release(): void {
     this.database?.close();

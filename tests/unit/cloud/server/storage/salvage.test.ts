@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { SERIES_FILE } from '../../../../../cloud/server/storage/open-database.ts';
-import type { SalvageTold } from '../../../../../cloud/server/storage/sqlite-series-store.ts';
+import type { SalvageTold } from '../../../../../cloud/server/storage/replace-damaged.ts';
 import { SqliteSeriesStore } from '../../../../../cloud/server/storage/sqlite-series-store.ts';
 import { systemClock } from '../../../../../common/clock.ts';
 import { rangeOf, type ShippedRow } from '../../../../../common/messages.ts';
@@ -201,7 +201,8 @@ test('a salvage that believes what a source said of itself is caught', async () 
   old.close();
   const held = new Database(opened.store.path);
   const save = held.prepare(
-    'UPDATE sources SET covered = @covered, readings = @readings, digest_high = @digest_high, digest_low = @digest_low, seal = @seal WHERE id = @id',
+    `UPDATE sources SET covered = @covered, readings = @readings, digest_high = @digest_high, digest_low = @digest_low, seal = @seal
+     WHERE id = @id`,
   );
   for (const row of rows) save.run(row);
   held.close();
@@ -304,6 +305,32 @@ test('what keeps the new one from being made leaves everything as it was, and th
   await assertSalvaged({ stateDir, bytes }, PARTS - 150);
 });
 
+test('damage that a running store meets: told once where the next start finds it, which takes over the rest', async () => {
+  const { stateDir } = hurt(whole, []);
+  const unusable: string[] = [];
+  const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
+  const onUnusable = ({ code }: { code: string }) => unusable.push(code);
+  const store = new SqliteSeriesStore({ stateDir, windowMs: WINDOW_MS, postalCodes, clock: systemClock, onUnusable });
+  await store.start();
+  const edge = new Edge(store);
+  await edge.hello(HOMES);
+  const { database } = (store as never as { open: { database: Database.Database } }).open;
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  // So that pages are read anew.
+  database.pragma('cache_size = 1');
+  database.pragma('shrink_memory');
+  const bytes = readFileSync(store.path);
+  for (const number of pagesOf('parts')) bytes.fill('not a page. ', (number - 1) * PAGE_BYTES, number * PAGE_BYTES);
+  writeFileSync(store.path, bytes);
+  const late = HOMES.map((household) => part(SEQS + 1, SEQS + 1, { household }));
+  for (let n = 0; n < 2; n++) await assert.rejects(edge.send(late), { code: 'STORE_DAMAGED' });
+  assert.deepEqual(unusable, ['STORE_DAMAGED']);
+  await store.stop();
+  const again = await begun(stateDir);
+  assert.equal(again.told.at(-1)?.step, 'done');
+  await again.store.stop();
+});
+
 const HOUR_MS = 3_600_000;
 /** Of the test's 75 minutes the first hour, and one whose end lies in the middle of an hour. */
 for (const keptFromMs of [T0_MS + HOUR_MS, T0_MS + 25 * 60_000]) {
@@ -314,7 +341,8 @@ for (const keptFromMs of [T0_MS + HOUR_MS, T0_MS + 25 * 60_000]) {
     ['meta', 'leaf'],
     ['parts_by_seq', 'leaf'],
   ] as const) {
-    test(`windows before minute ${(keptFromMs - T0_MS) / 60_000} were forgotten, ${type} page of ${name}: their buckets are taken over`, async () => {
+    const minute = (keptFromMs - T0_MS) / 60_000;
+    test(`windows before minute ${minute} were forgotten, ${type} page of ${name}: their buckets are taken over`, async () => {
       const stateDir = mkdtempSync(join(folder, 'forgot-'));
       cpSync(whole, stateDir, { recursive: true });
       const { store } = await begun(stateDir);
