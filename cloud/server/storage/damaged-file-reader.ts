@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import { PART_COLUMNS, type PartRow } from './part-rows.ts';
 import { BUCKET_COLUMNS, type BucketRow } from './bucket-rows.ts';
 import { rowsOnPages } from './page-rows.ts';
-import { SCHEMA_VERSION } from './migrations/migrate.ts';
+import { damagedDefinition, SCHEMA_VERSION } from './migrations/migrate.ts';
 import { PAGE_BYTES } from './open-database.ts';
 
 /** Both ends belong to it. */
@@ -78,6 +78,16 @@ export class DamagedFileReader {
 
   close(): void {
     this.database?.close();
+  }
+
+  /** False where the list of the tables can't be read, or is not the one that was made. */
+  get hasTables(): boolean {
+    try {
+      return this.database !== undefined && (this.version < SCHEMA_VERSION || damagedDefinition(this.database) === undefined);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      return false;
+    }
   }
 
   /** False for files of earlier programs, whose rows beside the parts are taken as they are. */

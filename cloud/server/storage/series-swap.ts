@@ -17,6 +17,11 @@ export function salvagingPath(path: string): string {
   return `${path}-salvaging`;
 }
 
+/** Where a copy of the damaged one is read, when that can't be read itself. */
+export function copyPath(path: string): string {
+  return `${path}-salvaging-copy`;
+}
+
 /** The same when it is whole. */
 function salvagedPath(path: string): string {
   return `${path}-salvaged`;
@@ -26,6 +31,11 @@ function salvagedPath(path: string): string {
 export function clearSalvaged(path: string): void {
   for (const end of DATABASE_FILES) rmSync(salvagingPath(path) + end, { force: true });
   rmSync(salvagedPath(path), { force: true });
+  clearCopy(path);
+}
+
+export function clearCopy(path: string): void {
+  for (const end of DATABASE_FILES) rmSync(copyPath(path) + end, { force: true });
 }
 
 /**

@@ -216,6 +216,40 @@ test('a salvage that believes what a source said of itself is caught', async () 
   await store.stop();
 });
 
+test('what no edge has any more is declared missing, and the sources go on', async () => {
+  const { stateDir } = hurt(whole, [pagesOf('parts')[20] as number]);
+  const { store, edge } = await begun(stateDir);
+  const covered = await coveredOf(edge);
+  const lost = ROWS.filter((row) => row.kind === 'part' && !isCovered(covered, row));
+  assert.ok(lost.length > 10 && lost.length < 150, `${lost.length} parts`);
+  const next = HOMES.flatMap((household) => DEVICES.map((device) => part(SEQS + 1, SEQS + 1, { household, device })));
+  const refused = await edge.verdicts(...next);
+  assert.ok(refused.includes('gap') && refused.includes('stored'), 'nothing is taken above a hole');
+  const gaps = lost.map((row): ShippedRow => ({ kind: 'gap', gap: { ...rangeOf(row), reason: 'no longer in the topic' } }));
+  assert.deepEqual(new Set(await edge.verdicts(...gaps)), new Set(['stored']));
+  assert.deepEqual(new Set(await edge.verdicts(...next)), new Set(['stored', 'duplicate']));
+  const declared = (await edge.hello(HOMES)).flatMap(({ sources }) => sources.map((source) => SeqIntervals.of(source.declared).size));
+  assert.equal(
+    declared.reduce((sum, size) => sum + size, 0),
+    lost.length + HOMES.length * DEVICES.length * (GAP[1] - GAP[0] + 1),
+  );
+  await store.stop();
+});
+
+test('the page with the header and the list of the tables, of zeros: all else is taken over', async () => {
+  await assertSalvaged(hurt(whole, [1]), PARTS);
+});
+
+for (const table of ['parts', 'sources', 'parts_by_seq']) {
+  test(`the definition of ${table} damaged: all is taken over`, async () => {
+    const definition = Buffer.from(table === 'parts_by_seq' ? 'CREATE UNIQUE INDEX parts_by_seq' : `CREATE TABLE ${table} `);
+    const at = readFileSync(join(whole, SERIES_FILE)).indexOf(definition);
+    assert.ok(at > 0 && at < PAGE_BYTES);
+    const change = (page: Buffer) => (page[at + 3] = (page[at + 3] as number) ^ 1);
+    await assertSalvaged(hurt(whole, [1], change), PARTS);
+  });
+}
+
 const NOTHING_LEFT: readonly [what: string, change: (bytes: Buffer) => Buffer][] = [
   ['emptied', () => Buffer.alloc(0)],
   ['text in its place', () => Buffer.from('household,power\n'.repeat(3_000))],
