@@ -80,7 +80,7 @@ function toldOfSalvage(records: Counter, logger: Logger): (told: SalvageTold) =>
       return logger.info({ parts: its.parts }, 'taking over what can be read of the damaged series.db');
     }
     const { step: _, ...figures } = its;
-    const isWhole = its.readingsLost === 0 && its.sourcesUnknown === 0 && !its.mayLackBuckets;
+    const isWhole = its.readingsLost === 0 && its.sourcesUnknown === 0 && !its.mayLackNames && !its.mayLackBuckets;
     records.add(1, { table: 'file', outcome: isWhole ? 'mended' : 'refused' });
     logger.error(figures, `series.db was damaged: it is kept in ${its.folder}, ${isWhole ? 'and all of it was taken over' : TODO_OF_LOSS}`);
   };

@@ -49,6 +49,8 @@ export class DamagedFileReader {
   /** Undefined where not even the list of the tables can be read. */
   private readonly database: Database.Database | undefined;
   private readonly version: number;
+  /** Households, devices, sources or series may be missing: neither their rows nor the index over them could be read. */
+  mayLackNames = false;
   private failuresLeft = ALL_FAILURES_MAX;
   /** Starts of windows of which parts may be missing, of any device. */
   private readonly lostParts: Span[] = [];
@@ -101,9 +103,11 @@ export class DamagedFileReader {
 
   /** Rows of a table with an id, and the entries of the index over its names, which say the same without the rest. */
   named(table: string, names: readonly string[], columns: readonly string[]): { rows: NamedRow[]; entries: NamedRow[] } {
+    let isIndexWhole = true;
+    const lost: Span[] = [];
     const entries = this.objects(
       ['id', ...names],
-      this.bothEnds(`id, ${names.join()}`, `${table} INDEXED BY sqlite_autoindex_${table}_1`, names),
+      this.bothEnds(`id, ${names.join()}`, `${table} INDEXED BY sqlite_autoindex_${table}_1`, names, () => (isIndexWhole = false)),
     );
     let greatest = entries.reduce((max, { id }) => Math.max(max, id), 0);
     const all = ['id', ...columns];
@@ -112,8 +116,9 @@ export class DamagedFileReader {
     const clamp = () => ({ from: 1, to: greatest });
     const rows = this.objects(
       all,
-      this.around(ordered, [], EVERYTHING, clamp, (key) => (greatest = Math.max(greatest, key + IDS_BEYOND))),
+      this.around(ordered, [], EVERYTHING, clamp, (key) => (greatest = Math.max(greatest, key + IDS_BEYOND)), lost),
     );
+    this.mayLackNames ||= lost.length > 0 && !isIndexWhole;
     return { rows, entries };
   }
 
@@ -190,10 +195,11 @@ export class DamagedFileReader {
       .filter(({ id }) => Number.isSafeInteger(id));
   }
 
-  private *bothEnds(columns: string, from: string, order: readonly string[]): Generator<unknown[]> {
+  private *bothEnds(columns: string, from: string, order: readonly string[], onDamage = () => {}): Generator<unknown[]> {
     for (const way of ['ASC', 'DESC']) {
       const sql = `SELECT ${columns} FROM ${from} ORDER BY ${order.map((column) => `${column} ${way}`).join()}`;
       if (yield* this.untilDamage(sql, [])) return;
+      onDamage();
     }
   }
 

@@ -44,6 +44,8 @@ export interface SalvageFigures {
   readingsLost: number;
   /** Sources of whose readings it is not known how many are lost. */
   sourcesUnknown: number;
+  /** True where it is not even known which households and sources there were. */
+  mayLackNames: boolean;
   /** True where buckets of forgotten windows could not be read: nobody brings them again. */
   mayLackBuckets: boolean;
 }
@@ -323,6 +325,7 @@ class Salvage {
       parts: this.parts,
       readingsLost,
       sourcesUnknown: [...held.keys()].filter((id) => !this.names.readingsOf.has(id)).length,
+      mayLackNames: this.reader.mayLackNames,
       mayLackBuckets: this.mayLackBuckets,
     };
   }
