@@ -34,7 +34,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const lock = new StateLock({ stateDir, isShared: config.redis.url !== '', clock });
   const registry = openRegistry(config);
   const options = { stateDir, windowMs, postalCodes: registry, clock, alone: lock.alone };
-  const { store, untilUnusable } = openStore(options, metrics, logger);
+  const { store, untilUnusable } = openStore(options, manager, metrics, logger);
   const startId = randomId();
   const latest = openLatest(config, {
     processId: startId,
@@ -103,9 +103,10 @@ function openMetrics(): Metrics {
 }
 
 /** `untilUnusable` rejects when nothing can be stored any more, and the next start mends it. */
-function openStore(options: SqliteSeriesStoreOptions, metrics: Metrics, logger: Logger) {
+function openStore(options: SqliteSeriesStoreOptions, manager: ServiceManager, metrics: Metrics, logger: Logger) {
   const { onUnusable, untilUnusable } = storeEnd();
-  return { store: new SqliteSeriesStore({ ...options, onUnusable, ...storeTold(metrics, logger) }), untilUnusable };
+  const told = storeTold(metrics, logger, () => manager.starting());
+  return { store: new SqliteSeriesStore({ ...options, onUnusable, ...told }), untilUnusable };
 }
 
 function openRegistry({ cloud }: Config): Registry {

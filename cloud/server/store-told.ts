@@ -18,11 +18,19 @@ const TODO_OF_LOSS =
 export function storeTold(
   metrics: Metrics,
   logger: Logger,
+  onProgress: () => void,
 ): Pick<SqliteSeriesStoreOptions, 'onDamaged' | 'onRecordDamaged' | 'onSalvage' | 'readingThread'> {
-  const readingThread = { onDied: toldOfDeaths(metrics, logger) };
   const records = damagedRecords(metrics);
-  const onRecordDamaged = toldOfRecords(records, logger);
-  return { onDamaged: toldOfDamage(metrics, logger), onRecordDamaged, onSalvage: toldOfSalvage(records, logger), readingThread };
+  const tell = toldOfSalvage(records, logger);
+  return {
+    onDamaged: toldOfDamage(metrics, logger),
+    onRecordDamaged: toldOfRecords(records, logger),
+    onSalvage: (told) => {
+      onProgress();
+      tell(told);
+    },
+    readingThread: { onDied: toldOfDeaths(metrics, logger) },
+  };
 }
 
 /** For damage that a running server meets; `untilUnusable` never resolves. */

@@ -142,9 +142,9 @@ class Salvage {
           if (next.done !== true) this.takePart(...next.value);
         }
       });
+      this.options.onProgress(this.parts);
       await yieldToEventLoop();
     }
-    this.options.onProgress(this.parts);
   }
 
   private takePart(deviceId: number, row: PartRow): void {
