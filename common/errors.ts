@@ -32,6 +32,7 @@ export type OperatingErrorCode =
   | 'PEER_MISBEHAVED'
   | 'PORT_TAKEN'
   | 'READING_FAILED'
+  | 'SERIES_DAMAGED'
   | 'STORE_BUSY'
   | 'STORE_DAMAGED';
 

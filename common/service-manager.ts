@@ -13,6 +13,9 @@ import type { Logger } from './logger.ts';
 const SIGNS_PER_WATCHDOG = 3;
 /** systemd-notify itself gives up after five seconds. */
 const WORD_DEADLINE_MS = 10_000;
+/** A start that goes on for long says so this often, and is given so much longer each time. */
+const STARTING_EVERY_MS = 60_000;
+const STARTING_FOR_MS = 600_000;
 
 export interface ManagerWishes {
   /** A manager wants to be told. */
@@ -27,6 +30,7 @@ export class ServiceManager {
   private readonly logger: Logger;
   private timer: Timer | undefined;
   private hasFailed = false;
+  private startingAgainMs = Number.NEGATIVE_INFINITY;
 
   constructor(wishes: ManagerWishes, clock: Clock, logger: Logger) {
     this.wishes = wishes;
@@ -42,6 +46,14 @@ export class ServiceManager {
     if (!this.wishes.wantsWord || stop.aborted) return;
     stop.addEventListener('abort', () => this.stopping(), { once: true });
     this.say(['--ready'], () => this.live(stop));
+  }
+
+  /** To be called now and then while a start takes long and gets on: else it would be ended and begun again. */
+  starting(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (!this.wishes.wantsWord || nowMs < this.startingAgainMs) return;
+    this.startingAgainMs = nowMs + STARTING_EVERY_MS;
+    this.say([`EXTEND_TIMEOUT_USEC=${STARTING_FOR_MS * 1_000}`], () => {});
   }
 
   private live(stop: AbortSignal): void {

@@ -5,7 +5,6 @@ import { type Clock, systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
 import { type Config, processEnvironment } from '../../common/config.ts';
 import { stoppedExitCode } from '../../common/errors.ts';
-import { isoTime } from '../../common/iso-time.ts';
 import { type Logger, openLogger } from '../../common/logger.ts';
 import { Metrics } from '../../common/metrics.ts';
 import { randomId } from '../../common/random.ts';
@@ -22,10 +21,9 @@ import { openRetention } from './retention.ts';
 import type { Latest } from './storage/latest.ts';
 import { MemoryLatest } from './storage/memory-latest.ts';
 import { RedisLatest, type RedisLatestOptions } from './storage/redis-latest.ts';
-import type { DamagedRecord } from './storage/household-mender.ts';
-import type { DamagedPart } from './storage/part-seals.ts';
 import { StateLock } from './storage/state-lock.ts';
 import { SqliteSeriesStore, type SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts';
+import { storeEnd, storeTold } from './store-told.ts';
 
 export async function main({ config, stateDir, json, signal }: CommandOptions): Promise<number> {
   const logger = openLogger('cloud', processEnvironment().logLevel);
@@ -35,7 +33,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
   const metrics = openMetrics();
   const lock = new StateLock({ stateDir, isShared: config.redis.url !== '', clock });
   const registry = openRegistry(config);
-  const store = new SqliteSeriesStore({ stateDir, windowMs, postalCodes: registry, clock, ...told(metrics, logger) });
+  const options = { stateDir, windowMs, postalCodes: registry, clock, alone: lock.alone };
+  const { store, untilUnusable } = openStore(options, manager, metrics, logger);
   const startId = randomId();
   const latest = openLatest(config, {
     processId: startId,
@@ -46,8 +45,8 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     metrics,
     onTrouble: (message, hint) => json && printEvent({ event: 'warning', part: 'cloud', message, hint }),
   });
-  const silentAfterMs = config.cloud.silent_after_seconds * 1_000;
-  const liveness = new Liveness({ clock, logger, metrics, silentAfterMs, unstoredAfterMs: UNSTORED_WINDOWS * windowMs });
+  const [silentAfterMs, unstoredAfterMs] = [config.cloud.silent_after_seconds * 1_000, UNSTORED_WINDOWS * windowMs];
+  const liveness = new Liveness({ clock, logger, metrics, silentAfterMs, unstoredAfterMs });
   const guard = openLinkGuard(config, clock, logger, metrics);
   const receiver = new Receiver({
     store,
@@ -83,7 +82,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     lock.note(front.tellReady(heartbeatPort, dataPort));
     manager.ready(signal);
     keepHeapSmall();
-    await untilAborted(signal);
+    await Promise.race([untilAborted(signal), untilUnusable]);
   } finally {
     await Promise.allSettled([heartbeatServer.stop(), dataServer.stop(), front.stop()]);
     await receiver.idle();
@@ -103,6 +102,13 @@ function openMetrics(): Metrics {
   return metrics;
 }
 
+/** `untilUnusable` rejects when nothing can be stored any more, and the next start mends it. */
+function openStore(options: SqliteSeriesStoreOptions, manager: ServiceManager, metrics: Metrics, logger: Logger) {
+  const { onUnusable, untilUnusable } = storeEnd();
+  const told = storeTold(metrics, logger, () => manager.starting());
+  return { store: new SqliteSeriesStore({ ...options, onUnusable, ...told }), untilUnusable };
+}
+
 function openRegistry({ cloud }: Config): Registry {
   const registry = new Registry(cloud.households_file);
   registry.start();
@@ -115,41 +121,6 @@ function openSpread({ cloud }: Config, clock: Clock, liveness: Liveness): (edge:
   if (given !== null) return () => given * 1_000;
   const spread = new ReconnectSpread(clock, liveness);
   return (edge) => spread.msFor(edge);
-}
-
-/** What the store finds of itself. */
-function told(metrics: Metrics, logger: Logger): Pick<SqliteSeriesStoreOptions, 'onDamaged' | 'onRecordDamaged' | 'readingThread'> {
-  const readingThread = { onDied: toldOfDeaths(metrics, logger) };
-  return { onDamaged: toldOfDamage(metrics, logger), onRecordDamaged: toldOfRecords(metrics, logger), readingThread };
-}
-
-/** Damage in the store is counted, and told once for each part; alert-rules.ts makes an alert of it. */
-function toldOfDamage(metrics: Metrics, logger: Logger): (part: DamagedPart) => void {
-  const parts = metrics.counter('fogline_store_damaged_parts_total', 'Stored parts whose checksum was found not to hold, each once.');
-  return ({ startMs, ...part }) => {
-    parts.add(1);
-    logger.error({ ...part, window: isoTime(startMs) }, 'part damaged: its checksum does not hold; fogline audit names all such windows');
-  };
-}
-
-/** What it was reading has failed and says so to who asked; the next question starts it again. */
-function toldOfDeaths(metrics: Metrics, logger: Logger): (cause: Error) => void {
-  const deaths = metrics.counter('fogline_store_reading_thread_deaths_total', 'Times that the thread which reads long answers has died.');
-  return (cause) => {
-    deaths.add(1);
-    logger.error({ cause: cause.message }, 'the reading thread has died; the next question starts it again');
-  };
-}
-
-/** By table and by what became of it: `mended` from what is not damaged, `refused` until a person puts a backup in place. */
-function toldOfRecords(metrics: Metrics, logger: Logger): (record: DamagedRecord) => void {
-  const help = 'Rows of the store beside the parts whose checksum was found not to hold, each once.';
-  const records = metrics.counter('fogline_store_damaged_records_total', help, ['table', 'outcome']);
-  return ({ table, outcome, household, what }) => {
-    records.add(1, { table, outcome });
-    if (outcome === 'mended') logger.warn({ household, table, what }, 'record damaged: set aside, and mended');
-    else logger.error({ household, table, what }, 'record damaged: it can not be mended; fogline audit, and a backup of series.db');
-  };
 }
 
 /** In this process's memory alone, or shared through Redis. */

@@ -1,7 +1,7 @@
 /**
  * The databases of edge, topic and cloud damaged on the disk while a backlog waits: flipped bits, cut off, a page of zeros, WAL gone or
- * damaged. Edge and topic mend themselves: what was damaged is set aside byte for byte, and the cloud, the topic and the files are asked.
- * The cloud stops once, with the file and what to do, and when that is done everything arrives.
+ * damaged. All three mend themselves: what was damaged is set aside byte for byte. The edge asks the cloud and the topic; topic and cloud
+ * take over what can be read, and the rest is brought again.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -78,6 +78,15 @@ function flipAppends(path: string, nth: number): void {
   for (const id of ids.filter((_, i) => i % nth === 0)) flipRowBit(path, { ...NEWEST_APPEND, where: `id = ${id}` }, seededRandom(id));
 }
 
+/** The page in the middle of the parts. */
+function hurtParts(path: string): void {
+  const database = new Database(path, { readonly: true });
+  const pages = database.prepare("SELECT pageno FROM dbstat WHERE name = 'parts' AND pagetype = 'leaf'").pluck().all() as number[];
+  database.close();
+  const page = pages[pages.length >> 1] as number;
+  change(path, (bytes) => bytes.fill('not a page. ', (page - 1) * PAGE_BYTES, page * PAGE_BYTES));
+}
+
 /** In the statistics of one part, which keeps the file well-formed. */
 function flipPart(path: string): void {
   flipRowBit(path, STORE_PART, seededRandom(1));
@@ -144,35 +153,6 @@ async function untilDone(fleet: Fleet): Promise<string> {
   return `${log}\n${fleet.logOf('edge').join('\n')}`;
 }
 
-const OTHERS: [part: PartName, name: string, what: string, hurt: Hurt, told: RegExp][] = [
-  ['cloud', 'cloud/series.db', 'a page of zeros', zeroPage, /series\.db is damaged: /],
-  ['cloud', 'cloud/series.db', 'pages written over', garbage, /series\.db is damaged: /],
-  ['cloud', 'cloud/series.db', 'cut off', cutOff, /series\.db is damaged: /],
-  ['cloud', 'cloud/series.db', 'emptied', emptied, /series\.db is damaged: it is empty/],
-];
-
-for (const [part, name, what, hurt, told] of OTHERS) {
-  test(`${name}, ${what}: refused with the file and what to do; when that is done everything arrives`, async () => {
-    await withFleet(async (fleet) => {
-      const file = join(fleet.stateDir, name);
-      foldWal(file);
-      hurt(file);
-      const damaged = readFileSync(file);
-      fleet.start(part);
-      assert.equal(await fleet.ended(part), 1);
-      const log = fleet.logOf(part).join('\n');
-      assert.match(log, told);
-      assert.match(log, /\[STORE_DAMAGED\]\n {2}what to do: /);
-      assert.ok(statSync(file).size >= damaged.length, 'never begun anew by itself');
-      // As the message says: the damaged file is moved away.
-      moveAway(fleet, file);
-      fleet.startAll();
-      await fleet.untilDone();
-      assert.deepEqual([...fleet.assertAudited()], []);
-    });
-  });
-}
-
 function moveAway(fleet: Fleet, file: string): void {
   for (const each of readdirSync(dirname(file))) renameSync(join(dirname(file), each), join(fleet.folder, each));
 }
@@ -225,37 +205,67 @@ async function startAgain(fleet: Fleet, part: PartName): Promise<void> {
   fleet.start(part);
 }
 
-const STORE_FLIPS: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+const STORE: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+  ['a page of zeros', zeroPage, /series\.db is damaged/],
+  ['pages written over', garbage, /series\.db is damaged/],
+  ['a page of parts written over', hurtParts, /series\.db is damaged/],
+  ['header of zeros', (path) => change(path, (bytes) => bytes.fill(0, 0, PAGE_BYTES)), /series\.db is damaged/],
+  ['cut off', cutOff, /series\.db is damaged/],
+  ['emptied', emptied, /series\.db is damaged: it is empty/],
   [`${FLIPS} flipped bits, seed 1`, (path) => flip(path, FLIPS, 1), undefined],
+];
+
+for (const [what, hurt, seen] of STORE) {
+  test(`cloud/series.db, ${what}: seen, set aside, the rest taken over, everything is delivered, nobody does anything`, async () => {
+    await withFleet(async (fleet) => {
+      const file = join(fleet.stateDir, 'cloud/series.db');
+      foldWal(file);
+      hurt(file);
+      const damaged = readFileSync(file);
+      fleet.startAll();
+      await fleet.untilDone();
+      const log = fleet.logOf('cloud').join('\n');
+      if (seen !== undefined) assert.match(log, seen);
+      const aside = join(fleet.stateDir, 'cloud/damaged/series-1/series.db');
+      assert.equal(existsSync(aside), /series\.db was damaged: it is kept in .*damaged.series-1/.test(log), log);
+      if (existsSync(aside)) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+      for (const part of ['cloud', 'edge', 'simulate'] as const) assert.equal(fleet.starts[part], 1);
+      await untilAudited(fleet);
+    });
+  });
+}
+
+const VALUES: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+  // They may all fall where nothing is written.
   [`${FEW_FLIPS} flipped bits, seed 2`, (path) => flip(path, FEW_FLIPS, 2), undefined],
   ['a bit flipped in a part', flipPart, /audit: exit 1[^]*the checksum of seqs \d+ to \d+ does not hold/],
 ];
 
-for (const [what, hurt, seen] of STORE_FLIPS) {
-  test(`cloud/series.db, ${what}: refused, mended or named by the audit; when the file is moved away everything arrives`, async () => {
+for (const [what, hurt, seen] of VALUES) {
+  test(`cloud/series.db, ${what}: mended or named by the audit; when the file is moved away everything arrives`, async () => {
     await withFleet(async (fleet) => {
       const file = join(fleet.stateDir, 'cloud/series.db');
       foldWal(file);
       hurt(file);
       fleet.startAll();
-      const done = fleet.untilDone();
-      done.catch(() => undefined);
-      const isRefused = (await Promise.race([done, fleet.exited('cloud')])) === 1;
-      const log = fleet.logOf('cloud').join('\n');
-      if (isRefused) assert.match(log, /series\.db is damaged: .*\[STORE_DAMAGED\]\n {2}what to do: move the file away/);
-      const found = isRefused ? log : foundByAudit(fleet);
+      await fleet.untilDone();
+      const found = foundByAudit(fleet);
       if (seen !== undefined) assert.match(found ?? '', seen);
       if (found === undefined) return;
       for (const part of ['simulate', 'edge', 'cloud'] as const) await fleet.kill(part);
       moveAway(fleet, file);
       fleet.startAll();
       await fleet.untilDone();
-      // The edge may have been done before: then it says so until it has asked the new store.
-      const deadline = performance.now() + AUDITED_DEADLINE_MS;
-      while (performance.now() < deadline && foundByAudit(fleet) !== undefined) await new Promise((resolve) => setTimeout(resolve, 500));
-      assert.deepEqual([...fleet.assertAudited()], []);
+      await untilAudited(fleet);
     });
   });
+}
+
+/** The edge may have been done before: then it says so until it has asked the new store. */
+async function untilAudited(fleet: Fleet): Promise<void> {
+  const deadline = performance.now() + AUDITED_DEADLINE_MS;
+  while (performance.now() < deadline && foundByAudit(fleet) !== undefined) await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.deepEqual([...fleet.assertAudited()], []);
 }
 
 /** Undefined where the cloud has the truth. */

@@ -26,7 +26,7 @@ const GAP = [11, 13] as const;
 const MORE = 12;
 const RESOLUTIONS: readonly Resolution[] = ['raw', '1m', '15m', '1h'];
 
-export type Outcome = 'unseen' | 'refused at the start' | 'mended' | 'declared' | 'part';
+export type Outcome = 'unseen' | 'salvaged' | 'refused at the start' | 'mended' | 'declared' | 'part';
 
 const rowOf = (household: string, device: string, seq: number): ShippedRow =>
   part(seq, seq, { household, device, values: { power: 100 + seq / 3, energy: seq * 1.7 } });
@@ -113,7 +113,7 @@ export class HurtStore {
     }
   }
 
-  private async judge({ store, records, parts }: Awaited<ReturnType<HurtStore['open']>>, isKey: boolean): Promise<Outcome> {
+  private async judge({ store, records, parts, salvages }: Awaited<ReturnType<HurtStore['open']>>, isKey: boolean): Promise<Outcome> {
     const edge = new Edge(store);
     const answer = await edge.hello(HOMES);
     const declared = new Set(answer.flatMap((each) => ('refusal' in each ? [each.household] : [])));
@@ -142,6 +142,7 @@ export class HurtStore {
     }
     if (!isKey) await this.assertTrue(store, declared);
     if (declared.size > 0) return 'declared';
+    if (salvages.length > 0) return 'salvaged';
     return records.length > 0 ? 'mended' : parts.length > 0 ? 'part' : 'unseen';
   }
 
@@ -161,6 +162,7 @@ export class HurtStore {
   private async open(stateDir: string) {
     const records: DamagedRecord[] = [];
     const parts: object[] = [];
+    const salvages: object[] = [];
     const store = new SqliteSeriesStore({
       stateDir,
       windowMs: WINDOW_MS,
@@ -168,9 +170,10 @@ export class HurtStore {
       clock: systemClock,
       onDamaged: (damaged) => parts.push(damaged),
       onRecordDamaged: (record) => records.push(record),
+      onSalvage: (told) => told.step === 'done' && salvages.push(told),
     });
     await store.start();
-    return { store, records, parts, stop: () => store.stop() };
+    return { store, records, parts, salvages, stop: () => store.stop() };
   }
 }
 

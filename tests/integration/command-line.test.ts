@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -148,20 +148,4 @@ test('Ctrl-C on a part alone is exit 130; SIGTERM is the ordinary end of a serve
       assert(!output.includes('"finished"'));
     }
   }
-});
-
-// Outbox and topic are set aside instead, because others can fill new ones: tests/crash/damaged-files.
-test('a damaged store is refused with its file and what to do, and stays as it is', () => {
-  const state = join(folder, 'damaged-cloud');
-  const file = join(state, 'cloud/series.db');
-  mkdirSync(join(file, '..'), { recursive: true });
-  const garbage = Buffer.alloc(32_768, 'garbage ');
-  writeFileSync(file, garbage);
-  const { status, stdout, stderr } = fogline(['cloud', '--json', '--state', state, ...ANY_PORTS]);
-  assert.equal(status, 1, stderr);
-  const error = JSON.parse(stdout.trim());
-  assert.deepEqual([error.event, error.code, error.exitCode], ['error', 'STORE_DAMAGED', 1]);
-  assert(error.message.includes(file), error.message);
-  assert.notEqual(error.hint, '');
-  assert(readFileSync(file).equals(garbage));
 });

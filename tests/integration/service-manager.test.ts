@@ -1,7 +1,7 @@
 /** What systemd is told: by the real parts, over a real socket that is read as systemd reads it. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -55,6 +55,23 @@ for (const part of ['cloud', 'edge']) {
     );
   });
 }
+
+test('a start that takes over a damaged store asks for time before it is ready', { skip: noNotifySocket }, async (t) => {
+  const socket = new NotifySocket();
+  await socket.start();
+  t.after(() => socket.stop());
+  const state = join(folder, 'damaged');
+  mkdirSync(join(state, 'cloud'), { recursive: true });
+  writeFileSync(join(state, 'cloud/series.db'), Buffer.alloc(32_768, 'garbage '));
+  const args = [ENTRY, 'cloud', '--state', state, '--json', ...ANY_PORTS];
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...socket.environment(WATCHDOG_MS) }, stdio: 'ignore' });
+  const exited = exitOf(child);
+  t.after(() => child.kill('SIGKILL'));
+  await until(() => socket.count('READY=1') === 1, 'READY=1');
+  assert.equal(socket.count('EXTEND_TIMEOUT_USEC=600000000'), 1, 'once a minute at most');
+  child.kill('SIGTERM');
+  assert.equal(await exited, 0);
+});
 
 test('a stuck event loop gives no sign of life', { skip: noNotifySocket }, async (t) => {
   const socket = new NotifySocket();

@@ -42,6 +42,28 @@ export function rollupIn(row: BucketRow): Rollup {
   return { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount };
 }
 
+/** In the order of BUCKET_COLUMNS, without the seal. */
+export function bucketValues(bucket: Rollup): number[] {
+  const { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq } = bucket;
+  return [
+    startMs,
+    count,
+    sum,
+    min,
+    max,
+    first,
+    firstMs,
+    firstSource,
+    firstSeq,
+    last,
+    lastMs,
+    lastSource,
+    lastSeq,
+    bucket.energyWs,
+    bucket.windowCount,
+  ];
+}
+
 const NUMBERS = 16;
 const numbers = new Float64Array(NUMBERS);
 

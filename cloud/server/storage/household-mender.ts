@@ -213,7 +213,8 @@ function textOfForgotten({ household, device }: Owner, forgotten: ForgottenParts
   return `${sealOfRow([household, device, text])} ${text}`;
 }
 
-function readForgotten({ household, device }: Owner, sealed: string): ForgottenParts | undefined {
+/** Undefined where its seal does not hold. */
+export function readForgotten({ household, device }: Owner, sealed: string): ForgottenParts | undefined {
   if (sealed === '') return NOTHING_FORGOTTEN;
   const at = sealed.indexOf(' ');
   const text = sealed.slice(at + 1);

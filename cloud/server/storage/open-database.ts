@@ -8,6 +8,7 @@ import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/fo
 import type { DamagedRecord } from './household-mender.ts';
 import { damagedDefinition, migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 import { checkRecords, RecordsLost } from './record-check.ts';
+import { finishSwap } from './series-swap.ts';
 
 /** Folder and file of the store inside a state directory. */
 export const SERIES_FILE = join('cloud', 'series.db');
@@ -18,7 +19,7 @@ const READER_BUSY_TIMEOUT_MS = 5;
 /** Migrations of two processes at once wait for each other, before anything is served. */
 const START_BUSY_TIMEOUT_MS = 10_000;
 /** Parts of one device lie side by side: half as many pages cost half as much to write. */
-const PAGE_BYTES = 8_192;
+export const PAGE_BYTES = 8_192;
 /** Pages of the write-ahead log at which a commit copies it into the file: 2.4 MB, so that no commit has much to copy. */
 const WAL_AUTOCHECKPOINT_PAGES = 300;
 const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
@@ -26,34 +27,76 @@ const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
 /**
  * Opens for writing, creates what is absent, and checks the file.
  * @param onDamaged called for each record that was mended
- * @throws OperatingError STORE_DAMAGED, DISK_FULL; ConfigError when the place can't be written or the file is of a newer program
+ * @throws OperatingError STORE_DAMAGED with the file as it was, DISK_FULL; ConfigError when the place can't be written or the file is of a
+ *   newer program
  */
 export function openForWriting(path: string, onDamaged: (record: DamagedRecord) => void = () => {}): Database.Database {
-  const isNew = !existsSync(path);
+  let looking: Database.Database | undefined;
   let database: Database.Database | undefined;
   try {
     makeFolder(dirname(path));
+    finishSwap(path);
+    const isNew = !existsSync(path);
     if (isEmptied(path)) throw damaged(path, 'it is empty');
-    database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
-    refuseNewerSchema(database, path);
-    // Before the first table, or it has no effect.
-    if (isNew) {
-      database.pragma(`page_size = ${PAGE_BYTES}`);
-      database.pragma('auto_vacuum = INCREMENTAL');
-    }
-    makeDurable(database);
-    refuseDamage(database, path);
-    migrate(database);
-    const definition = damagedDefinition(database);
-    if (definition !== undefined) throw damaged(path, `the definition of ${definition} is not the one that was made`);
+    if (!isNew) looking = lookThrough(path);
+    database = isNew ? createStore(path) : openStore(path);
     checkRecords(database, onDamaged);
     markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
+    looking?.close();
     return database;
   } catch (error) {
     database?.close();
+    // Last: the end of the last one that can write would copy the write-ahead log into the damaged file.
+    looking?.close();
     throw explainStartError(error, path);
+  }
+}
+
+/** A new one, empty. */
+export function createStore(path: string): Database.Database {
+  return openWith(path, (database) => {
+    // Before the first table, or it has no effect.
+    database.pragma(`page_size = ${PAGE_BYTES}`);
+    database.pragma('auto_vacuum = INCREMENTAL');
+    makeDurable(database);
+    migrate(database);
+  });
+}
+
+function openStore(path: string): Database.Database {
+  return openWith(path, (database) => {
+    refuseNewerSchema(database, path);
+    makeDurable(database);
+    migrate(database);
+    const definition = damagedDefinition(database);
+    if (definition !== undefined) throw damaged(path, `the definition of ${definition} is not the one that was made`);
+  });
+}
+
+function openWith(path: string, work: (database: Database.Database) => void): Database.Database {
+  const database = new Database(path, { timeout: START_BUSY_TIMEOUT_MS });
+  try {
+    work(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Through a connection that can't write. */
+function lookThrough(path: string): Database.Database {
+  const database = new Database(path, { readonly: true, timeout: START_BUSY_TIMEOUT_MS });
+  try {
+    refuseNewerSchema(database, path);
+    database.pragma('cell_size_check = ON');
+    refuseDamage(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 
@@ -105,14 +148,37 @@ function makeDurable(database: Database.Database): void {
 }
 
 function refuseDamage(database: Database.Database, path: string): void {
+  const finding = findingIn(database);
+  if (finding !== undefined) throw damaged(path, finding);
+}
+
+/** What the quick check, which reads the whole file, finds; undefined for a sound one. @throws what reading a damaged file throws */
+function findingIn(database: Database.Database): string | undefined {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
-  if (findings.length === 1 && findings[0]?.quick_check === 'ok') return;
-  throw damaged(path, findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; '));
+  if (findings.length === 1 && findings[0]?.quick_check === 'ok') return undefined;
+  return findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; ');
+}
+
+/** True where the next start would find the file damaged. */
+export function willBeRefused(database: Database.Database): boolean {
+  try {
+    return findingIn(database) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function damaged(path: string, finding: string, cause?: unknown): OperatingError {
-  const hint = 'move the file away and put a backup in its place (or none): the edges fill in what they still hold';
+  const hint = 'look at the disk; then put a backup in its place, or move it away: the edges fill in what they still hold';
   return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint, cause });
+}
+
+/**
+ * True where the file itself holds what no program has written: another start finds the same. Not for a disk that fails to read or write,
+ * which may give the file back whole.
+ */
+export function isFileDamaged(error: unknown): boolean {
+  return error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !codeOf(error.cause).startsWith('SQLITE_IOERR');
 }
 
 /** True when another connection holds the write lock. */

@@ -10,10 +10,10 @@ import { type HouseholdRecord, sealOfDevice, sealOfHousehold, sealOfSeriesName, 
 import type { SeriesRecord, SourceRecord } from './record-seals.ts';
 
 type Value = string | number | null;
-type Row = Record<string, Value> & { id: number; seal: number | null };
-type Names = Map<number, { household: string; device: string }>;
+export type Row = Record<string, Value> & { id: number; seal: number | null };
+export type Names = Map<number, { household: string; device: string }>;
 
-interface Checked {
+export interface Checked {
   table: RecordTable | 'field_sets';
   /** Columns of the index. */
   key: readonly string[];
@@ -24,7 +24,7 @@ interface Checked {
 export class RecordsLost extends Error {}
 
 /** In the order in which they name each other. */
-const TABLES: readonly Checked[] = [
+export const NAMED_TABLES: readonly Checked[] = [
   { table: 'field_sets', key: ['fields'], holds: (row) => sealOfRow([row.id, row['fields'] as string]) === row.seal },
   { table: 'households', key: ['household'], holds: (row) => sealOfHousehold(row as never as HouseholdRecord) === row.seal },
   { table: 'devices', key: ['household_id', 'device'], holds: isDevice },
@@ -55,7 +55,7 @@ function checkAll(database: Database.Database, onDamaged: (record: DamagedRecord
   const households = new Map<number, string>();
   const names: Names = new Map();
   const isNamed = (row: Row, key: string) => names.get(row[key] as number)?.household ?? households.get(row[key] as number) ?? '?';
-  for (const checked of TABLES) {
+  for (const checked of NAMED_TABLES) {
     const { table, key } = checked;
     const rows = database.prepare(`SELECT * FROM ${table} NOT INDEXED ORDER BY id`).all() as Row[];
     const lookUp: Names = table === 'devices' ? new Map([...households].map(([id, household]) => [id, { household, device: '' }])) : names;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { type Clock, yieldToEventLoop } from '../../../common/clock.ts';
-import { ConfigError } from '../../../common/errors.ts';
+import { ConfigError, type OperatingError } from '../../../common/errors.ts';
 import { reach } from '../../../common/failpoints.ts';
 import { randomId } from '../../../common/random.ts';
 import { type HelloHousehold, type HelloRequest, type PartsRequest, rangeOf, type ShippedRow } from '../../../common/messages.ts';
@@ -18,15 +18,18 @@ import {
   explainStartError,
   isBusy,
   isConstraint,
+  isFileDamaged,
   openForReading,
   openForWriting,
   SERIES_FILE,
+  willBeRefused,
 } from './open-database.ts';
 import type { DamagedRecord } from './household-mender.ts';
 import { newestBuckets } from './newest-buckets.ts';
 import { newPartRows } from './part-rows.ts';
 import { PartWriter } from './part-writer.ts';
-import { readFacts, writeFacts } from './store-facts.ts';
+import { replaceDamaged, type SalvageTold } from './replace-damaged.ts';
+import { readFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 import { type DamagedPart, PartSeals } from './part-seals.ts';
 import { ReadingThread } from './reading-thread.ts';
 import { SeriesReader } from './series-reader.ts';
@@ -64,6 +67,12 @@ export interface SqliteSeriesStoreOptions {
   readingThread?: { onDied: (cause: Error) => void };
   /** Called once for each row beside the parts that is found damaged, with what became of it. */
   onRecordDamaged?: (record: DamagedRecord) => void;
+  /** How a damaged file is replaced at the start. */
+  onSalvage?: (told: SalvageTold) => void;
+  /** A file in use is damaged, so that nothing can be stored any more: the next start would find it, and replaces it. Called once. */
+  onUnusable?: (error: OperatingError) => void;
+  /** Runs the work while no other process has the store open, or can open it. @throws where one has it */
+  alone?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** More says no more: the file is to be replaced. */
@@ -98,14 +107,30 @@ export class SqliteSeriesStore implements SeriesStore {
   private open: OpenStore | undefined;
   private readonly damaged = new Set<string>();
   private readonly damagedBuckets: DamagedBucket[] = [];
+  private hasLookedAgain = false;
 
   constructor(options: SqliteSeriesStoreOptions) {
     this.options = options;
     this.path = join(options.stateDir, SERIES_FILE);
   }
 
+  /** A file that is damaged as a file is set aside, and what can be read of it is taken over. */
   async start(): Promise<void> {
     if (this.open !== undefined) return;
+    try {
+      await this.startOnFile();
+    } catch (error) {
+      if (!isFileDamaged(error)) throw error;
+      const { options, path } = this;
+      const { alone = (work) => work(), onSalvage = () => {}, windowMs, clock, postalCodes } = options;
+      const assignPostalCode = (household: string) => postalCodes.assign(household);
+      const finding = (error as Error).message;
+      await alone(() => replaceDamaged({ path, finding, windowMs, assignPostalCode, nowMs: () => clock.nowMs(), onSalvage }));
+      await this.startOnFile();
+    }
+  }
+
+  private async startOnFile(): Promise<void> {
     const { windowMs } = this.options;
     const database = openForWriting(this.path, this.noteRecord);
     try {
@@ -181,9 +206,22 @@ export class SqliteSeriesStore implements SeriesStore {
     } catch (error) {
       // What is judged is never there already: the index over the parts says so wrongly, or can't be read.
       if (!isConstraint(error) && (error as { code?: string }).code !== 'STORE_DAMAGED') throw error;
-      await this.mendPartIndex();
-      return this.appendOnce(request);
+      try {
+        await this.mendPartIndex();
+        return await this.appendOnce(request);
+      } catch (still) {
+        this.noteUnusable(still);
+        throw still;
+      }
     }
+  }
+
+  /** Looked through once: a second for some 100 MB, in which nothing else is served, and nothing could be. */
+  private noteUnusable(error: unknown): void {
+    const { onUnusable } = this.options;
+    if (this.hasLookedAgain || onUnusable === undefined || !isFileDamaged(error)) return;
+    this.hasLookedAgain = true;
+    if (willBeRefused(this.started().database)) onUnusable(error as OperatingError);
   }
 
   /** Makes the index over the parts anew: a second for a million parts, in which nothing else is served. */
@@ -324,11 +362,7 @@ export class SqliteSeriesStore implements SeriesStore {
     const { windowMs } = this.options;
     const settle = database.transaction(() => {
       const { windowMs: held = windowMs, id = randomId(), damaged, isUnsealed } = readFacts(database);
-      if (held !== windowMs)
-        throw new ConfigError(
-          `${this.path} holds windows of ${held / 1_000} s, edge.window_seconds is ${windowMs / 1_000}`,
-          `set edge.window_seconds = ${held / 1_000}, or give another --state`,
-        );
+      refuseOtherWindows(this.path, held, windowMs);
       if (damaged !== undefined || isUnsealed) writeFacts(database, held, id);
       if (damaged !== undefined) this.noteRecord({ household: '', table: 'meta', outcome: 'mended', what: damaged });
       return id;

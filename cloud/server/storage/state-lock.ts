@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../../common/clock.ts';
-import { ConfigError } from '../../../common/errors.ts';
+import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import { makeFolder } from '../../../common/folders.ts';
 import { isoTime } from '../../../common/iso-time.ts';
 import { refuseUnfinishedRestore } from '../../../common/unfinished-restore.ts';
@@ -73,6 +73,26 @@ export class StateLock {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     }
   }
+
+  /**
+   * While the work is under way no other cloud server has the directory, or is let in.
+   * @throws OperatingError STORE_DAMAGED where another has it
+   */
+  readonly alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (!this.options.isShared) return work();
+    if (this.database?.inTransaction === true) this.database.exec('COMMIT');
+    const isAlone = this.begin('BEGIN EXCLUSIVE');
+    try {
+      if (isAlone) return await work();
+      throw new OperatingError('STORE_DAMAGED', `the store in ${this.options.stateDir} is damaged, and another cloud server has it`, {
+        retryable: false,
+        hint: 'stop all cloud servers on it and start one: what can be read is taken over when that one is alone',
+      });
+    } finally {
+      if (isAlone) this.database?.exec('COMMIT');
+      while (!this.beginShared()) await this.options.clock.sleep(LOOK_EVERY_MS);
+    }
+  };
 
   release(): void {
     this.database?.close();

@@ -4,6 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { sealOfRow } from '../../../common/row-seal.ts';
+import { ConfigError } from '../../../common/errors.ts';
 import { RecordsLost } from './record-check.ts';
 
 export interface StoreFacts {
@@ -49,6 +50,29 @@ export function writeFacts(database: Database.Database, windowMs: number, id: st
   write.run(WINDOW_KEY, String(windowMs));
   write.run(ID_KEY, id);
   write.run(COPY_KEY, copyOf(String(windowMs), id));
+}
+
+/**
+ * Of rows that were read from a damaged store: what does not hold is forgotten. In a transaction, with all that could be read of `meta` in
+ * the new store.
+ */
+export function heldFacts(database: Database.Database): Partial<StoreFacts> {
+  try {
+    return readFacts(database);
+  } catch (error) {
+    if (!(error instanceof RecordsLost)) throw error;
+    database.prepare('DELETE FROM meta WHERE key IN (?, ?, ?)').run(WINDOW_KEY, ID_KEY, COPY_KEY);
+    return {};
+  }
+}
+
+/** @throws ConfigError when the store was made with windows of another length */
+export function refuseOtherWindows(path: string, held: number | undefined, windowMs: number): void {
+  if (held === undefined || held === windowMs) return;
+  throw new ConfigError(
+    `${path} holds windows of ${held / 1_000} s, edge.window_seconds is ${windowMs / 1_000}`,
+    `set edge.window_seconds = ${held / 1_000}, or give another --state`,
+  );
 }
 
 function factsOf(window: string, id: string, damaged: string | undefined): StoreFacts {

@@ -58,6 +58,19 @@ test('several that share `latest` may have it, and none beside them that does no
   await assert.rejects(lock(true).take(), (error) => refused(error, /another cloud server has/));
 });
 
+test('one of several is alone for a work, and only where no other has it', async () => {
+  const [first, second] = [lock(true), lock(true)];
+  await first.take();
+  await first.alone(async () => assert.rejects(second.take(), (error) => refused(error, /another cloud server has/)));
+  assert.deepEqual(await second.take(), { isAlone: false });
+  await assert.rejects(
+    first.alone(() => assert.fail('another one has it')),
+    { code: 'STORE_DAMAGED', message: /another cloud server has it/ },
+  );
+  second.release();
+  assert.equal(await first.alone(() => Promise.resolve('done')), 'done');
+});
+
 test('a note that can not be read costs only the name', async () => {
   await lock(false).take();
   writeFileSync(join(stateDir, 'cloud', 'process.json'), '{"pid":');

@@ -9,6 +9,7 @@ import type { DamagedRecord } from '../../../../../cloud/server/storage/househol
 import { SERIES_FILE } from '../../../../../cloud/server/storage/open-database.ts';
 import { openReadOnlyStore } from '../../../../../cloud/server/storage/read-only-store.ts';
 import { SqliteSeriesStore } from '../../../../../cloud/server/storage/sqlite-series-store.ts';
+import { readFacts } from '../../../../../cloud/server/storage/store-facts.ts';
 import { systemClock } from '../../../../../common/clock.ts';
 import { cellsOf } from '../../../../doubles/sqlite-cells.ts';
 import { Edge } from '../../../../contract/series-store-probes.ts';
@@ -85,17 +86,36 @@ async function outcomeOf(stateDir: string, id: string): Promise<'sound' | 'mende
   }
 }
 
-test('both copies damaged, and a file of an earlier program whose length of windows is none: refused as damage', async (t) => {
+test('both copies damaged, and a file of an earlier program without a length of windows: set aside, and taken over', async (t) => {
   const { stateDir, file } = await made(t);
+  const assertTakenOver = async () => {
+    const { store } = await storeIn(stateDir);
+    assert.deepEqual(
+      (await store.households()).map(({ household }) => household),
+      ['home-a'],
+    );
+    await store.stop();
+  };
   change(file, "UPDATE meta SET value = '5001' WHERE key = 'window_ms'");
   change(file, "UPDATE meta SET value = replace(value, '5000', '4000') WHERE key = 'facts_copy'");
-  await assert.rejects(storeIn(stateDir), { code: 'STORE_DAMAGED', message: /length of windows and its id is damaged in both copies/ });
-  change(file, "DELETE FROM meta WHERE key = 'facts_copy'");
+  assert.throws(() => readFactsOf(file), { name: 'Error', message: /length of windows and its id is damaged in both copies/ });
+  await assertTakenOver();
   for (const sql of ["UPDATE meta SET value = '50p0' WHERE key = 'window_ms'", "DELETE FROM meta WHERE key = 'window_ms'"]) {
+    change(file, "DELETE FROM meta WHERE key = 'facts_copy'");
     change(file, sql);
-    await assert.rejects(storeIn(stateDir), { code: 'STORE_DAMAGED', message: /does not say how long its windows are/ });
+    assert.throws(() => readFactsOf(file), { name: 'Error', message: /does not say how long its windows are/ });
+    await assertTakenOver();
   }
 });
+
+function readFactsOf(file: string): void {
+  const database = new Database(file);
+  try {
+    readFacts(database);
+  } finally {
+    database.close();
+  }
+}
 
 test('a file of an earlier program is sealed at its start; another length is still told as that', async (t) => {
   const { stateDir, file, id } = await made(t);

@@ -1,0 +1,78 @@
+/**
+ * Puts a store that was made anew in the place of a damaged one, which is set aside byte for byte. The damaged file keeps its place until
+ * the new one is whole and on the disk: killed before, the next start finds it damaged again. It goes first, then what lies beside it,
+ * then the new one comes: a start that finds no store, but a whole new one, goes on from there. So there is never a moment at which a start
+ * begins an empty store, or takes one that is half made.
+ */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { makeFolder, syncFile, syncFolder } from '../../../common/folders.ts';
+import { asideFolders, DATABASE_FILES } from '../../../common/set-aside.ts';
+
+/** Folders of damaged stores are `damaged/series-N`. */
+const NAME = 'series';
+
+/** Where the new store is made. */
+export function salvagingPath(path: string): string {
+  return `${path}-salvaging`;
+}
+
+/** Where a copy of the damaged one is read, when that can't be read itself. */
+export function copyPath(path: string): string {
+  return `${path}-salvaging-copy`;
+}
+
+/** The same when it is whole. */
+function salvagedPath(path: string): string {
+  return `${path}-salvaged`;
+}
+
+/** What a start has left that was killed, or whose disk was full; not to be called where finishSwap has not been. */
+export function clearSalvaged(path: string): void {
+  for (const end of DATABASE_FILES) rmSync(salvagingPath(path) + end, { force: true });
+  rmSync(salvagedPath(path), { force: true });
+  clearCopy(path);
+}
+
+export function clearCopy(path: string): void {
+  for (const end of DATABASE_FILES) rmSync(copyPath(path) + end, { force: true });
+}
+
+/**
+ * The new store must be closed, with nothing beside its one file.
+ * @returns the folder that the damaged one is in
+ */
+export function swapIn(path: string): string {
+  const folder = dirname(path);
+  syncFile(salvagingPath(path));
+  renameSync(salvagingPath(path), salvagedPath(path));
+  const { next } = asideFolders(folder, NAME);
+  makeFolder(next);
+  syncFolder(folder);
+  move(path, next);
+  finish(path, next);
+  return next;
+}
+
+/** To be called before a store is opened for writing: goes on with a swap that was cut short. */
+export function finishSwap(path: string): void {
+  if (existsSync(path) || !existsSync(salvagedPath(path))) return;
+  const { made, next } = asideFolders(dirname(path), NAME);
+  const newest = made.at(-1);
+  const aside = newest !== undefined && existsSync(join(newest, basename(path))) ? newest : next;
+  makeFolder(aside);
+  finish(path, aside);
+}
+
+/** A log of writes that is not its own would be put over the new file. */
+function finish(path: string, aside: string): void {
+  for (const end of DATABASE_FILES) if (end !== '' && existsSync(path + end)) move(path + end, aside);
+  renameSync(salvagedPath(path), path);
+  syncFolder(dirname(path));
+}
+
+function move(file: string, into: string): void {
+  renameSync(file, join(into, basename(file)));
+  syncFolder(into);
+  syncFolder(dirname(file));
+}
