@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const SET_ASIDE_FOLDER = 'damaged';
+export const SET_ASIDE_FOLDER = 'damaged';
 /** What a database and the files beside it are called after its name. */
 export const DATABASE_FILES = ['', '-wal', '-shm'] as const;
 

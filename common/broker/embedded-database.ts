@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../errors.ts';
 import { isEmptied, markBegun, syncFolder } from '../folders.ts';
+import { SET_ASIDE_FOLDER } from '../set-aside.ts';
 import { APPLICATION_ID, MIGRATIONS } from './broker-schema.ts';
 
 export type SqliteDatabase = Database.Database;
@@ -28,9 +29,6 @@ const BUSY_BLOCKS_MS = 2;
 
 const AUTO_VACUUM_INCREMENTAL = 2;
 const SYNCHRONOUS_FULL = 2;
-
-/** In the broker's folder, for files that were damaged. */
-export const ASIDE_FOLDER = 'damaged';
 
 const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_CORRUPTFS|IOERR_DATA)/;
 
@@ -199,7 +197,7 @@ export function full(detail: string, folder: string, cause?: unknown): Operating
 export function damaged(message: string, folder: string, cause?: unknown): OperatingError {
   return new OperatingError('BROKER_DAMAGED', message, {
     retryable: false,
-    hint: `start the part again: it keeps the file in ${join(folder, ASIDE_FOLDER)} and goes on with what is sound of it; look at the disk`,
+    hint: `start the part again: it keeps the file in ${join(folder, SET_ASIDE_FOLDER)} and goes on with what is sound; look at the disk`,
     cause,
   });
 }

@@ -15,9 +15,9 @@ import { yieldToEventLoop } from '../clock.ts';
 import { reach } from '../failpoints.ts';
 import { isEmptied, makeFolder, syncFolder, writeSmallFile } from '../folders.ts';
 import { randomId } from '../random.ts';
+import { asideFolders, DATABASE_FILES, SET_ASIDE_FOLDER } from '../set-aside.ts';
 import { MIGRATIONS } from './broker-schema.ts';
 import {
-  ASIDE_FOLDER,
   connect,
   damaged,
   DATABASE_NAME,
@@ -39,7 +39,6 @@ import { EmbeddedTables } from './embedded-tables.ts';
 const UNFINISHED = 'unfinished';
 /** Names the file in which a running process met damage, so that no other is taken for it, and says what it met. */
 const SUSPECT_FILE = 'broker-suspect';
-const FILE_PARTS = ['', '-wal', '-shm'] as const;
 /** The new file until it is whole. */
 const NEW_NAME = `${DATABASE_NAME}-new`;
 /** Of the new file beyond what the damaged one had: that may lack pages of its own. */
@@ -152,7 +151,7 @@ export class EmbeddedSalvage {
   }
 
   private unfinishedFolder(): string | undefined {
-    const all = join(this.folder, ASIDE_FOLDER);
+    const all = join(this.folder, SET_ASIDE_FOLDER);
     if (!existsSync(all)) return undefined;
     return readdirSync(all)
       .map((name) => join(all, name))
@@ -160,10 +159,7 @@ export class EmbeddedSalvage {
   }
 
   private newFolder(finding: string): string {
-    let number = 1;
-    let aside: string;
-    do aside = join(this.folder, ASIDE_FOLDER, `broker-${number++}`);
-    while (existsSync(aside));
+    const { next: aside } = asideFolders(this.folder, 'broker');
     makeFolder(aside);
     try {
       writeSmallFile(join(aside, UNFINISHED), `${finding}\n`);
@@ -177,7 +173,7 @@ export class EmbeddedSalvage {
 
   /** The file itself goes last: before, it is found where it was. */
   private setAside(aside: string): void {
-    for (const part of FILE_PARTS.toReversed()) {
+    for (const part of DATABASE_FILES.toReversed()) {
       reach('broker_salvage_inside_aside');
       const file = `${this.file}${part}`;
       if (existsSync(file)) renameSync(file, join(aside, `${DATABASE_NAME}${part}`));
@@ -188,7 +184,7 @@ export class EmbeddedSalvage {
 
   private putBack(aside: string): void {
     this.removeNew();
-    for (const part of FILE_PARTS) {
+    for (const part of DATABASE_FILES) {
       const file = join(aside, `${DATABASE_NAME}${part}`);
       if (existsSync(file)) renameSync(file, `${this.file}${part}`);
     }
@@ -197,7 +193,7 @@ export class EmbeddedSalvage {
   }
 
   private removeNew(): void {
-    for (const part of FILE_PARTS) rmSync(`${this.newFile}${part}`, { force: true });
+    for (const part of DATABASE_FILES) rmSync(`${this.newFile}${part}`, { force: true });
   }
 
   /** The new file, whole and on the disk, under a name that nobody opens. */

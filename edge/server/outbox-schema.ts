@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
 import { makeFolder, syncFolder, writeSmallFile } from '../../common/folders.ts';
+import { DATABASE_FILES, SET_ASIDE_FOLDER } from '../../common/set-aside.ts';
 import { type CheckedOutbox, checkOutbox, DamageFound, defineRowSeal, SEAL_ALL } from './outbox-check.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
@@ -80,11 +81,8 @@ export const MIGRATIONS: readonly string[] = [
    ${SEAL_ALL}`,
 ];
 
-/** Folder beside the file, for files that were damaged. */
-export const SET_ASIDE_FOLDER = 'damaged';
 /** Made when SQLite meets damage in a running edge: the next start sets the file aside, also where its check sees nothing. */
 const SUSPECT_FILE = 'outbox-suspect';
-const FILE_PARTS = ['', '-wal', '-shm'] as const;
 
 export interface OpenedOutbox {
   database: Database.Database;
@@ -169,7 +167,7 @@ function setAside(folder: string): string {
   do aside = join(folder, SET_ASIDE_FOLDER, `outbox-${number++}`);
   while (existsSync(join(aside, OUTBOX_FILE)));
   mkdirSync(aside, { recursive: true });
-  for (const part of FILE_PARTS.toReversed()) {
+  for (const part of DATABASE_FILES.toReversed()) {
     const file = join(folder, `${OUTBOX_FILE}${part}`);
     if (existsSync(file)) renameSync(file, join(aside, `${OUTBOX_FILE}${part}`));
   }
