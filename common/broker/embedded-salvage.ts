@@ -128,7 +128,9 @@ export class EmbeddedSalvage {
    */
   async run(finding: string, tell: (salvaged: Salvaged) => void): Promise<void> {
     const aside = this.unfinishedFolder() ?? this.newFolder(finding);
-    if (!existsSync(join(aside, DATABASE_NAME)) || !existsSync(this.file)) {
+    // One without a byte is of somebody who opened what was not there.
+    const isNamed = existsSync(join(aside, DATABASE_NAME)) && sizeOf(this.file) > 0;
+    if (!isNamed) {
       try {
         this.setAside(aside);
         tell({ folder: aside, finding, ...(await this.build(join(aside, DATABASE_NAME))) });
@@ -137,6 +139,8 @@ export class EmbeddedSalvage {
         throw error;
       }
       reach('broker_salvage_before_name');
+      // Whoever had opened the old file in the moment in which it was moved may have made a WAL at the old place.
+      this.setAside(aside);
       renameSync(this.newFile, this.file);
       syncFolder(this.folder);
     }
@@ -171,25 +175,31 @@ export class EmbeddedSalvage {
     return aside;
   }
 
-  /** The file itself goes last: before, it is found where it was. */
+  /**
+   * The file itself goes first, and comes back last: at its place it always has its WAL, and whoever opens it there without asking makes
+   * no other. What lies at the place of a part that is aside already is of no file of ours.
+   */
   private setAside(aside: string): void {
-    for (const part of DATABASE_FILES.toReversed()) {
+    for (const part of DATABASE_FILES) {
       reach('broker_salvage_inside_aside');
-      const file = `${this.file}${part}`;
-      if (existsSync(file)) renameSync(file, join(aside, `${DATABASE_NAME}${part}`));
+      const [from, to] = [`${this.file}${part}`, join(aside, `${DATABASE_NAME}${part}`)];
+      if (existsSync(to)) rmSync(from, { force: true });
+      else this.move(from, to, aside);
     }
-    syncFolder(aside);
-    syncFolder(this.folder);
   }
 
   private putBack(aside: string): void {
     this.removeNew();
-    for (const part of DATABASE_FILES) {
-      const file = join(aside, `${DATABASE_NAME}${part}`);
-      if (existsSync(file)) renameSync(file, `${this.file}${part}`);
-    }
-    syncFolder(this.folder);
+    for (const part of DATABASE_FILES.toReversed()) this.move(join(aside, `${DATABASE_NAME}${part}`), `${this.file}${part}`, aside);
     rmSync(aside, { recursive: true });
+  }
+
+  /** On the disk before the next one goes. */
+  private move(from: string, to: string, aside: string): void {
+    if (!existsSync(from)) return;
+    renameSync(from, to);
+    syncFolder(aside);
+    syncFolder(this.folder);
   }
 
   private removeNew(): void {
