@@ -67,10 +67,18 @@ export class EmbeddedSalvage {
     this.file = join(folder, DATABASE_NAME);
   }
 
-  /** For damage that is met while the file is in use: the next start salvages it. */
+  /**
+   * For damage that is met beside a start: the next one salvages the file. Where that can't be written down (a full disk, a user who may
+   * only read) whoever reads there again meets it again.
+   * @param identity of the file in which it was met
+   */
   suspect(identity: string | undefined, finding: string): void {
-    writeSmallFile(join(this.folder, SUSPECT_FILE), `${identity}\n${finding}\n`);
-    syncFolder(this.folder);
+    try {
+      writeSmallFile(join(this.folder, SUSPECT_FILE), `${identity}\n${finding}\n`);
+      syncFolder(this.folder);
+    } catch {
+      // As above.
+    }
   }
 
   /**
@@ -79,7 +87,7 @@ export class EmbeddedSalvage {
    * @throws SQLite's own error while another process holds the file (`isBusy`)
    */
   finding(): string | undefined {
-    const unfinished = this.unfinishedFolder();
+    const unfinished = unfinishedIn(this.folder);
     if (unfinished !== undefined) return readFileSync(join(unfinished, UNFINISHED), 'utf8').trim();
     if (isEmptied(this.file)) return 'it is empty';
     // There is none, or one that was just begun.
@@ -92,7 +100,7 @@ export class EmbeddedSalvage {
    * @throws OperatingError BROKER_DAMAGED
    */
   refuseUnfinished(): void {
-    const unfinished = this.unfinishedFolder();
+    const unfinished = unfinishedIn(this.folder);
     if (unfinished !== undefined) throw damaged(`the broker's file in ${this.folder} is being set aside in ${unfinished}`, this.folder);
   }
 
@@ -127,7 +135,7 @@ export class EmbeddedSalvage {
    * @throws OperatingError DISK_FULL, BROKER_FULL, or SQLite's own error
    */
   async run(finding: string, tell: (salvaged: Salvaged) => void): Promise<void> {
-    const aside = this.unfinishedFolder() ?? this.newFolder(finding);
+    const aside = unfinishedIn(this.folder) ?? this.newFolder(finding);
     // One without a byte is of somebody who opened what was not there.
     const isNamed = existsSync(join(aside, DATABASE_NAME)) && sizeOf(this.file) > 0;
     if (!isNamed) {
@@ -152,14 +160,6 @@ export class EmbeddedSalvage {
 
   private get newFile(): string {
     return join(this.folder, NEW_NAME);
-  }
-
-  private unfinishedFolder(): string | undefined {
-    const all = join(this.folder, SET_ASIDE_FOLDER);
-    if (!existsSync(all)) return undefined;
-    return readdirSync(all)
-      .map((name) => join(all, name))
-      .find((folder) => existsSync(join(folder, UNFINISHED)));
   }
 
   private newFolder(finding: string): string {
@@ -250,6 +250,23 @@ export class EmbeddedSalvage {
     }
     return { ...copied, lostBatches: remains.lost };
   }
+}
+
+/**
+ * True from before the damaged file leaves its place until the new one is in it. Whoever would open the file beside the broker asks first:
+ * it may be away, and is not gone.
+ * @param folder the broker's
+ */
+export function isBeingSetAside(folder: string): boolean {
+  return unfinishedIn(folder) !== undefined;
+}
+
+function unfinishedIn(folder: string): string | undefined {
+  const all = join(folder, SET_ASIDE_FOLDER);
+  if (!existsSync(all)) return undefined;
+  return readdirSync(all)
+    .map((name) => join(all, name))
+    .find((aside) => existsSync(join(aside, UNFINISHED)));
 }
 
 function sizeOf(file: string): number {
