@@ -92,7 +92,7 @@ export class EmbeddedSalvage {
     if (isEmptied(this.file)) return 'it is empty';
     // There is none, or one that was just begun.
     if ((statSync(this.file, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
-    return this.suspicion() ?? this.damageIn();
+    return this.damageIn();
   }
 
   /**
@@ -104,10 +104,15 @@ export class EmbeddedSalvage {
     if (unfinished !== undefined) throw damaged(`the broker's file in ${this.folder} is being set aside in ${unfinished}`, this.folder);
   }
 
+  /** None where it can't be read: what was met is met again. */
   private suspicion(): string | undefined {
-    const file = join(this.folder, SUSPECT_FILE);
-    if (!existsSync(file)) return undefined;
-    const [identity, ...finding] = readFileSync(file, 'utf8').trim().split('\n');
+    let text: string;
+    try {
+      text = readFileSync(join(this.folder, SUSPECT_FILE), 'utf8');
+    } catch {
+      return undefined;
+    }
+    const [identity, ...finding] = text.trim().split('\n');
     return identity === fileIdentity(this.file) ? finding.join('; ') : undefined;
   }
 
@@ -115,8 +120,10 @@ export class EmbeddedSalvage {
     let database: SqliteDatabase | undefined;
     try {
       database = new Database(this.file, { readonly: true });
-      // What it is else (somebody's, of a newer layout, half made) is told, or mended, by the opening for writing.
+      // What it is else (somebody's, of a newer layout, half made) is told, or mended, by the opening for writing, whatever was met in it.
       if (versionOf(database, this.file) !== MIGRATIONS.length) return undefined;
+      const met = this.suspicion();
+      if (met !== undefined) return met;
       const tables = new EmbeddedTables(database, this.folder);
       tables.check();
       new EmbeddedStore(database, this.folder).checkEnds();
@@ -124,7 +131,7 @@ export class EmbeddedSalvage {
       return undefined;
     } catch (error) {
       if (isBusy(error)) throw error;
-      return isUnreadable(error) ? (error as Error).message : undefined;
+      return isUnreadable(error) ? (this.suspicion() ?? (error as Error).message) : undefined;
     } finally {
       database?.close();
     }
