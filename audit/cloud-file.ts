@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
+import { isDamage } from '../common/broker/embedded-database.ts';
 import { START } from '../common/installation.ts';
 import type { Digest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
@@ -259,15 +260,19 @@ export function openSnapshot<T>(path: string, schemas: readonly number[], what: 
 
 /**
  * Looks a file through that somebody else reads. SQLite's quick check finds a page that is none, and not a value that was changed.
+ * @param onDamaged told what is wrong in it, where it is damaged
  * @throws OperatingError DATA_UNREADABLE
  */
-export function refuseDamage(path: string): void {
+export function refuseDamage(path: string, onDamaged: (finding: string) => void): void {
   let database: Database.Database | undefined;
   try {
     database = openReadOnly(path);
     quickCheck(database);
   } catch (error) {
-    throw explainReadError(error, path);
+    const explained = explainReadError(error, path);
+    // What the check finds is explained already.
+    if (error === explained || isDamage(error)) onDamaged(explained.message);
+    throw explained;
   } finally {
     database?.close();
   }

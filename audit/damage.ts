@@ -1,13 +1,12 @@
 /** What a state's file that can't be read means, and what to do about it. Pure. */
 import { basename } from 'node:path';
-import { START_WITH } from '../common/installation.ts';
 import { OperatingError } from '../common/errors.ts';
 
 /** By file name. */
 const REMEDIES: Readonly<Record<string, string>> = {
   'series.db': 'move the file away and put a backup in its place (or none), and start: the edge fills in what it and the topic still hold',
   'outbox.db': 'keep the file for study, put a backup in its place (or none), and start: the edge asks the cloud and reads the topic again',
-  'broker.db': `start the run again: what it finds damaged is set aside; if not, replay the files again: ${START_WITH} --data DIR --fresh`,
+  'broker.db': 'start the part again: it keeps the file in STATE/broker/damaged and goes on with what is sound of it; look at the disk',
 };
 const REMEDY_OTHERWISE = 'put a backup in its place, or start with --fresh';
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR)/;

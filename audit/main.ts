@@ -3,7 +3,6 @@
  * the rows of the files, read by code of the audit's own; it imports nothing of simulator, edge or cloud. Of a model the topic is all
  * there is to compare with.
  */
-import { join } from 'node:path';
 import { openBroker } from '../common/broker/open-broker.ts';
 import { systemClock, yieldToEventLoop } from '../common/clock.ts';
 import type { CommandOptions } from '../common/command.ts';
@@ -11,7 +10,7 @@ import { type Config, processEnvironment } from '../common/config.ts';
 import { EXIT, OperatingError } from '../common/errors.ts';
 import { openLogger } from '../common/logger.ts';
 import { auditCloudAlone, isCloudAlone } from './cloud-alone.ts';
-import { type CloudFile, openCloudFile, refuseDamage } from './cloud-file.ts';
+import { type CloudFile, openCloudFile } from './cloud-file.ts';
 import { openEdgeFile } from './edge-file.ts';
 import { Findings } from './findings.ts';
 import { checkPlaces } from './household-places.ts';
@@ -22,7 +21,7 @@ import { refuseGoneOutbox, refuseOtherBroker } from './missing-stages.ts';
 import { type AuditReport, print, reportOf, textOf } from './report.ts';
 import { isOfModels, readQuarantine, readRunState, type RunState, syntheticFolder, urlOfRun } from './run-state.ts';
 import { METER, readSource, type SourceFile, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
-import { hasEmbeddedTopic, TopicStage } from './topic-stage.ts';
+import { hasEmbeddedTopic, refuseUnfitTopic, TopicStage } from './topic-stage.ts';
 import { type RunSpan, truthOf } from './truth.ts';
 
 /** What a page of a cloud server may be behind its store. */
@@ -204,7 +203,7 @@ export function dataFolder(config: Config, stateDir: string): string {
 /** Undefined where this machine has no topic of the state. */
 export async function openTopic(config: Config, stateDir: string): Promise<TopicStage | undefined> {
   if (config.broker.kind === 'embedded' && !hasEmbeddedTopic(stateDir)) return undefined;
-  if (config.broker.kind === 'embedded') refuseDamage(join(stateDir, 'broker', 'broker.db'));
+  if (config.broker.kind === 'embedded') refuseUnfitTopic(stateDir);
   const broker = openBroker(config, stateDir, systemClock, openLogger('audit', processEnvironment().logLevel), true);
   await broker.start();
   return new TopicStage(broker);

@@ -1,13 +1,17 @@
 /** What the topic holds, by source: each seq once, as the first record of it says. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BATCH_RECORDS_MAX, type Broker, POWER_TOPIC, partitionOf, type StoredRecord } from '../common/broker/broker.ts';
+import { DATABASE_NAME, fileIdentity } from '../common/broker/embedded-database.ts';
+import { EmbeddedSalvage, isBeingSetAside } from '../common/broker/embedded-salvage.ts';
 import { yieldToEventLoop } from '../common/clock.ts';
 import { sourceKey } from '../common/ids.ts';
 import type { Mark, Reading } from '../common/messages.ts';
 import { addReadingDigest, type Digest, textDigest } from '../common/protocol/digest.ts';
 import { SeqIntervals } from '../common/protocol/seq-intervals.ts';
 import { decodeTopicMessage } from '../common/topic-codec.ts';
+import { refuseDamage } from './cloud-file.ts';
+import { unreadable } from './damage.ts';
 
 export interface TopicSource {
   household: string;
@@ -101,9 +105,28 @@ export class TopicStage {
   }
 }
 
-/** An embedded broker without a file would be made by opening it. */
+/** An embedded broker without a file would be made by opening it. One whose file is away for a moment has one. */
 export function hasEmbeddedTopic(stateDir: string): boolean {
-  return existsSync(join(stateDir, 'broker', 'broker.db'));
+  return existsSync(embeddedFile(stateDir)) || isBeingSetAside(dirname(embeddedFile(stateDir)));
+}
+
+/**
+ * Damage is written down for the next start of a part, which sets the file aside.
+ * @throws OperatingError DATA_UNREADABLE
+ */
+export function refuseUnfitTopic(stateDir: string): void {
+  const file = embeddedFile(stateDir);
+  const folder = dirname(file);
+  if (isBeingSetAside(folder)) {
+    const hint = 'try again in a moment; if no part runs, start it again: it goes on with that';
+    throw unreadable(`${file} is damaged and being set aside`, hint);
+  }
+  const identity = fileIdentity(file);
+  refuseDamage(file, (finding) => new EmbeddedSalvage(folder).suspect(identity, finding));
+}
+
+function embeddedFile(stateDir: string): string {
+  return join(stateDir, 'broker', DATABASE_NAME);
 }
 
 async function* recordsOf(broker: Broker, partition: number, from: number, to: number): AsyncGenerator<StoredRecord> {

@@ -20,7 +20,7 @@ import { OWNER_ONLY, sha256Of, writeNew } from './file-copy.ts';
 import { type BackupFile, MANIFEST_FILE, manifestText, newManifest } from './manifest.ts';
 import type { Progress } from './progress.ts';
 import { damagedRowsInSource, damagedSource, refuseNoRoom } from './refusals.ts';
-import { settle, type Snapshot, takeSnapshot } from './snapshots.ts';
+import { noteDamage, settle, type Snapshot, takeSnapshot } from './snapshots.ts';
 import { DATABASES, FILES_AFTER, FILES_BEFORE, type PlainFile, STATE_PARTS, type StatePart, SUSPECT_FILE } from './state-files.ts';
 import { beginBeside, clear, isOccupied, syncTree } from './work-folder.ts';
 
@@ -183,8 +183,8 @@ export class BackupMaker {
   private async checkCopies(snapshots: readonly Snapshot[]): Promise<void> {
     const { stateDir, progress } = this.options;
     progress.begin('checking', bytesOf(snapshots));
-    for (const { file, bytes } of snapshots) {
-      const checked = await this.check(file.path, () => checkDatabase(join(this.work, file.path), file, () => progress.went(0)));
+    for (const { file, bytes, identity } of snapshots) {
+      const checked = await this.check(file.path, identity, () => checkDatabase(join(this.work, file.path), file, () => progress.went(0)));
       const mode = statSync(join(stateDir, file.path), { throwIfNoEntry: false })?.mode ?? OWNER_ONLY;
       const { schema, damagedRows } = checked;
       const its = { path: file.path, part: file.part, bytes: 0, sha256: '', mode: mode & PERMISSIONS, schema };
@@ -195,17 +195,22 @@ export class BackupMaker {
     for (const file of this.files) Object.assign(file, await sha256Of(join(this.work, file.path), () => progress.went(0)));
   }
 
-  private async check(path: string, look: () => Promise<CheckedDatabase>): Promise<CheckedDatabase> {
-    const source = join(this.options.stateDir, path);
+  private async check(path: string, identity: string | undefined, look: () => Promise<CheckedDatabase>): Promise<CheckedDatabase> {
+    const { stateDir, withDamage } = this.options;
+    const source = join(stateDir, path);
     let checked: CheckedDatabase;
     try {
       checked = await look();
     } catch (error) {
-      throw error instanceof NotSound ? damagedSource(source, error.message, error) : error;
+      if (!(error instanceof NotSound)) throw error;
+      noteDamage(stateDir, path, identity, error.message);
+      throw damagedSource(source, error.message, error);
     }
     const { damagedRows, firstDamaged } = checked;
-    if (damagedRows === 0 || this.options.withDamage) return checked;
-    throw damagedRowsInSource(source, `the checksum of ${damagedRows} rows does not hold: ${firstDamaged.join('; ')}`);
+    if (damagedRows === 0 || withDamage) return checked;
+    const finding = `the checksum of ${damagedRows} rows does not hold: ${firstDamaged.join('; ')}`;
+    noteDamage(stateDir, path, identity, finding);
+    throw damagedRowsInSource(source, finding);
   }
 
   /** From here on it is a backup. */

@@ -5,14 +5,16 @@
  * What does not happen: nothing is written through the connection that reads.
  */
 import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { fileIdentity, isDamage } from '../common/broker/embedded-database.ts';
+import { EmbeddedSalvage, isBeingSetAside } from '../common/broker/embedded-salvage.ts';
 import { FOGLINE } from '../common/installation.ts';
 import { ConfigError, OperatingError } from '../common/errors.ts';
 import { isEmptied, syncFile } from '../common/folders.ts';
 import { UNSYNCED_BYTES_MAX } from './file-copy.ts';
-import { damagedSource, newerThanProgram, noSpace } from './refusals.ts';
-import type { DatabaseFile } from './state-files.ts';
+import { damagedSource, newerThanProgram, noSpace, sourceBeingSetAside } from './refusals.ts';
+import { type DatabaseFile, TOPIC_FILE } from './state-files.ts';
 
 /** A part that starts holds its file this long at most: it migrates. */
 const BUSY_TIMEOUT_MS = 10_000;
@@ -22,9 +24,12 @@ const PAGES_PER_STEP = 256;
 export class Snapshot {
   readonly file: DatabaseFile;
   readonly bytes: number;
+  /** Of the file that it is of, even when another has its name by now. */
+  readonly identity: string | undefined;
   private readonly database: Database.Database;
 
-  constructor(file: DatabaseFile, database: Database.Database, bytes: number) {
+  constructor(file: DatabaseFile, database: Database.Database, bytes: number, identity: string | undefined) {
+    this.identity = identity;
     this.file = file;
     this.database = database;
     this.bytes = bytes;
@@ -71,13 +76,15 @@ export class Snapshot {
 
 /**
  * @returns undefined where there is no such file, or nothing was written to it so far
- * @throws OperatingError STORE_DAMAGED; ConfigError for a file of a newer program, or one that can't be read
+ * @throws OperatingError STORE_DAMAGED, STORE_BUSY; ConfigError for a file of a newer program, or one that can't be read
  */
 export function takeSnapshot(stateDir: string, file: DatabaseFile): Snapshot | undefined {
   const path = join(stateDir, file.path);
   const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (file.path === TOPIC_FILE && isBeingSetAside(dirname(path))) throw sourceBeingSetAside(path);
   if (size === undefined) return undefined;
   if (isEmptied(path)) throw damagedSource(path, 'it is empty');
+  const identity = fileIdentity(path);
   let database: Database.Database | undefined;
   try {
     database = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
@@ -92,9 +99,10 @@ export function takeSnapshot(stateDir: string, file: DatabaseFile): Snapshot | u
     }
     refuseForeign(database, path, file);
     const pages = database.pragma('page_count', { simple: true }) as number;
-    return new Snapshot(file, database, pages * (database.pragma('page_size', { simple: true }) as number));
+    return new Snapshot(file, database, pages * (database.pragma('page_size', { simple: true }) as number), identity);
   } catch (error) {
     database?.close();
+    if (isDamage(error)) noteDamage(stateDir, file.path, identity, (error as Error).message);
     throw explain(error, path, path);
   }
 }
@@ -115,6 +123,14 @@ export function settle(stateDir: string, { path }: DatabaseFile): void {
   } catch {
     // Who may only read leaves it to the part.
   }
+}
+
+/**
+ * The next start of a part sets a damaged topic aside, though it would not see what a look through all of it finds. The other databases are
+ * looked through at their start.
+ */
+export function noteDamage(stateDir: string, path: string, identity: string | undefined, finding: string): void {
+  if (path === TOPIC_FILE) new EmbeddedSalvage(dirname(join(stateDir, path))).suspect(identity, finding);
 }
 
 /** @throws ConfigError when it is no file of ours, or a newer program's */

@@ -20,13 +20,15 @@ export interface DatabaseFile {
   applicationId: number;
 }
 
+export const TOPIC_FILE = 'broker/broker.db';
+
 /**
  * In the order of the snapshots. The edge before its topic: so the topic holds every record that the edge has taken. Both before the cloud:
  * so the cloud holds whatever they know to be acknowledged.
  */
 export const DATABASES: readonly DatabaseFile[] = [
   { path: 'edge/outbox.db', part: 'edge', schemaKnown: 3, applicationId: 0 },
-  { path: 'broker/broker.db', part: 'edge', schemaKnown: 1, applicationId: 0x466f6742 },
+  { path: TOPIC_FILE, part: 'edge', schemaKnown: 1, applicationId: 0x466f6742 },
   { path: 'cloud/series.db', part: 'cloud', schemaKnown: 3, applicationId: 0 },
   { path: 'cloud/events.db', part: 'cloud', schemaKnown: 1, applicationId: 0 },
   { path: 'cloud/fleet.db', part: 'cloud', schemaKnown: 1, applicationId: 0 },

@@ -166,11 +166,7 @@ export class EmbeddedConnection {
   private noted(error: unknown): unknown {
     if (!isDamage(error) || this.isSuspect) return error;
     this.isSuspect = true;
-    try {
-      this.salvage.suspect(this.opened?.identity ?? fileIdentity(this.file), (error as Error).message);
-    } catch {
-      // On a full disk: whoever starts again meets the damage again.
-    }
+    this.salvage.suspect(this.opened?.identity ?? fileIdentity(this.file), (error as Error).message);
     return error;
   }
 

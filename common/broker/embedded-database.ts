@@ -117,7 +117,10 @@ function migrate(database: SqliteDatabase, file: string): void {
   toNewest.immediate();
 }
 
-/** @throws ConfigError for somebody else's file, and for one of a newer layout */
+/**
+ * @throws ConfigError for somebody else's file, and for one of a newer layout; OperatingError BROKER_DAMAGED for one of ours that says it
+ * has no layout: both numbers are written in one transaction
+ */
 export function versionOf(database: SqliteDatabase, file: string): number {
   const version = database.pragma('user_version', { simple: true }) as number;
   const application = database.pragma('application_id', { simple: true }) as number;
@@ -125,6 +128,7 @@ export function versionOf(database: SqliteDatabase, file: string): number {
   if (!isEmpty && application !== APPLICATION_ID) {
     throw new ConfigError(`${file} is not a broker's file`, 'move it away or choose another --state folder');
   }
+  if (application === APPLICATION_ID && version < 1) throw damaged(`${file} is damaged: it has layout ${version}`, dirname(file));
   if (version > MIGRATIONS.length) {
     throw new ConfigError(
       `${file} has layout ${version}, this version reads up to ${MIGRATIONS.length}`,

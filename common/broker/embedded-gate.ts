@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { OperatingError } from '../errors.ts';
-import { errorOf, isBusy, type SqliteDatabase } from './embedded-database.ts';
+import { errorOf, isBusy, isDamage, type SqliteDatabase } from './embedded-database.ts';
 
 const GATE_FILE = 'opening.lock';
 /** Setting aside a file of the whole quota takes some seconds on a slow disk. */
@@ -51,7 +51,12 @@ export class EmbeddedGate {
     } catch (error) {
       if (isBusy(error)) return false;
       this.leave();
-      throw errorOf(error, this.folder);
+      if (!isDamage(error)) throw errorOf(error, this.folder);
+      throw new OperatingError('BROKER_DAMAGED', `${join(this.folder, GATE_FILE)} is damaged: ${(error as Error).message}`, {
+        retryable: false,
+        hint: 'stop the parts of this --state folder and delete that file: it holds nothing, and the next start makes it anew',
+        cause: error,
+      });
     }
   }
 }

@@ -109,11 +109,7 @@ export class EmbeddedRemains {
     const topics = new Map<string, TopicSettings>();
     for (const name of new Set(this.logs.map(({ topic }) => topic))) {
       const row = this.topicRows.find((its) => its.name === name);
-      const inTable = this.partitionsIn(this.logRows, name);
-      const inIndex = this.partitionsIn(this.logEntries, name);
-      const said = isCount(row?.partitions, PARTITIONS_MAX) ? row.partitions : 0;
-      // One of three may be damaged.
-      const partitions = inTable === inIndex ? inTable : Math.max(inTable, inIndex, said);
+      const partitions = this.partitionsOf(name);
       topics.set(name, { partitions, retentionMs: isCount(row?.retention_ms, FOR_EVER_MS) ? row.retention_ms : FOR_EVER_MS });
     }
     return topics;
@@ -193,18 +189,29 @@ export class EmbeddedRemains {
     return topic === undefined || !isCount(partition, PARTITIONS_MAX - 1) ? [] : [{ topic, partition }];
   }
 
+  /** As two say of the topic's row, the table of the logs and the index over it: one may be damaged. Where no two agree, the most. */
+  private partitionsOf(name: string): number {
+    const row = this.topicRows.find((its) => its.name === name);
+    const said = isCount(row?.partitions, PARTITIONS_MAX) ? row.partitions : 0;
+    const counts = [said, this.partitionsIn(this.logRows, name), this.partitionsIn(this.logEntries, name)].filter((count) => count > 0);
+    return counts.find((count, i) => counts.indexOf(count) < i) ?? Math.max(0, ...counts);
+  }
+
   private partitionsIn(entries: readonly LogEntry[], name: string): number {
     const numbers = entries.flatMap((entry) => this.placeOf(entry)).map(({ topic, partition }) => (topic === name ? partition + 1 : 0));
     return Math.max(0, ...numbers);
   }
 
-  /** No place has two logs: where table and index differ, it is the place that no other log has. */
+  /** No place has two logs: where table and index differ, it is the place that the topic has and no other log. */
   private toldLogs(): Log[] {
+    const partitions = new Map([...this.topicNames.values()].map((name) => [name, this.partitionsOf(name)]));
     const told = this.logRows
       .filter(({ log_id: logId }) => typeof logId === 'string' && logId !== '')
       .map((row) => ({
         row,
-        places: distinct([row, ...this.logEntries.filter(({ id }) => id === row.id)].flatMap((entry) => this.placeOf(entry))),
+        places: distinct([row, ...this.logEntries.filter(({ id }) => id === row.id)].flatMap((entry) => this.placeOf(entry))).filter(
+          ({ topic, partition }) => partition < (partitions.get(topic) ?? 0),
+        ),
       }));
     const taken = new Map<string, Log>();
     for (const { row, places } of [...told.filter((its) => its.places.length === 1), ...told.filter((its) => its.places.length > 1)]) {

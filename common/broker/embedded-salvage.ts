@@ -67,10 +67,18 @@ export class EmbeddedSalvage {
     this.file = join(folder, DATABASE_NAME);
   }
 
-  /** For damage that is met while the file is in use: the next start salvages it. */
+  /**
+   * For damage that is met beside a start: the next one salvages the file. Where that can't be written down (a full disk, a user who may
+   * only read) whoever reads there again meets it again.
+   * @param identity of the file in which it was met
+   */
   suspect(identity: string | undefined, finding: string): void {
-    writeSmallFile(join(this.folder, SUSPECT_FILE), `${identity}\n${finding}\n`);
-    syncFolder(this.folder);
+    try {
+      writeSmallFile(join(this.folder, SUSPECT_FILE), `${identity}\n${finding}\n`);
+      syncFolder(this.folder);
+    } catch {
+      // As above.
+    }
   }
 
   /**
@@ -79,12 +87,12 @@ export class EmbeddedSalvage {
    * @throws SQLite's own error while another process holds the file (`isBusy`)
    */
   finding(): string | undefined {
-    const unfinished = this.unfinishedFolder();
+    const unfinished = unfinishedIn(this.folder);
     if (unfinished !== undefined) return readFileSync(join(unfinished, UNFINISHED), 'utf8').trim();
     if (isEmptied(this.file)) return 'it is empty';
     // There is none, or one that was just begun.
     if ((statSync(this.file, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
-    return this.suspicion() ?? this.damageIn();
+    return this.damageIn();
   }
 
   /**
@@ -92,14 +100,19 @@ export class EmbeddedSalvage {
    * @throws OperatingError BROKER_DAMAGED
    */
   refuseUnfinished(): void {
-    const unfinished = this.unfinishedFolder();
+    const unfinished = unfinishedIn(this.folder);
     if (unfinished !== undefined) throw damaged(`the broker's file in ${this.folder} is being set aside in ${unfinished}`, this.folder);
   }
 
+  /** None where it can't be read: what was met is met again. */
   private suspicion(): string | undefined {
-    const file = join(this.folder, SUSPECT_FILE);
-    if (!existsSync(file)) return undefined;
-    const [identity, ...finding] = readFileSync(file, 'utf8').trim().split('\n');
+    let text: string;
+    try {
+      text = readFileSync(join(this.folder, SUSPECT_FILE), 'utf8');
+    } catch {
+      return undefined;
+    }
+    const [identity, ...finding] = text.trim().split('\n');
     return identity === fileIdentity(this.file) ? finding.join('; ') : undefined;
   }
 
@@ -107,8 +120,10 @@ export class EmbeddedSalvage {
     let database: SqliteDatabase | undefined;
     try {
       database = new Database(this.file, { readonly: true });
-      // What it is else (somebody's, of a newer layout, half made) is told, or mended, by the opening for writing.
+      // What it is else (somebody's, of a newer layout, half made) is told, or mended, by the opening for writing, whatever was met in it.
       if (versionOf(database, this.file) !== MIGRATIONS.length) return undefined;
+      const met = this.suspicion();
+      if (met !== undefined) return met;
       const tables = new EmbeddedTables(database, this.folder);
       tables.check();
       new EmbeddedStore(database, this.folder).checkEnds();
@@ -116,7 +131,7 @@ export class EmbeddedSalvage {
       return undefined;
     } catch (error) {
       if (isBusy(error)) throw error;
-      return isUnreadable(error) ? (error as Error).message : undefined;
+      return isUnreadable(error) ? (this.suspicion() ?? (error as Error).message) : undefined;
     } finally {
       database?.close();
     }
@@ -127,8 +142,10 @@ export class EmbeddedSalvage {
    * @throws OperatingError DISK_FULL, BROKER_FULL, or SQLite's own error
    */
   async run(finding: string, tell: (salvaged: Salvaged) => void): Promise<void> {
-    const aside = this.unfinishedFolder() ?? this.newFolder(finding);
-    if (!existsSync(join(aside, DATABASE_NAME)) || !existsSync(this.file)) {
+    const aside = unfinishedIn(this.folder) ?? this.newFolder(finding);
+    // One without a byte is of somebody who opened what was not there.
+    const isNamed = existsSync(join(aside, DATABASE_NAME)) && sizeOf(this.file) > 0;
+    if (!isNamed) {
       try {
         this.setAside(aside);
         tell({ folder: aside, finding, ...(await this.build(join(aside, DATABASE_NAME))) });
@@ -137,6 +154,8 @@ export class EmbeddedSalvage {
         throw error;
       }
       reach('broker_salvage_before_name');
+      // Whoever had opened the old file in the moment in which it was moved may have made a WAL at the old place.
+      this.setAside(aside);
       renameSync(this.newFile, this.file);
       syncFolder(this.folder);
     }
@@ -148,14 +167,6 @@ export class EmbeddedSalvage {
 
   private get newFile(): string {
     return join(this.folder, NEW_NAME);
-  }
-
-  private unfinishedFolder(): string | undefined {
-    const all = join(this.folder, SET_ASIDE_FOLDER);
-    if (!existsSync(all)) return undefined;
-    return readdirSync(all)
-      .map((name) => join(all, name))
-      .find((folder) => existsSync(join(folder, UNFINISHED)));
   }
 
   private newFolder(finding: string): string {
@@ -171,25 +182,31 @@ export class EmbeddedSalvage {
     return aside;
   }
 
-  /** The file itself goes last: before, it is found where it was. */
+  /**
+   * The file itself goes first, and comes back last: at its place it always has its WAL, and whoever opens it there without asking makes
+   * no other. What lies at the place of a part that is aside already is of no file of ours.
+   */
   private setAside(aside: string): void {
-    for (const part of DATABASE_FILES.toReversed()) {
+    for (const part of DATABASE_FILES) {
       reach('broker_salvage_inside_aside');
-      const file = `${this.file}${part}`;
-      if (existsSync(file)) renameSync(file, join(aside, `${DATABASE_NAME}${part}`));
+      const [from, to] = [`${this.file}${part}`, join(aside, `${DATABASE_NAME}${part}`)];
+      if (existsSync(to)) rmSync(from, { force: true });
+      else this.move(from, to, aside);
     }
-    syncFolder(aside);
-    syncFolder(this.folder);
   }
 
   private putBack(aside: string): void {
     this.removeNew();
-    for (const part of DATABASE_FILES) {
-      const file = join(aside, `${DATABASE_NAME}${part}`);
-      if (existsSync(file)) renameSync(file, `${this.file}${part}`);
-    }
-    syncFolder(this.folder);
+    for (const part of DATABASE_FILES.toReversed()) this.move(join(aside, `${DATABASE_NAME}${part}`), `${this.file}${part}`, aside);
     rmSync(aside, { recursive: true });
+  }
+
+  /** On the disk before the next one goes. */
+  private move(from: string, to: string, aside: string): void {
+    if (!existsSync(from)) return;
+    renameSync(from, to);
+    syncFolder(aside);
+    syncFolder(this.folder);
   }
 
   private removeNew(): void {
@@ -240,6 +257,23 @@ export class EmbeddedSalvage {
     }
     return { ...copied, lostBatches: remains.lost };
   }
+}
+
+/**
+ * True from before the damaged file leaves its place until the new one is in it. Whoever would open the file beside the broker asks first:
+ * it may be away, and is not gone.
+ * @param folder the broker's
+ */
+export function isBeingSetAside(folder: string): boolean {
+  return unfinishedIn(folder) !== undefined;
+}
+
+function unfinishedIn(folder: string): string | undefined {
+  const all = join(folder, SET_ASIDE_FOLDER);
+  if (!existsSync(all)) return undefined;
+  return readdirSync(all)
+    .map((name) => join(all, name))
+    .find((aside) => existsSync(join(aside, UNFINISHED)));
 }
 
 function sizeOf(file: string): number {

@@ -168,8 +168,10 @@ function setAside(folder: string): string {
   while (existsSync(join(aside, OUTBOX_FILE)));
   mkdirSync(aside, { recursive: true });
   for (const part of DATABASE_FILES.toReversed()) {
-    const file = join(folder, `${OUTBOX_FILE}${part}`);
-    if (existsSync(file)) renameSync(file, join(aside, `${OUTBOX_FILE}${part}`));
+    const [from, to] = [join(folder, `${OUTBOX_FILE}${part}`), join(aside, `${OUTBOX_FILE}${part}`)];
+    // Killed before the file went: whoever opened it meanwhile has made a WAL of his own, which holds nothing.
+    if (existsSync(to)) rmSync(from, { force: true });
+    else if (existsSync(from)) renameSync(from, to);
   }
   syncFolder(aside);
   rmSync(join(folder, SUSPECT_FILE), { force: true });

@@ -156,7 +156,8 @@ test('a second damage gets a folder of its own, and takes over what the first ha
   assert.deepEqual(await appendsIn(broker), even(10, [4, 3]));
 });
 
-test('the newest appends that lie in the WAL alone are taken over, and the WAL is kept as it was', async (context) => {
+/** As a part that was killed leaves it: four appends in the file, two in the WAL alone, append 1 damaged, and that was met. */
+async function leftWithWal(context: TestContext): Promise<{ folder: EmbeddedFolder; damaged: Buffer[] }> {
   const folder = await filled(context, 4);
   const copy = `${folder.folder}.copy`;
   const writer = folder.broker();
@@ -168,18 +169,81 @@ test('the newest appends that lie in the WAL alone are taken over, and the WAL i
   rmSync(folder.folder, { recursive: true });
   cpSync(copy, folder.folder, { recursive: true });
   rmSync(copy, { recursive: true });
-  const damaged = ['broker.db', 'broker.db-wal'].map((name) => readFileSync(join(folder.folder, name)));
-  // As a part that met it and was killed leaves it.
   writeFileSync(join(folder.folder, 'broker-suspect'), `${fileIdentity(folder.file)}\nmet\n`);
+  return { folder, damaged: bytesOf(folder.folder) };
+}
+
+/** Of the file and its WAL. */
+function bytesOf(folder: string): Buffer[] {
+  return ['broker.db', 'broker.db-wal'].map((name) => readFileSync(join(folder, name)));
+}
+
+/** As somebody does who knows nothing of setting aside: SQLite then makes the files beside it that are missing. */
+function lookRaw(file: string): void {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { readonly: true });
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (error) {
+    assert.ok(error instanceof Database.SqliteError, String(error));
+  } finally {
+    database?.close();
+  }
+}
+
+test('the newest appends that lie in the WAL alone are taken over, and the WAL is kept as it was', async (context) => {
+  const { folder, damaged } = await leftWithWal(context);
   const { broker, told } = telling(folder);
   await broker.start();
   assert.deepEqual(await appendsIn(broker), even(6, [1]));
   assert.equal(told[0]?.finding, 'met');
-  assert.deepEqual(
-    ['broker.db', 'broker.db-wal'].map((name) => readFileSync(join(asideOf(folder), name))),
-    damaged,
-  );
+  assert.deepEqual(bytesOf(asideOf(folder)), damaged);
 });
+
+for (const failpoint of [1, 2, 3].map((nth) => `broker_salvage_inside_aside:${nth}`).concat('broker_salvage_before_name')) {
+  test(`killed at ${failpoint}, and looked at by another before the next start: the WAL is kept, and what lies in it`, async (context) => {
+    const { folder, damaged } = await leftWithWal(context);
+    killAt(folder, failpoint);
+    lookRaw(folder.file);
+    const { broker, told } = telling(folder);
+    await broker.start();
+    assert.deepEqual([await appendsIn(broker), told.length], [even(6, [1]), 1]);
+    assert.deepEqual(bytesOf(asideOf(folder)), damaged);
+    await broker.append(TOPIC, 0, append(6, 20));
+    await broker.stop();
+    const again = telling(folder);
+    await again.broker.start();
+    assert.deepEqual([await appendsIn(again.broker), again.told], [even(7, [1]), []]);
+  });
+}
+
+test('put back after a failure, killed in the middle: the file is never at its place without its WAL', async (context) => {
+  const { folder, damaged } = await leftWithWal(context);
+  killAt(folder, 'broker_salvage_before_name');
+  // As a start that meets a full disk leaves it when it is killed before the file is back.
+  renameSync(join(asideOf(folder), 'broker.db-wal'), `${folder.file}-wal`);
+  lookRaw(folder.file);
+  const { broker } = telling(folder);
+  await broker.start();
+  assert.deepEqual(await appendsIn(broker), even(6, [1]));
+  assert.deepEqual(bytesOf(asideOf(folder)), damaged);
+});
+
+test('a file without a byte that somebody made where the damaged one was is not taken for the new one', async (context) => {
+  const { folder, damaged } = await leftWithWal(context);
+  killAt(folder, 'broker_salvage_before_name');
+  for (const name of ['', '-wal']) writeFileSync(`${folder.file}${name}`, '');
+  const { broker, told } = telling(folder);
+  await broker.start();
+  assert.deepEqual([await appendsIn(broker), told.length], [even(6, [1]), 1]);
+  assert.deepEqual(bytesOf(asideOf(folder)), damaged);
+});
+
+/** While it sets the file aside. */
+function killAt(folder: EmbeddedFolder, failpoint: string): void {
+  const { signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, folder.folder, failpoint], { encoding: 'utf8' });
+  assert.equal(signal, 'SIGKILL', `${failpoint} was not reached: ${stderr}`);
+}
 
 for (const [what, hurt] of [
   ['a page of zeros', (bytes: Buffer, page: number) => bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)],
@@ -238,8 +302,7 @@ for (const failpoint of [...BROKER_SALVAGE_FAILPOINTS, 'broker_salvage_inside_as
     flipByte(folder, 4);
     await metBy(folder, 4);
     const damaged = readFileSync(folder.file);
-    const { signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', CHILD, folder.folder, failpoint], { encoding: 'utf8' });
-    assert.equal(signal, 'SIGKILL', `${failpoint} was not reached: ${stderr}`);
+    killAt(folder, failpoint);
     const isInPlace = failpoint.endsWith('after_name');
     await assert.rejects(folder.broker({ isOnlyLooking: true }).start(), isDamage, 'who only looks begins no empty one');
     const { broker, told } = telling(folder);

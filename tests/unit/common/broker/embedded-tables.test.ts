@@ -4,7 +4,7 @@
  * is told: never what another one held.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { AVERAGES_TOPIC } from '../../../../common/broker/broker.ts';
@@ -147,6 +147,44 @@ for (const [name, expected] of [
     }
     context.diagnostic(JSON.stringify([...outcomes]));
     for (const outcome of expected) assert.ok((outcomes.get(outcome) ?? 0) > 0, `${outcome} was seen`);
+  });
+}
+
+for (const [table, column, what] of [
+  ['log', 2, "the number of a log's partition"],
+  ['sqlite_autoindex_log_1', 1, "the number of a log's partition, in the index"],
+  ['topic', 2, "the number of a topic's partitions"],
+] as const) {
+  test(`${what} with any bit flipped: the topic keeps its partitions, and each log what it held`, async (context) => {
+    const folder = await EmbeddedFolder.make();
+    context.after(() => folder.remove());
+    const partitions = 4;
+    const writer = folder.broker();
+    await writer.start();
+    await writer.ensureTopic(TOPIC, { partitions, retentionMs: 60_000 });
+    for (let partition = 0; partition < partitions; partition++) await writer.append(TOPIC, partition, records(partition + 1));
+    await writer.stop();
+    const sound = readFileSync(folder.file);
+    const root = folder.raw((database) => database.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').pluck().get(table));
+    const spans = cellsOf(sound, root as number).map(({ values }) => values[column] as Span);
+    let flips = 0;
+    for (const { at } of spans.filter(({ length }) => length === 1)) {
+      for (let bit = 0; bit < 8; bit++, flips++) {
+        rmSync(folder.folder, { recursive: true });
+        mkdirSync(folder.folder);
+        const flipped = Buffer.from(sound);
+        flipped[at] = (flipped[at] as number) ^ (1 << bit);
+        writeFileSync(folder.file, flipped);
+        const broker = folder.broker();
+        await broker.start();
+        const ends = [];
+        for (let partition = 0; partition < (await broker.partitionCount(TOPIC)); partition++)
+          ends.push((await broker.logState(TOPIC, partition)).endOffset);
+        await broker.stop();
+        assert.deepEqual(ends, [1, 2, 3, 4], `byte ${at}, bit ${bit}`);
+      }
+    }
+    assert.ok(flips >= 8);
   });
 }
 

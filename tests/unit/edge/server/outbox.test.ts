@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -279,6 +279,23 @@ for (const [what, hurt] of [
     assert.equal(store.setAside, undefined, 'told once');
   });
 }
+
+test('killed after the WAL was put aside, and opened by another since: the next start keeps that WAL', async () => {
+  await insert(partRow('h1', 1));
+  const wal = readFileSync(join(folder, `${OUTBOX_FILE}-wal`));
+  assert.ok(wal.length > 0);
+  store.stop();
+  const aside = join(folder, SET_ASIDE_FOLDER, 'outbox-1');
+  mkdirSync(aside, { recursive: true });
+  writeFileSync(join(aside, `${OUTBOX_FILE}-wal`), wal);
+  const file = join(folder, OUTBOX_FILE);
+  const damaged = readFileSync(file).fill(0x55, 8_192, 24_576);
+  writeFileSync(file, damaged);
+  writeFileSync(`${file}-wal`, '');
+  store = openStore();
+  assert.equal(store.setAside?.folder, aside);
+  assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
+});
 
 test('damage that is met while the edge runs: the next start sets the file aside', async () => {
   await insert(partRow('h1', 1));
