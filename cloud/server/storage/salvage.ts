@@ -325,7 +325,7 @@ class Salvage {
       parts: this.parts,
       readingsLost,
       sourcesUnknown: [...held.keys()].filter((id) => !this.names.readingsOf.has(id)).length,
-      mayLackNames: this.reader.mayLackNames,
+      mayLackNames: this.reader.mayLackNames || this.names.hasLostNames,
       mayLackBuckets: this.mayLackBuckets,
     };
   }
