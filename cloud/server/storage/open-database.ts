@@ -8,7 +8,7 @@ import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/fo
 import type { DamagedRecord } from './household-mender.ts';
 import { damagedDefinition, migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 import { checkRecords, RecordsLost } from './record-check.ts';
-import { finishSwap } from './series-swap.ts';
+import { clearSalvaged, finishSwap } from './series-swap.ts';
 
 /** Folder and file of the store inside a state directory. */
 export const SERIES_FILE = join('cloud', 'series.db');
@@ -24,23 +24,31 @@ export const PAGE_BYTES = 8_192;
 const WAL_AUTOCHECKPOINT_PAGES = 300;
 const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
 
+export interface OpenTold {
+  /** Each record that was mended. */
+  onDamaged?: (record: DamagedRecord) => void;
+  /** The end of a swap that an earlier start was killed in; `folder` has the damaged store. */
+  onSwapped?: (folder: string) => void;
+}
+
 /**
  * Opens for writing, creates what is absent, and checks the file.
- * @param onDamaged called for each record that was mended
  * @throws OperatingError STORE_DAMAGED with the file as it was, DISK_FULL; ConfigError when the place can't be written or the file is of a
  *   newer program
  */
-export function openForWriting(path: string, onDamaged: (record: DamagedRecord) => void = () => {}): Database.Database {
+export function openForWriting(path: string, { onDamaged = () => {}, onSwapped = () => {} }: OpenTold = {}): Database.Database {
   let looking: Database.Database | undefined;
   let database: Database.Database | undefined;
   try {
     makeFolder(dirname(path));
-    finishSwap(path);
+    const aside = finishSwap(path);
+    if (aside !== undefined) onSwapped(aside);
     const isNew = !existsSync(path);
     if (isEmptied(path)) throw damaged(path, 'it is empty');
     if (!isNew) looking = lookThrough(path);
     database = isNew ? createStore(path) : openStore(path);
     checkRecords(database, onDamaged);
+    clearSalvaged(path);
     markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);

@@ -27,7 +27,10 @@ function salvagedPath(path: string): string {
   return `${path}-salvaged`;
 }
 
-/** What a start has left that was killed, or whose disk was full; not to be called where finishSwap has not been. */
+/**
+ * What a start has left that was killed, or whose disk was full; not to be called where finishSwap has not been. Where a sound store has
+ * its place again, a new one that never came there would later be taken for the end of a swap.
+ */
 export function clearSalvaged(path: string): void {
   for (const end of DATABASE_FILES) rmSync(salvagingPath(path) + end, { force: true });
   rmSync(salvagedPath(path), { force: true });
@@ -54,14 +57,24 @@ export function swapIn(path: string): string {
   return next;
 }
 
-/** To be called before a store is opened for writing: goes on with a swap that was cut short. */
-export function finishSwap(path: string): void {
-  if (existsSync(path) || !existsSync(salvagedPath(path))) return;
+/**
+ * To be called before a store is opened for writing: goes on with a swap that was cut short.
+ * @returns the folder that the damaged one is in; undefined where nothing was left to do
+ */
+export function finishSwap(path: string): string | undefined {
+  if (existsSync(path) || !existsSync(salvagedPath(path))) return undefined;
   const { made, next } = asideFolders(dirname(path), NAME);
   const newest = made.at(-1);
-  const aside = newest !== undefined && existsSync(join(newest, basename(path))) ? newest : next;
+  const aside = newest !== undefined && isOfThisSwap(path, newest) ? newest : next;
   makeFolder(aside);
   finish(path, aside);
+  return aside;
+}
+
+/** False for a folder of another damaged store, over whose files nothing is written. */
+function isOfThisSwap(path: string, aside: string): boolean {
+  const has = (end: string) => existsSync(join(aside, basename(path) + end));
+  return has('') && DATABASE_FILES.every((end) => end === '' || !has(end) || !existsSync(path + end));
 }
 
 /** A log of writes that is not its own would be put over the new file. */

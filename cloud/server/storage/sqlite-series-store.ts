@@ -132,7 +132,8 @@ export class SqliteSeriesStore implements SeriesStore {
 
   private async startOnFile(): Promise<void> {
     const { windowMs } = this.options;
-    const database = openForWriting(this.path, this.noteRecord);
+    const onSwapped = (folder: string) => this.options.onSalvage?.({ step: 'finished', folder });
+    const database = openForWriting(this.path, { onDamaged: this.noteRecord, onSwapped });
     try {
       const id = this.settleFacts(database);
       const readerDatabase = openForReading(this.path);
