@@ -10,6 +10,10 @@ import { damagedDefinition, migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVe
 import { checkRecords, RecordsLost } from './record-check.ts';
 import { clearSalvaged, finishSwap } from './series-swap.ts';
 
+/** Of SQLite's codes of errors the first byte says what kind it is. */
+const FIRST_CODE = 0xff;
+const IOERR = 10;
+
 /** Folder and file of the store inside a state directory. */
 export const SERIES_FILE = join('cloud', 'series.db');
 
@@ -56,9 +60,10 @@ export function openForWriting(path: string, { onDamaged = () => {}, onSwapped =
     return database;
   } catch (error) {
     database?.close();
+    const explained = explainStartError(error, path);
     // Last: the end of the last one that can write would copy the write-ahead log into the damaged file.
     looking?.close();
-    throw explainStartError(error, path);
+    throw explained;
   }
 }
 
@@ -160,10 +165,17 @@ function refuseDamage(database: Database.Database, path: string): void {
   if (finding !== undefined) throw damaged(path, finding);
 }
 
-/** What the quick check, which reads the whole file, finds; undefined for a sound one. @throws what reading a damaged file throws */
+/**
+ * What the quick check, which reads the whole file, finds; undefined for a sound one.
+ * @throws what reading a damaged file throws; SQLITE_IOERR for a page that the disk did not give, which the check only writes of
+ */
 function findingIn(database: Database.Database): string | undefined {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
   if (findings.length === 1 && findings[0]?.quick_check === 'ok') return undefined;
+  for (const { quick_check: found } of findings) {
+    const code = Number(/error code=(\d+)/.exec(found)?.[1]) & FIRST_CODE;
+    if (code === IOERR) throw Object.assign(new Error(found), { code: 'SQLITE_IOERR' });
+  }
   return findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; ');
 }
 
@@ -171,8 +183,8 @@ function findingIn(database: Database.Database): string | undefined {
 export function willBeRefused(database: Database.Database): boolean {
   try {
     return findingIn(database) !== undefined;
-  } catch {
-    return true;
+  } catch (error) {
+    return !isIoError(error);
   }
 }
 
@@ -186,7 +198,11 @@ function damaged(path: string, finding: string, cause?: unknown): OperatingError
  * which may give the file back whole.
  */
 export function isFileDamaged(error: unknown): boolean {
-  return error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !codeOf(error.cause).startsWith('SQLITE_IOERR');
+  return error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !isIoError(error.cause);
+}
+
+function isIoError(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_IOERR');
 }
 
 /** True when another connection holds the write lock. */
@@ -199,9 +215,25 @@ export function isConstraint(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_CONSTRAINT');
 }
 
-/** As explainDatabaseError. A statement that can't be prepared at the start is one for other tables: their definition is damaged. */
+/**
+ * As explainDatabaseError. A statement that can't be prepared is one for other tables: where their definitions are damaged, the file is;
+ * where the file is sound, the program is wrong, and no file is replaced for that.
+ */
 export function explainStartError(error: unknown, path: string): unknown {
-  return codeOf(error) === 'SQLITE_ERROR' ? damaged(path, (error as Error).message, error) : explainDatabaseError(error, path);
+  if (codeOf(error) !== 'SQLITE_ERROR' || !isFoundDamaged(path)) return explainDatabaseError(error, path);
+  return damaged(path, (error as Error).message, error);
+}
+
+function isFoundDamaged(path: string): boolean {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, timeout: START_BUSY_TIMEOUT_MS });
+    return findingIn(database) !== undefined || damagedDefinition(database, schemaVersion(database)) !== undefined;
+  } catch (error) {
+    return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(codeOf(error));
+  } finally {
+    database?.close();
+  }
 }
 
 /** Says who must act. What is no error of the database's is given back as it is. */

@@ -23,7 +23,7 @@ import { PartWriter } from './part-writer.ts';
 import { SalvagedNames, type SourceNames } from './salvaged-names.ts';
 import { type Owner, sealOfGap, sealOfSeriesName, sealOfTotals } from './record-seals.ts';
 import type { RowBatch } from './row-batch.ts';
-import { addToTotals, NOTHING_FORGOTTEN, totalsOf } from './source-rebuild.ts';
+import { addToTotals, newestForgottenMs, NOTHING_FORGOTTEN, totalsOf } from './source-rebuild.ts';
 import { heldFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 
 /** What is looked at between two commits: some 50 ms. */
@@ -125,8 +125,8 @@ class Salvage {
   private findKeptFrom(): number {
     const noted = keptFromMs(prepareKept(this.database), this.options.windowMs);
     if (noted !== undefined && Number.isSafeInteger(noted)) return noted;
-    const newest = Math.max(...[...this.names.forgotten.values()].map(({ greatestMs }) => greatestMs ?? Number.NEGATIVE_INFINITY));
-    if (newest === Number.NEGATIVE_INFINITY) return newest;
+    const newest = newestForgottenMs(this.names.forgotten.values());
+    if (newest === undefined) return Number.NEGATIVE_INFINITY;
     const keptMs = (Math.floor(newest / MS_PER_HOUR) + 1) * MS_PER_HOUR;
     noteForgotten(this.database, this.options.windowMs, keptMs);
     return keptMs;

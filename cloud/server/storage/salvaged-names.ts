@@ -151,21 +151,25 @@ export class SalvagedNames {
 
   /** Forgets names that nothing sound speaks of, and series of which nothing is left. */
   clean(): void {
-    const unsealed = (table: string) => `id IN (${(this.unsealed.get(table) ?? []).join()})`;
+    const unsealed = (table: string) => JSON.stringify(this.unsealed.get(table) ?? []);
     const { database } = this;
-    database.exec(`
-      DELETE FROM series WHERE count = 0;
-      DELETE FROM sources WHERE device_id IN (
-        SELECT id FROM devices WHERE ${unsealed('devices')} AND NOT EXISTS (
-          SELECT 1 FROM sources s
-          WHERE s.device_id = devices.id AND (s.readings > 0 OR EXISTS (SELECT 1 FROM gaps WHERE source_id = s.id))));
-      DELETE FROM devices WHERE ${unsealed('devices')} AND id NOT IN (SELECT device_id FROM sources UNION SELECT device_id FROM series);
-      DELETE FROM households WHERE ${unsealed('households')} AND id NOT IN (SELECT household_id FROM devices);
-    `);
+    const among = 'id IN (SELECT value FROM json_each(?))';
+    database.exec('DELETE FROM series WHERE count = 0');
+    database
+      .prepare(
+        `DELETE FROM sources WHERE device_id IN (
+           SELECT id FROM devices WHERE ${among} AND NOT EXISTS (
+             SELECT 1 FROM sources s
+             WHERE s.device_id = devices.id AND (s.readings > 0 OR EXISTS (SELECT 1 FROM gaps WHERE source_id = s.id))))`,
+      )
+      .run(unsealed('devices'));
+    database
+      .prepare(`DELETE FROM devices WHERE ${among} AND id NOT IN (SELECT device_id FROM sources UNION SELECT device_id FROM series)`)
+      .run(unsealed('devices'));
+    database.prepare(`DELETE FROM households WHERE ${among} AND id NOT IN (SELECT household_id FROM devices)`).run(unsealed('households'));
     // Few sets, and no index leads from one to its parts: those of unknown text are looked for only where there are some.
-    const sets = this.unsealed.get('field_sets') ?? [];
-    if (sets.length > 0)
-      database.exec(`DELETE FROM field_sets WHERE ${unsealed('field_sets')} AND id NOT IN (SELECT field_set_id FROM parts)`);
+    if ((this.unsealed.get('field_sets') ?? []).length > 0)
+      database.prepare(`DELETE FROM field_sets WHERE ${among} AND id NOT IN (SELECT field_set_id FROM parts)`).run(unsealed('field_sets'));
   }
 }
 

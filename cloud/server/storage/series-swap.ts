@@ -4,7 +4,7 @@
  * then the new one comes: a start that finds no store, but a whole new one, goes on from there. So there is never a moment at which a start
  * begins an empty store, or takes one that is half made.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, syncFile, syncFolder } from '../../../common/folders.ts';
 import { asideFolders, DATABASE_FILES } from '../../../common/set-aside.ts';
@@ -25,6 +25,21 @@ export function copyPath(path: string): string {
 /** The same when it is whole. */
 function salvagedPath(path: string): string {
   return `${path}-salvaged`;
+}
+
+/** There while no start has opened the store that was made anew. */
+function unprovenPath(path: string): string {
+  return `${path}-unproven`;
+}
+
+/** True where the store was made anew, and no start has come to its end with it: what made it so would make it so again. */
+export function isUnproven(path: string): boolean {
+  return existsSync(unprovenPath(path));
+}
+
+/** When a start has come to its end. */
+export function noteProven(path: string): void {
+  rmSync(unprovenPath(path), { force: true });
 }
 
 /**
@@ -80,6 +95,8 @@ function isOfThisSwap(path: string, aside: string): boolean {
 /** A log of writes that is not its own would be put over the new file. */
 function finish(path: string, aside: string): void {
   for (const end of DATABASE_FILES) if (end !== '' && existsSync(path + end)) move(path + end, aside);
+  writeFileSync(unprovenPath(path), '');
+  syncFolder(dirname(path));
   renameSync(salvagedPath(path), path);
   syncFolder(dirname(path));
 }

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import Database from 'better-sqlite3';
 import type { SalvageTold } from '../../../../../cloud/server/storage/replace-damaged.ts';
 import { SqliteSeriesStore } from '../../../../../cloud/server/storage/sqlite-series-store.ts';
 import { systemClock } from '../../../../../common/clock.ts';
@@ -104,4 +105,38 @@ test('what a salvage has found is told before the damaged store loses its place'
     steps.filter((step) => !step.startsWith('under way')),
     ['begun false', 'made false', 'done true'],
   );
+});
+
+test('a store that was made anew and is damaged at once is for a person: it is not replaced again', async () => {
+  const { stateDir, cloud } = killedInside();
+  writeFileSync(join(cloud, 'series.db-salvaged'), 'what can not be opened');
+  for (let start = 0; start < 2; start++) await assert.rejects(storeIn(stateDir).start(), { code: 'STORE_DAMAGED' });
+  assert.deepEqual(readdirSync(join(cloud, 'damaged')), ['series-1']);
+  cpSync(newer, join(cloud, 'series.db'));
+  assert.equal(await readingsIn(stateDir), 20, 'a backup ends that');
+  writeFileSync(join(cloud, 'series.db'), 'not a database, but text');
+  const told: SalvageTold[] = [];
+  await readingsIn(stateDir, told);
+  assert.equal(told.at(-1)?.step, 'done');
+});
+
+test('a statement that fails on a sound store is no damage: the start is refused, and nothing is replaced', async () => {
+  const stateDir = mkdtempSync(join(folder, 'sound-'));
+  mkdirSync(join(stateDir, 'cloud'));
+  cpSync(newer, join(stateDir, 'cloud/series.db'));
+  const wrong = Object.assign(new Error('no such table: partz'), { code: 'SQLITE_ERROR' });
+  const told: SalvageTold[] = [];
+  const failing = {
+    assign: () => {
+      throw wrong;
+    },
+  };
+  // As a statement of the start that has no such table; the owner of the household is made damaged, so that its code is asked.
+  const database = new Database(join(stateDir, 'cloud/series.db'));
+  database.exec('UPDATE households SET seal = seal + 1');
+  database.close();
+  const onSalvage = (its: SalvageTold) => told.push(its);
+  const store = new SqliteSeriesStore({ stateDir, windowMs: WINDOW_MS, postalCodes: failing, clock: systemClock, onSalvage });
+  await assert.rejects(store.start(), { message: wrong.message });
+  assert.deepEqual([told, existsSync(join(stateDir, 'cloud/damaged'))], [[], false]);
 });
