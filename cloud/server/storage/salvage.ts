@@ -15,7 +15,7 @@ import { type Rollup, ROLLUP_LEVELS_MS } from '../analytics/rollup.ts';
 import { BUCKET_COLUMNS, BucketRebuilder, bucketValues, type BucketRow, isBucketSound, rollupIn, sealOfBucket } from './bucket-rows.ts';
 import type { DamagedFileReader, Span } from './damaged-file-reader.ts';
 import { HouseholdMender, type MenderOptions } from './household-mender.ts';
-import { keptFromMs, noteForgotten, prepareKept } from './kept-levels.ts';
+import { keptFromMs, noteForgotten, noteTakenOver, prepareKept } from './kept-levels.ts';
 import { KnownHouseholds, type KnownSource } from './known-households.ts';
 import { newPartRows, partAggregate, type PartRow } from './part-rows.ts';
 import { PartSeals } from './part-seals.ts';
@@ -83,6 +83,7 @@ class Salvage {
   private readonly writer: PartWriter;
   /** Windows that begin before were forgotten, and are in the stored buckets only. */
   private readonly keptFromMs: number;
+  private isKeptLost = false;
   private parts = 0;
   private mayLackBuckets = false;
 
@@ -109,7 +110,12 @@ class Salvage {
       if (this.keptFromMs !== Number.NEGATIVE_INFINITY) this.takeBuckets();
       this.names.clean();
     });
-    return this.figures();
+    const figures = this.figures();
+    const { readingsLost, sourcesUnknown, mayLackNames } = figures;
+    // Then what comes again of that time is in the buckets that were taken over, and nothing tells it from what is new.
+    if (this.keptFromMs !== Number.NEGATIVE_INFINITY && (readingsLost > 0 || sourcesUnknown > 0 || mayLackNames || this.isKeptLost))
+      inTransaction(this.database, () => noteTakenOver(this.database, this.keptFromMs));
+    return figures;
   }
 
   private saveForgotten(mender: HouseholdMender): void {
@@ -127,6 +133,7 @@ class Salvage {
     if (noted !== undefined && Number.isSafeInteger(noted)) return noted;
     const newest = newestForgottenMs(this.names.forgotten.values());
     if (newest === undefined) return Number.NEGATIVE_INFINITY;
+    this.isKeptLost = true;
     const keptMs = (Math.floor(newest / MS_PER_HOUR) + 1) * MS_PER_HOUR;
     noteForgotten(this.database, this.options.windowMs, keptMs);
     return keptMs;
@@ -230,7 +237,18 @@ class Salvage {
       this.mayLackBuckets ||= lost.length > 0;
       lostShorter = lost.map(({ from, to }) => ({ from: from * levelMs, to: to * levelMs }));
     }
+    if (this.isKeptLost) this.noteKeptLevels();
     this.addUpTotals();
+  }
+
+  /** Buckets that begin with a later hour than the hours do were forgotten before. */
+  private noteKeptLevels(): void {
+    const first = this.database.prepare('SELECT min(start_ms) FROM rollups WHERE level_ms = ?').pluck();
+    const hoursMs = first.get(MS_PER_HOUR) as number | null;
+    for (const levelMs of ROLLUP_LEVELS_MS) {
+      const itsMs = first.get(levelMs) as number | null;
+      if (hoursMs !== null && itsMs !== null && itsMs >= hoursMs + MS_PER_HOUR) noteForgotten(this.database, levelMs, itsMs);
+    }
   }
 
   /** Of what the damaged pages led to; of several copies of one the last, which has most readings. */
