@@ -436,6 +436,9 @@ test('windows that came late to forgotten time, lost with their page and brought
   const opened = await begun(hurt(stateDir, [first]).stateDir);
   const done = opened.told.at(-1);
   assert.ok(done?.step === 'done' && done.readingsLost > 0);
+  // Once for the parts of each device and for all other parts; then of each length of buckets, what is mended of them, and the totals.
+  const signs = opened.told.filter(({ step }) => step === 'under way').length;
+  assert.ok(signs >= HOMES.length * DEVICES.length + 1 + 3 + 2 + 1, `${signs} signs that it goes on`);
   await send(opened.edge, [...ROWS, ...late]);
   const got = (await everything(opened.store)) as typeof truth;
   assertSame(got, truth, 'all of it');
