@@ -11,7 +11,7 @@ import type { SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts'
 /** Of a salvage that takes long: some seconds. */
 const PARTS_BETWEEN_LINES = 200_000;
 const TODO_OF_LOSS =
-  'and what could be read was taken over; the edges bring the rest, or declare it missing; ' +
+  'and what could be read was taken over; the edges bring the lost readings, or declare them missing, but no lost buckets; ' +
   'where a backup has more, stop the server and restore it; look at the disk';
 
 /** What the store finds of itself: logged, and counted where an alert is made of it. */

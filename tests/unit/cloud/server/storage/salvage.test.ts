@@ -27,6 +27,7 @@ const SEQS = 900;
 const GAP = [401, 410] as const;
 const SEEDS = process.env['FOGLINE_LONG'] === '1' ? 200 : 16;
 
+const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
 const folder = mkdtempSync(join(tmpdir(), 'fogline-salvage-'));
 const whole = join(folder, 'whole');
 let pages: { name: string; pageno: number; pagetype: string }[];
@@ -322,18 +323,12 @@ test('what keeps the new one from being made leaves everything as it was, and th
   const { stateDir, bytes } = hurt(whole, [pagesOf('parts')[20] as number]);
   const cloud = join(stateDir, 'cloud');
   // As a settings file that was changed at the same time: known only after something was read.
-  const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
   const other = new SqliteSeriesStore({ stateDir, windowMs: 10_000, postalCodes, clock: systemClock });
   await assert.rejects(other.start(), { name: 'ConfigError', message: /holds windows of 5 s/ });
-  const full = new SqliteSeriesStore({
-    stateDir,
-    windowMs: WINDOW_MS,
-    postalCodes,
-    clock: systemClock,
-    onSalvage: ({ step }) => {
-      if (step === 'under way') throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
-    },
-  });
+  const onSalvage = ({ step }: SalvageTold) => {
+    if (step === 'under way') throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+  };
+  const full = new SqliteSeriesStore({ stateDir, windowMs: WINDOW_MS, postalCodes, clock: systemClock, onSalvage });
   await assert.rejects(full.start(), { code: 'DISK_FULL' });
   assert.deepEqual(readFileSync(join(stateDir, SERIES_FILE)), bytes);
   assert.deepEqual(
@@ -346,7 +341,6 @@ test('what keeps the new one from being made leaves everything as it was, and th
 test('damage that a running store meets: told once where the next start finds it, which takes over the rest', async () => {
   const { stateDir } = hurt(whole, []);
   const unusable: string[] = [];
-  const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
   const onUnusable = ({ code }: { code: string }) => unusable.push(code);
   const store = new SqliteSeriesStore({ stateDir, windowMs: WINDOW_MS, postalCodes, clock: systemClock, onUnusable });
   await store.start();
@@ -451,6 +445,19 @@ test('windows that came late to forgotten time, lost with their page and brought
   await opened.store.stop();
 });
 
+test('since when buckets of a length are kept, lost with its page: found by those that are there', async () => {
+  const stateDir = mkdtempSync(join(folder, 'kept-'));
+  cpSync(whole, stateDir, { recursive: true });
+  const { store } = await begun(stateDir);
+  for (const levelMs of [WINDOW_MS, 60_000]) await store.deleteBefore(T0_MS + HOUR_MS, { levelMs });
+  const kept = await store.kept();
+  await store.stop();
+  const opened = await begun(hurt(stateDir, pagesOf('meta')).stateDir);
+  assert.equal(opened.told.at(-1)?.step, 'done');
+  assert.deepEqual(await opened.store.kept(), kept);
+  await opened.store.stop();
+});
+
 /** How many of the buckets are missing; all others are as they were, but for those over the end of what was forgotten. */
 function lostOf(got: unknown[][], truth: unknown[][], keptFromMs: number): number {
   const keysOf = (ranges: unknown[][]) =>
@@ -479,14 +486,8 @@ async function coveredNow(stateDir: string): Promise<Map<string, { covered: unkn
 
 async function begun(stateDir: string): Promise<Opened> {
   const told: SalvageTold[] = [];
-  const postalCodes = { assign: () => ({ postalCode: '12529', state: 'DE-BB', from: 'file' as const }) };
-  const store = new SqliteSeriesStore({
-    stateDir,
-    windowMs: WINDOW_MS,
-    postalCodes,
-    clock: systemClock,
-    onSalvage: (its) => told.push(its),
-  });
+  const onSalvage = (its: SalvageTold) => told.push(its);
+  const store = new SqliteSeriesStore({ stateDir, windowMs: WINDOW_MS, postalCodes, clock: systemClock, onSalvage });
   await store.start();
   const edge = new Edge(store);
   await edge.hello(HOMES);
