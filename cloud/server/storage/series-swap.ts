@@ -4,7 +4,7 @@
  * then the new one comes: a start that finds no store, but a whole new one, goes on from there. So there is never a moment at which a start
  * begins an empty store, or takes one that is half made.
  */
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, syncFile, syncFolder } from '../../../common/folders.ts';
 import { asideFolders, DATABASE_FILES } from '../../../common/set-aside.ts';
@@ -95,7 +95,7 @@ function isOfThisSwap(path: string, aside: string): boolean {
 /** A log of writes that is not its own would be put over the new file. */
 function finish(path: string, aside: string): void {
   for (const end of DATABASE_FILES) if (end !== '' && existsSync(path + end)) move(path + end, aside);
-  writeFileSync(unprovenPath(path), '');
+  closeSync(openSync(unprovenPath(path), 'a'));
   syncFolder(dirname(path));
   renameSync(salvagedPath(path), path);
   syncFolder(dirname(path));
