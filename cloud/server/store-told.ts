@@ -11,7 +11,7 @@ import type { SqliteSeriesStoreOptions } from './storage/sqlite-series-store.ts'
 /** Of a salvage that takes long: some seconds. */
 const PARTS_BETWEEN_LINES = 200_000;
 const TODO_OF_LOSS =
-  'and what could be read was taken over; the edges bring the rest, or declare it missing; ' +
+  'and what could be read was taken over; the edges bring the lost readings, or declare them missing, but no lost buckets; ' +
   'where a backup has more, stop the server and restore it; look at the disk';
 
 /** What the store finds of itself: logged, and counted where an alert is made of it. */
@@ -87,7 +87,14 @@ function toldOfSalvage(records: Counter, logger: Logger): (told: SalvageTold) =>
       saidParts = its.parts;
       return logger.info({ parts: its.parts }, 'taking over what can be read of the damaged series.db');
     }
-    const { step: _, ...figures } = its;
+    if (its.step === 'finished') {
+      // What was lost is in the log of another process only.
+      records.add(1, { table: 'file', outcome: 'refused' });
+      const { folder } = its;
+      return logger.error({ folder }, `series.db was damaged: it is kept in ${folder}; an earlier start has logged what was taken over`);
+    }
+    const { step, ...figures } = its;
+    if (step === 'made') return logger.info(figures, 'the new series.db is made, and takes the place of the damaged one');
     const isWhole = its.readingsLost === 0 && its.sourcesUnknown === 0 && !its.mayLackNames && !its.mayLackBuckets;
     records.add(1, { table: 'file', outcome: isWhole ? 'mended' : 'refused' });
     logger.error(figures, `series.db was damaged: it is kept in ${its.folder}, ${isWhole ? 'and all of it was taken over' : TODO_OF_LOSS}`);

@@ -7,7 +7,7 @@ import type Database from 'better-sqlite3';
 import { OperatingError } from '../../../common/errors.ts';
 import { isoTime } from '../../../common/iso-time.ts';
 import { addAggregate, addRollup, type Aggregate, countWindow, isPower, ROLLUP_LEVELS_MS, type Rollup } from '../analytics/rollup.ts';
-import { keptFromMs, prepareKept } from './kept-levels.ts';
+import { keptFromMs, prepareKept, takenOverBeforeMs } from './kept-levels.ts';
 import { PART_COLUMNS, partAggregate, type PartRow } from './part-rows.ts';
 import type { PartSeals } from './part-seals.ts';
 import { sealOfSeriesName } from './record-seals.ts';
@@ -111,11 +111,13 @@ export class BucketRebuilder {
   private readonly seals: PartSeals;
   private readonly windowMs: number;
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly takenOverBeforeMs: number;
 
   constructor(database: Database.Database, seals: PartSeals, windowMs: number) {
     this.seals = seals;
     this.windowMs = windowMs;
     this.statements = prepare(database);
+    this.takenOverBeforeMs = takenOverBeforeMs(database);
   }
 
   /**
@@ -174,7 +176,7 @@ export class BucketRebuilder {
 
   /** Windows of the device that begin later were never deleted. */
   private forgottenBeforeMs(deviceId: number): number {
-    if (this.statements.forgetful.get(deviceId) === undefined) return Number.NEGATIVE_INFINITY;
+    if (this.statements.forgetful.get(deviceId) === undefined) return this.takenOverBeforeMs;
     return keptFromMs(this.statements.kept, this.windowMs) ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -98,7 +98,7 @@ export class DamagedFileReader {
   }
 
   meta(): Iterable<[key: string, value: string]> {
-    return this.bothEnds('key, value', 'meta', ['key']) as Iterable<[string, string]>;
+    return [...this.bothEnds('key, value', 'meta', ['key'])].map((row) => row.map(textOf)) as [string, string][];
   }
 
   /** Rows of a table with an id, and the entries of the index over its names, which say the same without the rest. */
@@ -122,11 +122,12 @@ export class DamagedFileReader {
     return { rows, entries };
   }
 
-  gaps(sourceId: number): Iterable<[fromSeq: number, toSeq: number, reason: string, seal: number | null]> {
+  *gaps(sourceId: number): Generator<[fromSeq: number, toSeq: number, reason: string, seal: number | null]> {
     const seal = this.hasRecordSeals ? 'seal' : 'NULL';
     const ordered = { columns: `from_seq, to_seq, reason, ${seal}`, from: 'gaps', where: 'source_id = ?', order: ['from_seq'] };
     // Between two damaged pages of one source: its edge declares them again.
-    return this.around(ordered, [sourceId], EVERYTHING, () => NOWHERE) as Iterable<[number, number, string, number | null]>;
+    for (const row of this.around(ordered, [sourceId], EVERYTHING, () => NOWHERE))
+      yield row.map(textOf) as [number, number, string, number | null];
   }
 
   damagedRows(): Iterable<[id: number, foundMs: number, place: string, row: Buffer]> {
@@ -191,7 +192,7 @@ export class DamagedFileReader {
 
   private objects(names: readonly string[], rows: Iterable<unknown[]>): NamedRow[] {
     return [...rows]
-      .map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])) as NamedRow)
+      .map((row) => Object.fromEntries(names.map((name, i) => [name, textOf(row[i])])) as NamedRow)
       .filter(({ id }) => Number.isSafeInteger(id));
   }
 
@@ -257,6 +258,11 @@ export class DamagedFileReader {
       return false;
     }
   }
+}
+
+/** One flipped bit makes other bytes of a text: they are the same, and these tables have no others. The row's seal vouches for it. */
+function textOf(value: unknown): unknown {
+  return Buffer.isBuffer(value) ? value.toString('utf8') : value;
 }
 
 /** Also of what is added meanwhile. */

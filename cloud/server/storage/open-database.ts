@@ -8,7 +8,11 @@ import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/fo
 import type { DamagedRecord } from './household-mender.ts';
 import { damagedDefinition, migrate, refuseNewerSchema, SCHEMA_VERSION, schemaVersion } from './migrations/migrate.ts';
 import { checkRecords, RecordsLost } from './record-check.ts';
-import { finishSwap } from './series-swap.ts';
+import { clearSalvaged, finishSwap } from './series-swap.ts';
+
+/** Of SQLite's codes of errors the first byte says what kind it is. */
+const FIRST_CODE = 0xff;
+const IOERR = 10;
 
 /** Folder and file of the store inside a state directory. */
 export const SERIES_FILE = join('cloud', 'series.db');
@@ -24,23 +28,31 @@ export const PAGE_BYTES = 8_192;
 const WAL_AUTOCHECKPOINT_PAGES = 300;
 const JOURNAL_SIZE_LIMIT_BYTES = 8 << 20;
 
+export interface OpenTold {
+  /** Each record that was mended. */
+  onDamaged?: (record: DamagedRecord) => void;
+  /** The end of a swap that an earlier start was killed in; `folder` has the damaged store. */
+  onSwapped?: (folder: string) => void;
+}
+
 /**
  * Opens for writing, creates what is absent, and checks the file.
- * @param onDamaged called for each record that was mended
  * @throws OperatingError STORE_DAMAGED with the file as it was, DISK_FULL; ConfigError when the place can't be written or the file is of a
  *   newer program
  */
-export function openForWriting(path: string, onDamaged: (record: DamagedRecord) => void = () => {}): Database.Database {
+export function openForWriting(path: string, { onDamaged = () => {}, onSwapped = () => {} }: OpenTold = {}): Database.Database {
   let looking: Database.Database | undefined;
   let database: Database.Database | undefined;
   try {
     makeFolder(dirname(path));
-    finishSwap(path);
+    const aside = finishSwap(path);
+    if (aside !== undefined) onSwapped(aside);
     const isNew = !existsSync(path);
     if (isEmptied(path)) throw damaged(path, 'it is empty');
     if (!isNew) looking = lookThrough(path);
     database = isNew ? createStore(path) : openStore(path);
     checkRecords(database, onDamaged);
+    clearSalvaged(path);
     markBegun(path);
     if (isNew) syncFolder(dirname(path));
     database.pragma(`busy_timeout = ${WRITER_BUSY_TIMEOUT_MS}`);
@@ -48,9 +60,10 @@ export function openForWriting(path: string, onDamaged: (record: DamagedRecord) 
     return database;
   } catch (error) {
     database?.close();
+    const explained = explainStartError(error, path);
     // Last: the end of the last one that can write would copy the write-ahead log into the damaged file.
     looking?.close();
-    throw explainStartError(error, path);
+    throw explained;
   }
 }
 
@@ -152,10 +165,17 @@ function refuseDamage(database: Database.Database, path: string): void {
   if (finding !== undefined) throw damaged(path, finding);
 }
 
-/** What the quick check, which reads the whole file, finds; undefined for a sound one. @throws what reading a damaged file throws */
+/**
+ * What the quick check, which reads the whole file, finds; undefined for a sound one.
+ * @throws what reading a damaged file throws; SQLITE_IOERR for a page that the disk did not give, which the check only writes of
+ */
 function findingIn(database: Database.Database): string | undefined {
   const findings = database.pragma('quick_check(3)') as { quick_check: string }[];
   if (findings.length === 1 && findings[0]?.quick_check === 'ok') return undefined;
+  for (const { quick_check: found } of findings) {
+    const code = Number(/error code=(\d+)/.exec(found)?.[1]) & FIRST_CODE;
+    if (code === IOERR) throw Object.assign(new Error(found), { code: 'SQLITE_IOERR' });
+  }
   return findings.map(({ quick_check: found }) => found.replace(/^\*\*\*.*\n/, '').replaceAll('\n', '; ')).join('; ');
 }
 
@@ -163,8 +183,8 @@ function findingIn(database: Database.Database): string | undefined {
 export function willBeRefused(database: Database.Database): boolean {
   try {
     return findingIn(database) !== undefined;
-  } catch {
-    return true;
+  } catch (error) {
+    return !isIoError(error);
   }
 }
 
@@ -178,7 +198,11 @@ function damaged(path: string, finding: string, cause?: unknown): OperatingError
  * which may give the file back whole.
  */
 export function isFileDamaged(error: unknown): boolean {
-  return error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !codeOf(error.cause).startsWith('SQLITE_IOERR');
+  return error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !isIoError(error.cause);
+}
+
+function isIoError(error: unknown): boolean {
+  return codeOf(error).startsWith('SQLITE_IOERR');
 }
 
 /** True when another connection holds the write lock. */
@@ -191,9 +215,25 @@ export function isConstraint(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_CONSTRAINT');
 }
 
-/** As explainDatabaseError. A statement that can't be prepared at the start is one for other tables: their definition is damaged. */
+/**
+ * As explainDatabaseError. A statement that can't be prepared is one for other tables: where their definitions are damaged, the file is;
+ * where the file is sound, the program is wrong, and no file is replaced for that.
+ */
 export function explainStartError(error: unknown, path: string): unknown {
-  return codeOf(error) === 'SQLITE_ERROR' ? damaged(path, (error as Error).message, error) : explainDatabaseError(error, path);
+  if (codeOf(error) !== 'SQLITE_ERROR' || !isFoundDamaged(path)) return explainDatabaseError(error, path);
+  return damaged(path, (error as Error).message, error);
+}
+
+function isFoundDamaged(path: string): boolean {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, timeout: START_BUSY_TIMEOUT_MS });
+    return findingIn(database) !== undefined || damagedDefinition(database, schemaVersion(database)) !== undefined;
+  } catch (error) {
+    return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(codeOf(error));
+  } finally {
+    database?.close();
+  }
 }
 
 /** Says who must act. What is no error of the database's is given back as it is. */

@@ -13,6 +13,7 @@ import { BucketWriter } from './bucket-writer.ts';
 import { FieldSets } from './field-sets.ts';
 import type { DamagedRecord } from './household-mender.ts';
 import type { KnownDevice, KnownHouseholds, KnownSeries, KnownSource } from './known-households.ts';
+import { takenOverBeforeMs } from './kept-levels.ts';
 import { PART_COLUMNS, type PartRow, readWindow } from './part-rows.ts';
 import { type PartSeals, sealPart } from './part-seals.ts';
 import { pendingAt, type PendingWindow, readAdded } from './pending-windows.ts';
@@ -48,6 +49,7 @@ export class PartWriter {
   private readonly buckets: BucketWriter;
   private readonly statements: ReturnType<typeof prepare>;
   private readonly fieldSets: FieldSets;
+  private readonly takenOverBeforeMs: number;
   private readonly changedSources = new Set<KnownSource>();
   private readonly changedDevices = new Set<KnownDevice>();
 
@@ -66,6 +68,7 @@ export class PartWriter {
     this.windowMs = windowMs;
     this.fieldSets = new FieldSets(database);
     this.statements = prepare(database);
+    this.takenOverBeforeMs = takenOverBeforeMs(database);
   }
 
   /** After a failed transaction. */
@@ -154,15 +157,15 @@ export class PartWriter {
   private storePart(source: KnownSource, part: Part): void {
     const { device } = source;
     const fieldSetId = this.fieldSets.idOf(part.fields);
-    // Before the part is there: what was stored is read from the file.
-    const window = this.pendingWindow(device, part.windowStartMs);
+    // Before the part is there: what was stored is read from the file. Buckets that were taken over have it already.
+    const window = part.windowStartMs < this.takenOverBeforeMs ? undefined : this.pendingWindow(device, part.windowStartMs);
     const { high, low } = digestFromHex(part.digest);
     const { windowStartMs, fromSeq, toSeq, firstMs, lastMs } = part;
     const { stats, seal } = sealPart(source.sealOfOwner(fieldSetId, part.fields), part, high, low);
     this.newParts.add(device.id, windowStartMs, source.id, fromSeq, toSeq, firstMs, lastMs, fieldSetId, high, low, stats, seal);
     this.takeDeclaredOut(source, fromSeq, toSeq);
 
-    window.parts.push({ part, source: source.id, places: this.known.fieldPlaces(device, fieldSetId, part.fields) });
+    window?.parts.push({ part, source: source.id, places: this.known.fieldPlaces(device, fieldSetId, part.fields) });
     addDigest(source.digest, high, low);
     source.readings += part.count;
     if (source.firstMs === undefined || firstMs < source.firstMs) source.firstMs = firstMs;

@@ -17,8 +17,12 @@ const VALID_FOR_AT = 92;
 export type SalvageTold =
   | { step: 'begun'; finding: string }
   | { step: 'under way'; parts: number }
+  /** The new one is whole; it does not have its place yet. */
+  | ({ step: 'made' } & SalvageFigures)
   /** `folder` has the damaged file, byte for byte. */
-  | ({ step: 'done'; folder: string } & SalvageFigures);
+  | ({ step: 'done'; folder: string } & SalvageFigures)
+  /** A start that was killed after 'made' could not tell of its end: this one has come to it. */
+  | { step: 'finished'; folder: string };
 
 export interface ReplaceOptions extends Omit<SalvageOptions, 'onProgress'> {
   /** What is damaged. */
@@ -36,6 +40,7 @@ export async function replaceDamaged({ finding, onSalvage, ...options }: Replace
   clearSalvaged(path);
   try {
     const figures = await makeAnew({ ...options, onProgress: (parts) => onSalvage({ step: 'under way', parts }) });
+    onSalvage({ step: 'made', ...figures });
     onSalvage({ step: 'done', ...figures, folder: swapIn(path) });
   } catch (error) {
     throw explainDatabaseError(error, path);

@@ -15,7 +15,7 @@ import { type Rollup, ROLLUP_LEVELS_MS } from '../analytics/rollup.ts';
 import { BUCKET_COLUMNS, BucketRebuilder, bucketValues, type BucketRow, isBucketSound, rollupIn, sealOfBucket } from './bucket-rows.ts';
 import type { DamagedFileReader, Span } from './damaged-file-reader.ts';
 import { HouseholdMender, type MenderOptions } from './household-mender.ts';
-import { keptFromMs, noteForgotten, prepareKept } from './kept-levels.ts';
+import { keptFromMs, noteForgotten, noteTakenOver, prepareKept } from './kept-levels.ts';
 import { KnownHouseholds, type KnownSource } from './known-households.ts';
 import { newPartRows, partAggregate, type PartRow } from './part-rows.ts';
 import { PartSeals } from './part-seals.ts';
@@ -23,11 +23,11 @@ import { PartWriter } from './part-writer.ts';
 import { SalvagedNames, type SourceNames } from './salvaged-names.ts';
 import { type Owner, sealOfGap, sealOfSeriesName, sealOfTotals } from './record-seals.ts';
 import type { RowBatch } from './row-batch.ts';
-import { addToTotals, NOTHING_FORGOTTEN, totalsOf } from './source-rebuild.ts';
+import { addToTotals, newestForgottenMs, NOTHING_FORGOTTEN, totalsOf } from './source-rebuild.ts';
 import { heldFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 
 /** What is looked at between two commits: some 50 ms. */
-const PARTS_PER_TRANSACTION = 2_000;
+const ROWS_PER_TRANSACTION = 2_000;
 const SERIES_COLUMN = 16;
 
 export interface SalvageOptions extends Omit<MenderOptions, 'onDamaged'> {
@@ -83,6 +83,7 @@ class Salvage {
   private readonly writer: PartWriter;
   /** Windows that begin before were forgotten, and are in the stored buckets only. */
   private readonly keptFromMs: number;
+  private isKeptLost = false;
   private parts = 0;
   private mayLackBuckets = false;
 
@@ -105,11 +106,14 @@ class Salvage {
     for (const deviceId of this.names.devices.keys()) await this.takeParts(this.reader.parts(deviceId, windowMs));
     await this.takeParts(this.reader.otherParts());
     for (const sourceId of this.names.sources.keys()) this.takeGaps(sourceId);
-    inTransaction(this.database, () => {
-      if (this.keptFromMs !== Number.NEGATIVE_INFINITY) this.takeBuckets();
-      this.names.clean();
-    });
-    return this.figures();
+    if (this.keptFromMs !== Number.NEGATIVE_INFINITY) await this.takeBuckets();
+    inTransaction(this.database, () => this.names.clean());
+    const figures = this.figures();
+    const { readingsLost, sourcesUnknown, mayLackNames } = figures;
+    // Then what comes again of that time is in the buckets that were taken over, and nothing tells it from what is new.
+    if (this.keptFromMs !== Number.NEGATIVE_INFINITY && (readingsLost > 0 || sourcesUnknown > 0 || mayLackNames || this.isKeptLost))
+      inTransaction(this.database, () => noteTakenOver(this.database, this.keptFromMs));
+    return figures;
   }
 
   private saveForgotten(mender: HouseholdMender): void {
@@ -125,21 +129,35 @@ class Salvage {
   private findKeptFrom(): number {
     const noted = keptFromMs(prepareKept(this.database), this.options.windowMs);
     if (noted !== undefined && Number.isSafeInteger(noted)) return noted;
-    const newest = Math.max(...[...this.names.forgotten.values()].map(({ greatestMs }) => greatestMs ?? Number.NEGATIVE_INFINITY));
-    if (newest === Number.NEGATIVE_INFINITY) return newest;
+    const newest = newestForgottenMs(this.names.forgotten.values());
+    if (newest === undefined) return Number.NEGATIVE_INFINITY;
+    this.isKeptLost = true;
     const keptMs = (Math.floor(newest / MS_PER_HOUR) + 1) * MS_PER_HOUR;
     noteForgotten(this.database, this.options.windowMs, keptMs);
     return keptMs;
   }
 
-  private async takeParts(parts: Iterable<[deviceId: number, row: PartRow]>): Promise<void> {
-    const rows = parts[Symbol.iterator]();
+  private takeParts(parts: Iterable<[deviceId: number, row: PartRow]>): Promise<void> {
+    return this.inSteps(
+      parts,
+      (part) => this.takePart(...part),
+      (work) => this.write(work),
+    );
+  }
+
+  /** A commit after each step, so that the write-ahead log stays small, and whoever waits is told that it goes on. */
+  private async inSteps<T>(
+    items: Iterable<T>,
+    take: (item: T) => void,
+    commit: (work: () => void) => void = (work) => inTransaction(this.database, work),
+  ): Promise<void> {
+    const each = items[Symbol.iterator]();
     for (let isDone = false; !isDone; ) {
-      this.write(() => {
-        for (let n = 0; n < PARTS_PER_TRANSACTION && !isDone; n++) {
-          const next = rows.next();
+      commit(() => {
+        for (let n = 0; n < ROWS_PER_TRANSACTION && !isDone; n++) {
+          const next = each.next();
           isDone = next.done === true;
-          if (next.done !== true) this.takePart(...next.value);
+          if (next.done !== true) take(next.value);
         }
       });
       this.options.onProgress(this.parts);
@@ -210,7 +228,7 @@ class Salvage {
     this.writer.finish();
   }
 
-  private takeBuckets(): void {
+  private async takeBuckets(): Promise<void> {
     const values = Array(SERIES_COLUMN + 2).fill('?');
     const insert = this.database.prepare(
       `INSERT OR IGNORE INTO rollups (${BUCKET_COLUMNS}, series_id, level_ms) VALUES (${values.join()})`,
@@ -219,29 +237,43 @@ class Salvage {
     for (const [level, levelMs] of ROLLUP_LEVELS_MS.entries()) {
       const lost: Span[] = [];
       const damaged: BucketRow[] = [];
-      for (const row of this.reader.buckets(levelMs, this.keptFromMs, lost)) {
+      await this.inSteps(this.reader.buckets(levelMs, this.keptFromMs, lost), (row) => {
         if (this.isBucket(row, levelMs)) insert.run(...row, levelMs);
         else if (this.isPlace(row, levelMs)) damaged.push(row);
-      }
-      if (lost.length > 0) this.takeOtherBuckets(levelMs, insert);
-      if (level > 0) this.mendBuckets(levelMs, ROLLUP_LEVELS_MS[level - 1] as number, lostShorter);
+      });
+      if (lost.length > 0) await this.takeOtherBuckets(levelMs, insert);
+      if (level > 0) await this.mendBuckets(levelMs, ROLLUP_LEVELS_MS[level - 1] as number, lostShorter);
       // As they are, with a seal that does not hold: who asks for one is told.
       for (const row of damaged) if (insert.run(...row, levelMs).changes === 1) this.mayLackBuckets = true;
       this.mayLackBuckets ||= lost.length > 0;
       lostShorter = lost.map(({ from, to }) => ({ from: from * levelMs, to: to * levelMs }));
     }
-    this.addUpTotals();
+    if (this.isKeptLost) inTransaction(this.database, () => this.noteKeptLevels());
+    await this.addUpTotals();
+  }
+
+  /** Buckets that begin with a later hour than the hours do were forgotten before. */
+  private noteKeptLevels(): void {
+    const first = this.database.prepare('SELECT min(start_ms) FROM rollups WHERE level_ms = ?').pluck();
+    const hoursMs = first.get(MS_PER_HOUR) as number | null;
+    for (const levelMs of ROLLUP_LEVELS_MS) {
+      const itsMs = first.get(levelMs) as number | null;
+      if (hoursMs !== null && itsMs !== null && itsMs >= hoursMs + MS_PER_HOUR) noteForgotten(this.database, levelMs, itsMs);
+    }
   }
 
   /** Of what the damaged pages led to; of several copies of one the last, which has most readings. */
-  private takeOtherBuckets(levelMs: number, insert: Database.Statement): void {
+  private async takeOtherBuckets(levelMs: number, insert: Database.Statement): Promise<void> {
     const newest = new Map<string, BucketRow>();
-    for (const row of this.reader.otherBuckets(levelMs)) {
-      if (row[0] + levelMs > this.keptFromMs || !this.isBucket(row, levelMs)) continue;
-      const key = `${row[0]} ${row[SERIES_COLUMN]}`;
-      if (row[1] > (newest.get(key)?.[1] ?? 0)) newest.set(key, row);
-    }
-    for (const row of newest.values()) insert.run(...row, levelMs);
+    const held = this.database.prepare('SELECT 1 FROM rollups WHERE level_ms = ? AND start_ms = ? AND series_id = ?');
+    await this.inSteps(this.reader.otherBuckets(levelMs), (row) => {
+      const [startMs, readings, seriesId] = [row[0], row[1], row[SERIES_COLUMN] as number];
+      if (startMs + levelMs > this.keptFromMs || !this.isBucket(row, levelMs)) return;
+      const key = `${startMs} ${seriesId}`;
+      // Most of them were read by their key.
+      if (readings > (newest.get(key)?.[1] ?? 0) && held.get(levelMs, startMs, seriesId) === undefined) newest.set(key, row);
+    });
+    await this.inSteps(newest.values(), (row) => insert.run(...row, levelMs));
   }
 
   private isBucket(row: BucketRow, levelMs: number): boolean {
@@ -256,7 +288,7 @@ class Salvage {
   }
 
   /** Longer buckets that are not there, or reach over the end of what was forgotten: added up from shorter ones, where all are there. */
-  private mendBuckets(levelMs: number, shorterMs: number, lostShorter: readonly Span[]): void {
+  private mendBuckets(levelMs: number, shorterMs: number, lostShorter: readonly Span[]): Promise<void> {
     const missing = this.database
       .prepare(
         `SELECT DISTINCT start_ms - ((start_ms % @level) + @level) % @level AS start, series_id FROM rollups AS s
@@ -273,12 +305,12 @@ class Salvage {
       }) as [number, number][];
     const rebuilder = new BucketRebuilder(this.database, this.seals, this.options.windowMs);
     const series = this.database.prepare('SELECT device_id AS deviceId, field FROM series WHERE id = ?');
-    for (const [startMs, seriesId] of missing) {
-      if (lostShorter.some(({ from, to }) => from < startMs + levelMs && to >= startMs)) continue;
+    return this.inSteps(missing, ([startMs, seriesId]) => {
+      if (lostShorter.some(({ from, to }) => from < startMs + levelMs && to >= startMs)) return;
       const place = series.get(seriesId) as { deviceId: number; field: string };
       const bucket = rebuilder.rebuild({ ...place, levelMs, startMs }, Number.POSITIVE_INFINITY);
       if (bucket !== undefined && bucket !== 'lost') this.saveBucket(levelMs, seriesId, bucket);
-    }
+    });
   }
 
   private saveBucket(levelMs: number, seriesId: number, bucket: Rollup): void {
@@ -289,10 +321,10 @@ class Salvage {
       .run(...values);
   }
 
-  private addUpTotals(): void {
+  private addUpTotals(): Promise<void> {
     const save = this.database.prepare('UPDATE series SET count = ?, energy_ws = ?, window_count = ?, last_ms = ?, seal = ? WHERE id = ?');
     const hours = this.database.prepare(`SELECT ${BUCKET_COLUMNS} FROM rollups WHERE level_ms = ${MS_PER_HOUR} AND series_id = ?`).raw();
-    for (const id of this.database.prepare('SELECT id FROM series').pluck().all() as number[]) {
+    return this.inSteps(this.database.prepare('SELECT id FROM series').pluck().all() as number[], (id) => {
       const name = this.names.series.get(id) ?? this.nameOf(id);
       const sums = { count: 0, energyWs: 0, windowCount: 0, lastMs: 0 };
       for (const row of hours.all(id) as BucketRow[]) {
@@ -305,7 +337,7 @@ class Salvage {
       }
       const totals = [sums.count, sums.energyWs, sums.windowCount, sums.lastMs] as const;
       save.run(...totals, sealOfTotals(name, ...totals), id);
-    }
+    });
   }
 
   /** Of a series that a part has made. */
@@ -325,7 +357,7 @@ class Salvage {
       parts: this.parts,
       readingsLost,
       sourcesUnknown: [...held.keys()].filter((id) => !this.names.readingsOf.has(id)).length,
-      mayLackNames: this.reader.mayLackNames,
+      mayLackNames: this.reader.mayLackNames || this.names.hasLostNames,
       mayLackBuckets: this.mayLackBuckets,
     };
   }

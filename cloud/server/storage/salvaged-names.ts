@@ -4,6 +4,7 @@ import { isId } from '../../../common/ids.ts';
 import { sealOfRow } from '../../../common/row-seal.ts';
 import type { DamagedFileReader, NamedRow } from './damaged-file-reader.ts';
 import { type MenderOptions, readForgotten } from './household-mender.ts';
+import { isConstraint } from './open-database.ts';
 import { NAMED_TABLES, type Names } from './record-check.ts';
 import { type Owner, sealOfDevice, sealOfHousehold, sealOfSeriesName, sealOfTotals, type SourceRecord } from './record-seals.ts';
 import { type ForgottenParts, NOTHING_FORGOTTEN } from './source-rebuild.ts';
@@ -29,6 +30,9 @@ export class SalvagedNames {
   readonly readingsOf = new Map<number, number>();
   readonly forgotten = new Map<number, ForgottenParts>();
   private readonly unsealed = new Map<string, number[]>();
+  private readonly inserts = new Map<string, Database.Statement>();
+  /** A row or an entry of the index was read of a name that is not in the new store. */
+  hasLostNames = false;
 
   constructor(reader: DamagedFileReader, database: Database.Database, assignPostalCode: MenderOptions['assignPostalCode']) {
     this.reader = reader;
@@ -51,9 +55,14 @@ export class SalvagedNames {
         const [row, entry] = [rowsById.get(id), byId.get(id)];
         const sound = [row, row && entry && { ...row, ...entry }].find((each) => each !== undefined && this.isSound(each, above, holds));
         if (sound === undefined) unsealed.push({ ...row, ...entry, id } as NamedRow);
-        else this.insert(table, sound, households, true);
+        else this.hasLostNames = !this.insert(table, sound, households, true) || this.hasLostNames;
       }
-      for (const row of unsealed) if (this.insert(table, row, households, false)) this.noteUnsealed(table, row.id);
+      const taken = unsealed.filter((row) => this.insert(table, row, households, false));
+      this.hasLostNames ||= taken.length < unsealed.length;
+      this.unsealed.set(
+        table,
+        taken.map(({ id }) => id),
+      );
     }
   }
 
@@ -63,10 +72,6 @@ export class SalvagedNames {
     } catch {
       return false;
     }
-  }
-
-  private noteUnsealed(table: string, id: number): void {
-    this.unsealed.set(table, [...(this.unsealed.get(table) ?? []), id]);
   }
 
   /** @returns false for a name that is none, or whose owner or number is not there */
@@ -130,29 +135,41 @@ export class SalvagedNames {
     return true;
   }
 
+  /** False also for a value of another kind than its column's: files of earlier programs have no seal that would have told it. */
   private add(table: string, record: Record<string, unknown>): boolean {
     const columns = Object.keys(record);
     const sql = `INSERT OR IGNORE INTO ${table} (${columns.join()}) VALUES (${columns.map((column) => `@${column}`).join()})`;
-    return this.database.prepare(sql).run(record).changes === 1;
+    const insert = this.inserts.get(sql) ?? this.database.prepare(sql);
+    this.inserts.set(sql, insert);
+    try {
+      return insert.run(record).changes === 1;
+    } catch (error) {
+      if (isConstraint(error)) return false;
+      throw error;
+    }
   }
 
   /** Forgets names that nothing sound speaks of, and series of which nothing is left. */
   clean(): void {
-    const unsealed = (table: string) => `id IN (${(this.unsealed.get(table) ?? []).join()})`;
+    const unsealed = (table: string) => JSON.stringify(this.unsealed.get(table) ?? []);
     const { database } = this;
-    database.exec(`
-      DELETE FROM series WHERE count = 0;
-      DELETE FROM sources WHERE device_id IN (
-        SELECT id FROM devices WHERE ${unsealed('devices')} AND NOT EXISTS (
-          SELECT 1 FROM sources s
-          WHERE s.device_id = devices.id AND (s.readings > 0 OR EXISTS (SELECT 1 FROM gaps WHERE source_id = s.id))));
-      DELETE FROM devices WHERE ${unsealed('devices')} AND id NOT IN (SELECT device_id FROM sources UNION SELECT device_id FROM series);
-      DELETE FROM households WHERE ${unsealed('households')} AND id NOT IN (SELECT household_id FROM devices);
-    `);
+    const among = 'id IN (SELECT value FROM json_each(?))';
+    database.exec('DELETE FROM series WHERE count = 0');
+    database
+      .prepare(
+        `DELETE FROM sources WHERE device_id IN (
+           SELECT id FROM devices WHERE ${among} AND NOT EXISTS (
+             SELECT 1 FROM sources s
+             WHERE s.device_id = devices.id AND (s.readings > 0 OR EXISTS (SELECT 1 FROM gaps WHERE source_id = s.id))))`,
+      )
+      .run(unsealed('devices'));
+    database
+      .prepare(`DELETE FROM devices WHERE ${among} AND id NOT IN (SELECT device_id FROM sources UNION SELECT device_id FROM series)`)
+      .run(unsealed('devices'));
+    database.prepare(`DELETE FROM households WHERE ${among} AND id NOT IN (SELECT household_id FROM devices)`).run(unsealed('households'));
     // Few sets, and no index leads from one to its parts: those of unknown text are looked for only where there are some.
-    const sets = this.unsealed.get('field_sets') ?? [];
-    if (sets.length > 0)
-      database.exec(`DELETE FROM field_sets WHERE ${unsealed('field_sets')} AND id NOT IN (SELECT field_set_id FROM parts)`);
+    if ((this.unsealed.get('field_sets') ?? []).length > 0)
+      database.prepare(`DELETE FROM field_sets WHERE ${among} AND id NOT IN (SELECT field_set_id FROM parts)`).run(unsealed('field_sets'));
   }
 }
 

@@ -4,7 +4,7 @@
  * then the new one comes: a start that finds no store, but a whole new one, goes on from there. So there is never a moment at which a start
  * begins an empty store, or takes one that is half made.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, syncFile, syncFolder } from '../../../common/folders.ts';
 import { asideFolders, DATABASE_FILES } from '../../../common/set-aside.ts';
@@ -27,7 +27,25 @@ function salvagedPath(path: string): string {
   return `${path}-salvaged`;
 }
 
-/** What a start has left that was killed, or whose disk was full; not to be called where finishSwap has not been. */
+/** There while no start has opened the store that was made anew. */
+function unprovenPath(path: string): string {
+  return `${path}-unproven`;
+}
+
+/** True where the store was made anew, and no start has come to its end with it: what made it so would make it so again. */
+export function isUnproven(path: string): boolean {
+  return existsSync(unprovenPath(path));
+}
+
+/** When a start has come to its end. */
+export function noteProven(path: string): void {
+  rmSync(unprovenPath(path), { force: true });
+}
+
+/**
+ * What a start has left that was killed, or whose disk was full; not to be called where finishSwap has not been. Where a sound store has
+ * its place again, a new one that never came there would later be taken for the end of a swap.
+ */
 export function clearSalvaged(path: string): void {
   for (const end of DATABASE_FILES) rmSync(salvagingPath(path) + end, { force: true });
   rmSync(salvagedPath(path), { force: true });
@@ -54,19 +72,31 @@ export function swapIn(path: string): string {
   return next;
 }
 
-/** To be called before a store is opened for writing: goes on with a swap that was cut short. */
-export function finishSwap(path: string): void {
-  if (existsSync(path) || !existsSync(salvagedPath(path))) return;
+/**
+ * To be called before a store is opened for writing: goes on with a swap that was cut short.
+ * @returns the folder that the damaged one is in; undefined where nothing was left to do
+ */
+export function finishSwap(path: string): string | undefined {
+  if (existsSync(path) || !existsSync(salvagedPath(path))) return undefined;
   const { made, next } = asideFolders(dirname(path), NAME);
   const newest = made.at(-1);
-  const aside = newest !== undefined && existsSync(join(newest, basename(path))) ? newest : next;
+  const aside = newest !== undefined && isOfThisSwap(path, newest) ? newest : next;
   makeFolder(aside);
   finish(path, aside);
+  return aside;
+}
+
+/** False for a folder of another damaged store, over whose files nothing is written. */
+function isOfThisSwap(path: string, aside: string): boolean {
+  const has = (end: string) => existsSync(join(aside, basename(path) + end));
+  return has('') && DATABASE_FILES.every((end) => end === '' || !has(end) || !existsSync(path + end));
 }
 
 /** A log of writes that is not its own would be put over the new file. */
 function finish(path: string, aside: string): void {
   for (const end of DATABASE_FILES) if (end !== '' && existsSync(path + end)) move(path + end, aside);
+  closeSync(openSync(unprovenPath(path), 'a'));
+  syncFolder(dirname(path));
   renameSync(salvagedPath(path), path);
   syncFolder(dirname(path));
 }

@@ -69,3 +69,10 @@ export function forgottenOf({ covered, digest, firstMs, greatestMs }: SourceTota
   const { high, low } = digest;
   return { seqs: covered.ranges(), high, low, firstMs: firstMs ?? null, greatestMs: greatestMs ?? null };
 }
+
+/** The newest reading of all that was forgotten; undefined where nothing was. */
+export function newestForgottenMs(all: Iterable<ForgottenParts>): number | undefined {
+  let newest: number | undefined;
+  for (const { greatestMs } of all) if (greatestMs !== null && (newest === undefined || greatestMs > newest)) newest = greatestMs;
+  return newest;
+}

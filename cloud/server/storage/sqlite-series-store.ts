@@ -29,6 +29,7 @@ import { newestBuckets } from './newest-buckets.ts';
 import { newPartRows } from './part-rows.ts';
 import { PartWriter } from './part-writer.ts';
 import { replaceDamaged, type SalvageTold } from './replace-damaged.ts';
+import { isUnproven, noteProven } from './series-swap.ts';
 import { readFacts, refuseOtherWindows, writeFacts } from './store-facts.ts';
 import { type DamagedPart, PartSeals } from './part-seals.ts';
 import { ReadingThread } from './reading-thread.ts';
@@ -120,8 +121,9 @@ export class SqliteSeriesStore implements SeriesStore {
     try {
       await this.startOnFile();
     } catch (error) {
-      if (!isFileDamaged(error)) throw error;
       const { options, path } = this;
+      // Never round and round: a store that was made anew and can't be opened is for a person.
+      if (!isFileDamaged(error) || isUnproven(path)) throw error;
       const { alone = (work) => work(), onSalvage = () => {}, windowMs, clock, postalCodes } = options;
       const assignPostalCode = (household: string) => postalCodes.assign(household);
       const finding = (error as Error).message;
@@ -132,7 +134,8 @@ export class SqliteSeriesStore implements SeriesStore {
 
   private async startOnFile(): Promise<void> {
     const { windowMs } = this.options;
-    const database = openForWriting(this.path, this.noteRecord);
+    const onSwapped = (folder: string) => this.options.onSalvage?.({ step: 'finished', folder });
+    const database = openForWriting(this.path, { onDamaged: this.noteRecord, onSwapped });
     try {
       const id = this.settleFacts(database);
       const readerDatabase = openForReading(this.path);
@@ -151,6 +154,7 @@ export class SqliteSeriesStore implements SeriesStore {
       const thread = this.readingThread();
       this.open = { id, database, known, writer, reader, bucketReader, gapReader, thread, readerDatabase };
       await this.lookThrough();
+      noteProven(this.path);
     } catch (error) {
       if (this.open === undefined) database.close();
       else await this.stop();

@@ -11,7 +11,7 @@ import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import { makeFolder } from '../../../common/folders.ts';
 import { isoTime } from '../../../common/iso-time.ts';
 import { refuseUnfinishedRestore } from '../../../common/unfinished-restore.ts';
-import { explainDatabaseError, isBusy } from './open-database.ts';
+import { explainDatabaseError, isBusy, isFileDamaged } from './open-database.ts';
 
 const FOLDER = 'cloud';
 const LOCK_FILE = 'process.lock';
@@ -105,7 +105,7 @@ export class StateLock {
       return true;
     } catch (error) {
       if (isBusy(error)) return false;
-      throw explainDatabaseError(error, this.file(LOCK_FILE));
+      throw explainLockError(error, this.file(LOCK_FILE));
     }
   }
 
@@ -141,4 +141,12 @@ export class StateLock {
   private file(name: string): string {
     return join(this.options.stateDir, FOLDER, name);
   }
+}
+
+/** Nothing is ever written to the file: what is in it is of no use, also where it is damaged. */
+function explainLockError(error: unknown, path: string): unknown {
+  const explained = explainDatabaseError(error, path);
+  if (!isFileDamaged(explained)) return explained;
+  const hint = 'delete it while no cloud server runs on this state: nothing is kept in it; look at the disk';
+  return new OperatingError('STORE_DAMAGED', (explained as Error).message, { retryable: false, hint, cause: error });
 }

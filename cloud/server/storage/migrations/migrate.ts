@@ -29,8 +29,8 @@ export function refuseNewerSchema(database: Database.Database, path: string): vo
  * Brings the file to SCHEMA_VERSION, each step in one transaction with its number. Two processes may start at once: the
  * number is read again under the write lock.
  */
-export function migrate(database: Database.Database): void {
-  for (let version = schemaVersion(database); version < SCHEMA_VERSION; version++) {
+export function migrate(database: Database.Database, toVersion = SCHEMA_VERSION): void {
+  for (let version = schemaVersion(database); version < toVersion; version++) {
     database
       .transaction(() => {
         if (schemaVersion(database) !== version) return;
@@ -43,14 +43,16 @@ export function migrate(database: Database.Database): void {
   }
 }
 
-/** Which definition in the file is not the one that the migrations make: a bit of it has flipped. Undefined when all are. */
-export function damagedDefinition(database: Database.Database): string | undefined {
+/** Which definition in a file of that version is not the one that the migrations make: a bit of it has flipped. Undefined when all are. */
+export function damagedDefinition(database: Database.Database, version = SCHEMA_VERSION): string | undefined {
   const definitions = 'SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL';
   const held = new Map(database.prepare(definitions).raw().all() as [string, string][]);
   const fresh = new Database(':memory:');
   try {
-    migrate(fresh);
+    migrate(fresh, version);
     const made = fresh.prepare(definitions).raw().all() as [string, string][];
+    // It says that nothing was made yet.
+    if (made.length === 0) return held.keys().next().value;
     return made.find(([name, sql]) => held.get(name) !== sql)?.[0];
   } finally {
     fresh.close();

@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import Database from 'better-sqlite3';
 import { SCHEMA_VERSION } from '../../../../../cloud/server/storage/migrations/migrate.ts';
-import { explainDatabaseError, openForReading, openForWriting, SERIES_FILE } from '../../../../../cloud/server/storage/open-database.ts';
+import {
+  explainDatabaseError,
+  openForReading,
+  openForWriting,
+  SERIES_FILE,
+  willBeRefused,
+} from '../../../../../cloud/server/storage/open-database.ts';
 import { openReadOnlyStore } from '../../../../../cloud/server/storage/read-only-store.ts';
 import { SqliteSeriesStore } from '../../../../../cloud/server/storage/sqlite-series-store.ts';
 import { systemClock } from '../../../../../common/clock.ts';
@@ -59,6 +65,12 @@ it('refuses damage in the file', async (test) => {
   writeFileSync(store.path, bytes);
   assert.throws(() => openForWriting(store.path), isDamage);
   assert.deepEqual(readFileSync(store.path), bytes, 'as it was');
+});
+
+it('a page that the disk did not give is none of the file, whatever the check of it writes', () => {
+  const saying = (text: string) => willBeRefused({ pragma: () => [{ quick_check: text }] } as never);
+  const page = (code: number) => saying(`*** in database main ***\nTree 5 page 9: unable to get the page. error code=${code}`);
+  assert.deepEqual([saying('ok'), page(11), page(10), page(266)], [false, true, false, false]);
 });
 
 it('refuses a file that is no database', (test) => {

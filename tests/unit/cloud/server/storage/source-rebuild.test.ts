@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   forgottenOf,
+  newestForgottenMs,
   NOTHING_FORGOTTEN,
   rebuildSource,
   type SealedPart,
@@ -41,4 +42,10 @@ test('a damaged part, or one that overlaps, vouches for nothing: the source can 
 test('no parts, nothing covered', () => {
   const { covered, readings } = rebuildSource(NOTHING_FORGOTTEN, []) as SourceTotals;
   assert.deepEqual([covered.ranges(), readings], [[], 0]);
+});
+
+test('the newest of what was forgotten, of more sources than a call has arguments', () => {
+  assert.equal(newestForgottenMs([]), undefined);
+  const all = Array.from({ length: 300_000 }, (_, i) => ({ ...NOTHING_FORGOTTEN, greatestMs: i === 77_777 ? 9 : i % 2 === 0 ? null : 3 }));
+  assert.equal(newestForgottenMs(all), 9);
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { StateLock } from '../../../../../cloud/server/storage/state-lock.ts';
 import { systemClock } from '../../../../../common/clock.ts';
-import { ConfigError } from '../../../../../common/errors.ts';
+import { ConfigError, OperatingError } from '../../../../../common/errors.ts';
 
 let stateDir = '';
 const locks: StateLock[] = [];
@@ -75,4 +75,18 @@ test('a note that can not be read costs only the name', async () => {
   await lock(false).take();
   writeFileSync(join(stateDir, 'cloud', 'process.json'), '{"pid":');
   await assert.rejects(lock(false).take(), (error) => refused(error, /another cloud server has .*fogline-lock-\w+$/));
+});
+
+test('a lock whose file is damaged says what to do: delete it, because it holds nothing', async () => {
+  for (const isShared of [false, true]) {
+    mkdirSync(join(stateDir, 'cloud'), { recursive: true });
+    writeFileSync(join(stateDir, 'cloud/process.lock'), 'not a database, but text');
+    await assert.rejects(
+      lock(isShared).take(),
+      (error) => error instanceof OperatingError && error.code === 'STORE_DAMAGED' && /delete it/.test(error.hint),
+    );
+    rmSync(join(stateDir, 'cloud/process.lock'));
+    await lock(isShared).take();
+    locks.pop()?.release();
+  }
 });
