@@ -49,19 +49,29 @@ export class SalvagedNames {
       const above = table === 'devices' ? households : devices;
       const { rows, entries } = this.reader.named(table, key, columnsOf(table));
       const byId = new Map(entries.map((entry) => [entry.id, entry]));
+      const keyOf = (row: NamedRow) => JSON.stringify(key.map((column) => row[column]));
+      const byKey = new Map(entries.map((entry) => [keyOf(entry), entry]));
       const rowsById = new Map(rows.map((row) => [row.id, row]));
       const unsealed: NamedRow[] = [];
+      const taken = new Set<number>();
       for (const id of [...new Set([...rowsById.keys(), ...byId.keys()])].sort((a, b) => a - b)) {
         const [row, entry] = [rowsById.get(id), byId.get(id)];
-        const sound = [row, row && entry && { ...row, ...entry }].find((each) => each !== undefined && this.isSound(each, above, holds));
+        // The name may be damaged in one of the two, or the number.
+        const told = row === undefined ? [] : [row, { ...row, ...entry }, { ...row, ...byKey.get(keyOf(row)) }];
+        const sound = told.find((each) => this.isSound(each, above, holds));
         if (sound === undefined) unsealed.push({ ...row, ...entry, id } as NamedRow);
-        else this.hasLostNames = !this.insert(table, sound, households, true) || this.hasLostNames;
+        else if (this.insert(table, sound, households, true)) taken.add(sound.id);
+        else this.hasLostNames = true;
       }
-      const taken = unsealed.filter((row) => this.insert(table, row, households, false));
-      this.hasLostNames ||= taken.length < unsealed.length;
+      // The entry of a name whose row is damaged has its number; the row's may be what is damaged.
+      const ofEntries = unsealed.filter(({ id }) => !rowsById.has(id) && !taken.has(id));
+      const ofRows = unsealed.filter(({ id }) => rowsById.has(id));
+      const guessed = [...ofEntries, ...ofRows];
+      const inserted = guessed.filter((row) => this.insert(table, row, households, false));
+      this.hasLostNames ||= inserted.length < guessed.length;
       this.unsealed.set(
         table,
-        taken.map(({ id }) => id),
+        inserted.map(({ id }) => id),
       );
     }
   }
@@ -74,8 +84,10 @@ export class SalvagedNames {
     }
   }
 
-  /** @returns false for a name that is none, or whose owner or number is not there */
+  /** @returns false for a name or a number that is none, or whose owner is not there */
   private insert(table: string, row: NamedRow, households: Names, isSound: boolean): boolean {
+    // SQLite counts from 1; 0 is what the writer takes for a name without a row.
+    if (row.id < 1) return false;
     switch (table) {
       case 'field_sets':
         return (
