@@ -4,8 +4,8 @@ import { OperatingError } from '../common/errors.ts';
 
 /** By file name. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  'series.db': 'move the file away and put a backup in its place (or none), and start: the edge fills in what it and the topic still hold',
-  'outbox.db': 'keep the file for study, put a backup in its place (or none), and start: the edge asks the cloud and reads the topic again',
+  'series.db': 'start the cloud server: it keeps the file in STATE/cloud/damaged and goes on with what is sound of it; look at the disk',
+  'outbox.db': 'start the edge: it keeps the file in STATE/edge/damaged and asks the cloud and the topic anew; look at the disk',
   'broker.db': 'start the part again: it keeps the file in STATE/broker/damaged and goes on with what is sound of it; look at the disk',
 };
 const REMEDY_OTHERWISE = 'put a backup in its place, or start with --fresh';

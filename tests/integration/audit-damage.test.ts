@@ -33,7 +33,7 @@ for (const name of FILES) {
       const told = refused(state);
       assert.ok(told.includes(join(state, name)), told);
       assert.match(told, /is damaged: /);
-      assert.match(told, /what to do: .*(backup|again)/);
+      assert.match(told, /what to do: .*start .* keeps the file in STATE\/(cloud|edge|broker)\/damaged /);
       assert.doesNotMatch(told, /SqliteError/);
     });
   }
