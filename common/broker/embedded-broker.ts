@@ -86,9 +86,9 @@ export class EmbeddedBroker implements Broker {
     this.trimLater();
   }
 
-  private tellSalvaged({ finding, ...its }: Salvaged): void {
+  private tellSalvaged({ finding, lostBatches, ...its }: Salvaged): void {
     this.logger.error(
-      { finding: finding.replaceAll('\n', '; '), ...its },
+      { finding: finding.replaceAll('\n', '; '), ...its, lostBatches: lostBatches ?? 'not known' },
       "the broker's file was damaged: it is kept in this folder, and a new one holds what is sound of it; " +
         'what is lost is said again by its source, or declared missing; look at the disk',
     );

@@ -82,6 +82,8 @@ export class EmbeddedRemains {
   private readonly logs: readonly Log[];
   /** Batches that the file tells of and that were not given out. */
   lost = 0;
+  /** False where neither the table nor its index tells how many there were. */
+  isCounted = false;
 
   /** @param file of one byte at least: SQLite deletes what lies beside an empty one */
   constructor(file: string) {
@@ -150,11 +152,12 @@ export class EmbeddedRemains {
   /** Ids of which table or index tell, in order, and those that may lie where the table can't be read. */
   private ids(): { known: ReadonlySet<number>; tried: readonly number[] } {
     const table = this.scan<{ id: number }>((order) => `SELECT id FROM batch NOT INDEXED ORDER BY id ${order}`);
-    const index = this.rows<{ id: number }>(
+    const index = this.scan<{ id: number }>(
       (order) => `SELECT id FROM batch INDEXED BY batch_offsets ORDER BY log ${order}, base_offset ${order}`,
     );
     const known = new Set<number>();
-    for (const rows of [table.fromFront, table.fromBack, index]) for (const { id } of rows) known.add(id);
+    this.isCounted = table.isWhole || index.isWhole;
+    for (const rows of [table.fromFront, table.fromBack, index.fromFront, index.fromBack]) for (const { id } of rows) known.add(id);
     const tried = new Set(known);
     if (!table.isWhole) {
       const last = table.fromFront.at(-1)?.id ?? 0;

@@ -54,8 +54,8 @@ export interface Salvaged {
   /** Appends and records taken over. */
   batches: number;
   records: number;
-  /** Appends of which the file tells, and that are not sound; others may have left no trace. */
-  lostBatches: number;
+  /** Appends of which the file tells, and that are not sound. Undefined where it does not tell how many there were. */
+  lostBatches: number | undefined;
 }
 
 export class EmbeddedSalvage {
@@ -224,7 +224,7 @@ export class EmbeddedSalvage {
     // What SQLite would find beside a file without a byte it would delete.
     const remains = sizeOf(damaged) === 0 ? undefined : new EmbeddedRemains(damaged);
     try {
-      const copied = remains === undefined ? { batches: 0, records: 0, lostBatches: 0 } : await this.copy(remains, target);
+      const copied = remains === undefined ? { batches: 0, records: 0, lostBatches: undefined } : await this.copy(remains, target);
       target.pragma('wal_checkpoint(TRUNCATE)');
       return copied;
     } finally {
@@ -255,7 +255,7 @@ export class EmbeddedSalvage {
       reach('broker_salvage_inside_copy');
       await yieldToEventLoop();
     }
-    return { ...copied, lostBatches: remains.lost };
+    return { ...copied, lostBatches: remains.isCounted ? remains.lost : undefined };
   }
 }
 

@@ -1,9 +1,9 @@
 /** What a start makes of a file whose header tells of another layout, and of the small files beside it. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { fileIdentity } from '../../../../common/broker/embedded-database.ts';
+import { fileIdentity, PAGE_BYTES } from '../../../../common/broker/embedded-database.ts';
 import { OperatingError } from '../../../../common/errors.ts';
 import { silentLogger } from '../../../../common/logger.ts';
 import { EmbeddedFolder, records, TOPIC } from './embedded-folder.ts';
@@ -19,6 +19,19 @@ async function filled(context: TestContext): Promise<EmbeddedFolder> {
   await broker.stop();
   return folder;
 }
+
+test('where the file does not tell what was in it, the number of lost appends is not known', async (context) => {
+  const folder = await filled(context);
+  const bytes = readFileSync(folder.file);
+  writeFileSync(folder.file, bytes.fill(0, 0, PAGE_BYTES));
+  const told: Record<string, unknown>[] = [];
+  const broker = folder.broker({ logger: { ...silentLogger, error: (fields) => told.push(fields as Record<string, unknown>) } });
+  await broker.start();
+  assert.deepEqual(
+    told.map((its) => [its['batches'], its['lostBatches']]),
+    [[0, 'not known']],
+  );
+});
 
 /** How many records there are after a start, and how often it told of damage. */
 async function started(folder: EmbeddedFolder): Promise<{ end: number; told: number }> {

@@ -93,7 +93,7 @@ async function salvagedOutcomeOf(folder: EmbeddedFolder, held: string, what: str
     assert.equal(told.length, 1, `${what}: told once`);
     if (content === held) return 'salvaged';
     const [salvaged] = told;
-    assert.ok(salvaged !== undefined && salvaged.lostBatches + salvaged.batches === 3, `${what}: ${JSON.stringify(told)}`);
+    assert.ok(salvaged !== undefined && (salvaged.lostBatches ?? Number.NaN) + salvaged.batches === 3, `${what}: ${JSON.stringify(told)}`);
     const before = JSON.parse(held) as unknown[][];
     for (const [i, [topic, partition, , , read]] of (JSON.parse(content) as unknown[][]).slice(0, LOGS.length).entries()) {
       const isSame = JSON.stringify(read) === JSON.stringify(before[i]?.[4]);
