@@ -1,7 +1,9 @@
 /** What happens to the files of a long run: full disks, a lock, a copy of a while ago, flipped bits. As tests/crash does it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SERIES_FILE } from '../cloud/server/storage/open-database.ts';
+import { SET_ASIDE_FOLDER } from '../common/set-aside.ts';
 import { OUTBOX_FILE } from '../edge/server/outbox-schema.ts';
 import type { PartName } from '../tests/crash/fleet.ts';
 import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE } from '../tests/doubles/damaged-row.ts';
@@ -122,10 +124,15 @@ export const damagedTopic: SoakFault = {
         });
       });
       const { edge, simulate } = fleet.starts;
-      return await lasting(lastsMs, () => {
+      const isMet = await lasting(lastsMs, () => {
         const isTold = TOPIC_PARTS.some((part) => /the broker's file was damaged/.test(fleet.loggedSince(part, line)));
         return isTold && fleet.starts.edge > edge && (fleet.starts.simulate > simulate || fleet.hasFinished);
       });
+      // It is told before the new file is in place.
+      await sleep(SETTLE_MS);
+      // As the operator may: each is as large as the topic, and the next one needs the room.
+      if (isMet) rmSync(join(fleet.stateDir, 'broker', SET_ASIDE_FOLDER), { recursive: true });
+      return isMet;
     } finally {
       for (const part of TOPIC_PARTS) mayEnd.delete(part);
     }

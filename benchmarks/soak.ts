@@ -36,9 +36,9 @@ const POISONED_MAX = 500;
 const SPEED = 60;
 const EDGE = 'edge-1';
 const IDLE_SOCKETS = 500;
-/** Of each disk: what a long run writes there, several times. */
+/** Of each disk: what a long run writes there, several times. A topic that was damaged has everything once more, and is copied whole. */
 const DISK_MB = 128;
-const DISK_MB_PER_MINUTE = 16;
+const DISK_MB_PER_MINUTE = 48;
 const LOOK_MS = 1_000;
 const SAY_EVERY_MS = 10_000;
 /** Between two faults. */
