@@ -189,8 +189,17 @@ test('without newer windows the figures turn grey and say for how long; a new on
   const { page } = await open(t, cloud.url);
   await shows(page, '#status-text', 'live');
   assert.equal(await filterOf(page), 'none');
+  await page.evaluate(`
+    window.oldButNotGrey = 0;
+    new MutationObserver(() => {
+      const isOld = document.querySelector('.tile .age[data-age=stale]') !== null;
+      if (isOld && document.body.dataset.stale !== 'true') window.oldButNotGrey++;
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  `);
   await page.clock.fastForward(35_000);
   await shows(page, '#status-text', 'stale');
+  await page.locator('.tile .age[data-age=stale]').first().waitFor();
+  assert.equal(await page.evaluate('window.oldButNotGrey'), 0, 'the word and the grey come in one frame');
   const seconds = Number(/^No new data for (\d+) s\./.exec(await textOf(page, '#notice'))?.[1]);
   assert(seconds >= 34 && seconds < 90, `${seconds} s`);
   assert.equal(await filterOf(page), 'grayscale(1)');

@@ -1,5 +1,5 @@
 /** What is wrong with the figures below as a whole; nothing while they are live. */
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { pausedStore } from '../live/live.ts';
 import type { Freshness } from '../live/page-state.ts';
 import { useBadge, useFreshness } from '../live/use-freshness.ts';
@@ -11,7 +11,7 @@ export function Notice() {
   const fresh = useFreshness();
   const badge = useBadge();
   const isPaused = useStore(pausedStore);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const isStale = fresh.kind === 'stale' || (fresh.kind === 'cut' && fresh.stale);
     document.body.dataset['freshness'] = fresh.kind;
     document.body.dataset['stale'] = String(isStale);
