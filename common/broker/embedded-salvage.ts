@@ -91,7 +91,7 @@ export class EmbeddedSalvage {
     if (unfinished !== undefined) return readFileSync(join(unfinished, UNFINISHED), 'utf8').trim();
     if (isEmptied(this.file)) return 'it is empty';
     // There is none, or one that was just begun.
-    if ((statSync(this.file, { throwIfNoEntry: false })?.size ?? 0) === 0) return undefined;
+    if (sizeOf(this.file) === 0) return undefined;
     return this.damageIn();
   }
 

@@ -7,6 +7,7 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SqliteSeriesStore } from '../../cloud/server/storage/sqlite-series-store.ts';
+import type { NewRecord } from '../../common/broker/broker.ts';
 import { EmbeddedBroker } from '../../common/broker/embedded-broker.ts';
 import { systemClock } from '../../common/clock.ts';
 import { silentLogger } from '../../common/logger.ts';
@@ -116,6 +117,10 @@ async function trim(store: EdgeStore): Promise<void> {
   store.outbox.shrink();
 }
 
+function recordsFrom(number: number): NewRecord[] {
+  return Array.from({ length: READINGS_PER_BATCH }, (_, i) => ({ key: 'home-a', value: Buffer.from(recordAt(number + i)) }));
+}
+
 async function writeBroker(folder: string): Promise<void> {
   let offset = 0;
   for (let session = 0; session < SESSIONS; session++) {
@@ -123,7 +128,7 @@ async function writeBroker(folder: string): Promise<void> {
     await broker.start();
     await broker.ensureTopic(BROKER_TOPIC, { partitions: 1, retentionMs: 60_000 });
     for (let batch = 0; batch < BATCHES; batch++) {
-      const records = Array.from({ length: READINGS_PER_BATCH }, (_, i) => ({ key: 'home-a', value: Buffer.from(recordAt(offset + i)) }));
+      const records = recordsFrom(offset);
       const { baseOffset } = await broker.append(BROKER_TOPIC, 0, records);
       offset = baseOffset + records.length;
       say('appended', offset);
@@ -142,7 +147,7 @@ async function writeSalvaged(folder: string): Promise<void> {
     await broker.start();
     await broker.ensureTopic(BROKER_TOPIC, { partitions: 1, retentionMs: 60_000 });
     for (let batch = 0; batch < BATCHES; batch++) {
-      const records = Array.from({ length: READINGS_PER_BATCH }, (_, i) => ({ key: 'home-a', value: Buffer.from(recordAt(number + i)) }));
+      const records = recordsFrom(number);
       await broker.append(BROKER_TOPIC, 0, records);
       number += records.length;
       say('appended', number);

@@ -42,28 +42,6 @@ export function rollupIn(row: BucketRow): Rollup {
   return { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq, energyWs, windowCount };
 }
 
-/** In the order of BUCKET_COLUMNS, without the seal. */
-export function bucketValues(bucket: Rollup): number[] {
-  const { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq, last, lastMs, lastSource, lastSeq } = bucket;
-  return [
-    startMs,
-    count,
-    sum,
-    min,
-    max,
-    first,
-    firstMs,
-    firstSource,
-    firstSeq,
-    last,
-    lastMs,
-    lastSource,
-    lastSeq,
-    bucket.energyWs,
-    bucket.windowCount,
-  ];
-}
-
 const NUMBERS = 16;
 const numbers = new Float64Array(NUMBERS);
 
@@ -92,6 +70,41 @@ export function sealOfBucket(name: number, levelMs: number, rollup: Rollup): num
 export function isBucketSound(name: number, levelMs: number, row: BucketRow, rollup: Rollup): boolean {
   const seal = row[15];
   return seal === null || sealOfBucket(name, levelMs, rollup) === seal;
+}
+
+/** For saveBucket. */
+export function prepareSaveBucket(database: Database.Database): Database.Statement {
+  return database.prepare('INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+}
+
+/**
+ * Writes the bucket whole, with its seal, over the one that is there. In a transaction.
+ * @param name sealOfSeriesName of its series
+ */
+export function saveBucket(save: Database.Statement, seriesId: number, name: number, levelMs: number, bucket: Rollup): void {
+  const { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq } = bucket;
+  const { last, lastMs, lastSource, lastSeq, energyWs, windowCount } = bucket;
+  const seal = sealOfBucket(name, levelMs, bucket);
+  save.run(
+    levelMs,
+    startMs,
+    seriesId,
+    count,
+    sum,
+    min,
+    max,
+    first,
+    firstMs,
+    firstSource,
+    firstSeq,
+    last,
+    lastMs,
+    lastSource,
+    lastSeq,
+    energyWs,
+    windowCount,
+    seal,
+  );
 }
 
 /** What to throw where an answer would need the bucket. */

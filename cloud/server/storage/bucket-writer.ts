@@ -1,7 +1,15 @@
 /** Writes the buckets of a transaction, each whole and with its seal. To be used inside a transaction only. */
 import type Database from 'better-sqlite3';
 import { addRollup, bucketStartMs, ROLLUP_LEVELS_MS, type Rollup } from '../analytics/rollup.ts';
-import { BUCKET_COLUMNS, type BucketRebuilder, type BucketRow, isBucketSound, rollupIn, sealOfBucket } from './bucket-rows.ts';
+import {
+  BUCKET_COLUMNS,
+  type BucketRebuilder,
+  type BucketRow,
+  isBucketSound,
+  prepareSaveBucket,
+  rollupIn,
+  saveBucket,
+} from './bucket-rows.ts';
 import type { KnownDevice, KnownSeries } from './known-households.ts';
 import type { DamagedRecord } from './household-mender.ts';
 
@@ -90,31 +98,7 @@ export class BucketWriter {
   }
 
   private save({ id, sealOfName }: KnownSeries, level: number, bucket: Rollup): void {
-    const levelMs = ROLLUP_LEVELS_MS[level] as number;
-    const { startMs, count, sum, min, max, first, firstMs, firstSource, firstSeq } = bucket;
-    const { last, lastMs, lastSource, lastSeq, energyWs, windowCount } = bucket;
-    const { save } = this.statements;
-    const seal = sealOfBucket(sealOfName, levelMs, bucket);
-    save.run(
-      levelMs,
-      startMs,
-      id,
-      count,
-      sum,
-      min,
-      max,
-      first,
-      firstMs,
-      firstSource,
-      firstSeq,
-      last,
-      lastMs,
-      lastSource,
-      lastSeq,
-      energyWs,
-      windowCount,
-      seal,
-    );
+    saveBucket(this.statements.save, id, sealOfName, ROLLUP_LEVELS_MS[level] as number, bucket);
   }
 }
 
@@ -126,7 +110,7 @@ function prepare(database: Database.Database) {
     .join(", ',', ");
   return {
     bucket: database.prepare(`SELECT ${BUCKET_COLUMNS} FROM rollups WHERE ${at}`).raw(),
-    save: database.prepare('INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    save: prepareSaveBucket(database),
     remove: database.prepare(`DELETE FROM rollups WHERE ${at}`),
     setAside: database.prepare(
       `INSERT INTO damaged (found_ms, place, row)

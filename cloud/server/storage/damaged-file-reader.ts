@@ -10,7 +10,7 @@ import { PART_COLUMNS, type PartRow } from './part-rows.ts';
 import { BUCKET_COLUMNS, type BucketRow } from './bucket-rows.ts';
 import { rowsOnPages } from './page-rows.ts';
 import { damagedDefinition, SCHEMA_VERSION } from './migrations/migrate.ts';
-import { PAGE_BYTES } from './open-database.ts';
+import { isUnreadable, PAGE_BYTES } from './open-database.ts';
 
 /** Both ends belong to it. */
 export interface Span {
@@ -278,10 +278,4 @@ function halves({ from, to }: Span): Span[] {
         { from, to: middle },
         { from: middle + 1, to },
       ];
-}
-
-/** A table that is not there under its name is damage too. */
-function isUnreadable(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(code);
 }

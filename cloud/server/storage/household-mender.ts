@@ -9,6 +9,7 @@ import { PARKED_REASONS } from '../../../common/parked-reason.ts';
 import { MS_PER_HOUR } from '../../../common/units.ts';
 import { type Interval, SeqIntervals } from '../../../common/protocol/seq-intervals.ts';
 import { sealOfRow } from '../../../common/row-seal.ts';
+import type { Rollup } from '../analytics/rollup.ts';
 import { BUCKET_COLUMNS, BucketRebuilder, type BucketRow, isBucketSound, rollupIn } from './bucket-rows.ts';
 import { PART_COLUMNS, type PartRow } from './part-rows.ts';
 import type { PartSeals } from './part-seals.ts';
@@ -135,7 +136,7 @@ export class HouseholdMender {
 
   /** Each hour by its seal; a damaged one as its parts tell it, and where they can't it is left out and counted. */
   private sumOfHours(name: number, { id, device_id: deviceId, field }: SeriesRecord): { sums: SeriesSums; lost: number } {
-    const sums = { count: 0, energy_ws: 0, window_count: 0, last_ms: 0 };
+    const sums = noSums();
     let lost = 0;
     for (const row of this.statements.hours.iterate(id) as IterableIterator<BucketRow>) {
       const bucket = rollupIn(row);
@@ -143,11 +144,7 @@ export class HouseholdMender {
       const isSound = isBucketSound(name, MS_PER_HOUR, row, bucket);
       const hour = isSound ? bucket : this.rebuilder.rebuild({ deviceId, field, levelMs: MS_PER_HOUR, startMs });
       if (hour === 'lost') lost++;
-      if (hour === undefined || hour === 'lost') continue;
-      sums.count += hour.count;
-      sums.energy_ws += hour.energyWs;
-      sums.window_count += hour.windowCount;
-      sums.last_ms = Math.max(sums.last_ms, hour.lastMs);
+      if (hour !== undefined && hour !== 'lost') addHour(sums, hour);
     }
     return { sums, lost };
   }
@@ -193,6 +190,18 @@ export class HouseholdMender {
   private tell(household: string, table: RecordTable, outcome: DamagedRecord['outcome'], what: string): void {
     this.options.onDamaged({ household, table, outcome, what });
   }
+}
+
+/** Totals of a series without a window. */
+export function noSums(): SeriesSums {
+  return { count: 0, energy_ws: 0, window_count: 0, last_ms: 0 };
+}
+
+export function addHour(sums: SeriesSums, { count, energyWs, windowCount, lastMs }: Rollup): void {
+  sums.count += count;
+  sums.energy_ws += energyWs;
+  sums.window_count += windowCount;
+  sums.last_ms = Math.max(sums.last_ms, lastMs);
 }
 
 function stateOf(owner: Owner, row: SourceRecord): Omit<SourceState, 'declared'> {

@@ -205,6 +205,11 @@ function isIoError(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_IOERR');
 }
 
+/** True where damage is in the way of a reader. A table that is not there under its name is damage too. */
+export function isUnreadable(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(codeOf(error));
+}
+
 /** True when another connection holds the write lock. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY');
@@ -230,7 +235,7 @@ function isFoundDamaged(path: string): boolean {
     database = new Database(path, { readonly: true, timeout: START_BUSY_TIMEOUT_MS });
     return findingIn(database) !== undefined || damagedDefinition(database, schemaVersion(database)) !== undefined;
   } catch (error) {
-    return /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(codeOf(error));
+    return isUnreadable(error);
   } finally {
     database?.close();
   }

@@ -11,10 +11,10 @@ import { digestToHex } from '../../../common/protocol/digest.ts';
 import { randomId } from '../../../common/random.ts';
 import { MS_PER_HOUR } from '../../../common/units.ts';
 import { rowFault } from '../../../common/wire.ts';
-import { type Rollup, ROLLUP_LEVELS_MS } from '../analytics/rollup.ts';
-import { BUCKET_COLUMNS, BucketRebuilder, bucketValues, type BucketRow, isBucketSound, rollupIn, sealOfBucket } from './bucket-rows.ts';
+import { ROLLUP_LEVELS_MS } from '../analytics/rollup.ts';
+import { BUCKET_COLUMNS, BucketRebuilder, type BucketRow, isBucketSound, prepareSaveBucket, rollupIn, saveBucket } from './bucket-rows.ts';
 import type { DamagedFileReader, Span } from './damaged-file-reader.ts';
-import { HouseholdMender, type MenderOptions } from './household-mender.ts';
+import { addHour, HouseholdMender, type MenderOptions, noSums } from './household-mender.ts';
 import { keptFromMs, noteForgotten, noteTakenOver, prepareKept } from './kept-levels.ts';
 import { KnownHouseholds, type KnownSource } from './known-households.ts';
 import { newPartRows, partAggregate, type PartRow } from './part-rows.ts';
@@ -81,6 +81,7 @@ class Salvage {
   private readonly newParts: RowBatch;
   private readonly known: KnownHouseholds;
   private readonly writer: PartWriter;
+  private readonly series: Database.Statement;
   /** Windows that begin before were forgotten, and are in the stored buckets only. */
   private readonly keptFromMs: number;
   private isKeptLost = false;
@@ -94,6 +95,7 @@ class Salvage {
     this.options = options;
     this.seals = new PartSeals(database, () => {});
     this.newParts = newPartRows(database);
+    this.series = database.prepare('SELECT device_id AS deviceId, field FROM series WHERE id = ?');
     const mending: MenderOptions = { ...options, onDamaged: () => {} };
     this.saveForgotten(new HouseholdMender(database, this.seals, mending));
     this.known = new KnownHouseholds(database, this.seals, this.newParts, mending);
@@ -304,21 +306,13 @@ class Salvage {
         straddling: Math.floor(this.keptFromMs / levelMs) * levelMs,
       }) as [number, number][];
     const rebuilder = new BucketRebuilder(this.database, this.seals, this.options.windowMs);
-    const series = this.database.prepare('SELECT device_id AS deviceId, field FROM series WHERE id = ?');
+    const save = prepareSaveBucket(this.database);
     return this.inSteps(missing, ([startMs, seriesId]) => {
       if (lostShorter.some(({ from, to }) => from < startMs + levelMs && to >= startMs)) return;
-      const place = series.get(seriesId) as { deviceId: number; field: string };
-      const bucket = rebuilder.rebuild({ ...place, levelMs, startMs }, Number.POSITIVE_INFINITY);
-      if (bucket !== undefined && bucket !== 'lost') this.saveBucket(levelMs, seriesId, bucket);
+      const bucket = rebuilder.rebuild({ ...this.seriesOf(seriesId), levelMs, startMs }, Number.POSITIVE_INFINITY);
+      if (bucket === undefined || bucket === 'lost') return;
+      saveBucket(save, seriesId, this.names.series.get(seriesId) as number, levelMs, bucket);
     });
-  }
-
-  private saveBucket(levelMs: number, seriesId: number, bucket: Rollup): void {
-    const seal = sealOfBucket(this.names.series.get(seriesId) as number, levelMs, bucket);
-    const values = [levelMs, seriesId, ...bucketValues(bucket), seal];
-    this.database
-      .prepare(`INSERT OR REPLACE INTO rollups (level_ms, series_id, ${BUCKET_COLUMNS}) VALUES (${values.map(() => '?').join()})`)
-      .run(...values);
   }
 
   private addUpTotals(): Promise<void> {
@@ -326,25 +320,24 @@ class Salvage {
     const hours = this.database.prepare(`SELECT ${BUCKET_COLUMNS} FROM rollups WHERE level_ms = ${MS_PER_HOUR} AND series_id = ?`).raw();
     return this.inSteps(this.database.prepare('SELECT id FROM series').pluck().all() as number[], (id) => {
       const name = this.names.series.get(id) ?? this.nameOf(id);
-      const sums = { count: 0, energyWs: 0, windowCount: 0, lastMs: 0 };
+      const sums = noSums();
       for (const row of hours.all(id) as BucketRow[]) {
         const hour = rollupIn(row);
-        if (!isBucketSound(name, MS_PER_HOUR, row, hour)) continue;
-        sums.count += hour.count;
-        sums.energyWs += hour.energyWs;
-        sums.windowCount += hour.windowCount;
-        sums.lastMs = Math.max(sums.lastMs, hour.lastMs);
+        if (isBucketSound(name, MS_PER_HOUR, row, hour)) addHour(sums, hour);
       }
-      const totals = [sums.count, sums.energyWs, sums.windowCount, sums.lastMs] as const;
+      const totals = [sums.count, sums.energy_ws, sums.window_count, sums.last_ms] as const;
       save.run(...totals, sealOfTotals(name, ...totals), id);
     });
   }
 
   /** Of a series that a part has made. */
   private nameOf(seriesId: number): number {
-    const sql = 'SELECT device_id AS deviceId, field FROM series WHERE id = ?';
-    const { deviceId, field } = this.database.prepare(sql).get(seriesId) as { deviceId: number; field: string };
+    const { deviceId, field } = this.seriesOf(seriesId);
     return sealOfSeriesName(seriesId, this.names.devices.get(deviceId) as Owner, field);
+  }
+
+  private seriesOf(id: number): { deviceId: number; field: string } {
+    return this.series.get(id) as { deviceId: number; field: string };
   }
 
   private figures(): SalvageFigures {

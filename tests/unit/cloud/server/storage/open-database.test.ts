@@ -29,6 +29,16 @@ function storeIn(stateDir: string, windowMs = WINDOW_MS): SqliteSeriesStore {
   return new SqliteSeriesStore({ stateDir, windowMs, postalCodes, clock: systemClock });
 }
 
+/** A running store that has so many readings of an edge. */
+async function shippedTo(test: TestContext, readings: number): Promise<{ store: SqliteSeriesStore; edge: Edge }> {
+  const store = storeIn(stateDirFor(test));
+  await store.start();
+  const edge = new Edge(store);
+  await edge.hello();
+  await edge.ship(Array.from({ length: readings }, (_, i) => reading(i + 1)));
+  return { store, edge };
+}
+
 const isDamage = (error: unknown) => error instanceof OperatingError && error.code === 'STORE_DAMAGED' && !error.retryable;
 
 it('opens with every commit on the disk before it returns, and reads that back', (test) => {
@@ -52,12 +62,7 @@ it('a connection for reading can not write', (test) => {
 });
 
 it('refuses damage in the file', async (test) => {
-  const stateDir = stateDirFor(test);
-  const store = storeIn(stateDir);
-  await store.start();
-  const edge = new Edge(store);
-  await edge.hello();
-  await edge.ship(Array.from({ length: 300 }, (_, i) => reading(i + 1)));
+  const { store } = await shippedTo(test, 300);
   await store.stop();
   const bytes = readFileSync(store.path);
   assert.ok(bytes.length > 60_000);
@@ -97,12 +102,7 @@ it('refuses the file of a newer program and one of another window length', async
 });
 
 it('leaves a damaged file and its write-ahead log as they are', async (test) => {
-  const stateDir = stateDirFor(test);
-  const store = storeIn(stateDir);
-  await store.start();
-  const edge = new Edge(store);
-  await edge.hello();
-  await edge.ship([reading(1)]);
+  const { store } = await shippedTo(test, 1);
   const killed = stateDirFor(test);
   mkdirSync(join(killed, 'cloud'));
   const path = join(killed, SERIES_FILE);
@@ -145,12 +145,7 @@ it('sorts the errors of a disk by who must act', () => {
 });
 
 it('a reader sees what is committed while the writer is open, and after it was killed', async (test) => {
-  const stateDir = stateDirFor(test);
-  const store = storeIn(stateDir);
-  await store.start();
-  const edge = new Edge(store);
-  await edge.hello();
-  await edge.ship([reading(1)]);
+  const { store, edge } = await shippedTo(test, 1);
   const reader = openReadOnlyStore(store.path);
   const count = async () => (await collect(reader as never, { resolution: 'raw' })).length;
   assert.equal(await count(), 1);
