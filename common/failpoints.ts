@@ -51,7 +51,10 @@ export const BROKER_SALVAGE_FAILPOINTS = [
   'broker_salvage_after_name',
 ] as const;
 
-const ALL = [...FAILPOINTS, ...COMMAND_FAILPOINTS, ...BROKER_SALVAGE_FAILPOINTS] as const;
+/** Of the start of an edge that finds its outbox damaged. */
+export const OUTBOX_FAILPOINTS = ['outbox_inside_aside', 'outbox_after_aside'] as const;
+
+const ALL = [...FAILPOINTS, ...COMMAND_FAILPOINTS, ...BROKER_SALVAGE_FAILPOINTS, ...OUTBOX_FAILPOINTS] as const;
 
 export type Failpoint = (typeof ALL)[number];
 

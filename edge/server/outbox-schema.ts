@@ -5,12 +5,13 @@
  * A file that is damaged is set aside byte for byte and a new one is begun: the cloud tells what it holds, the topic holds the rest
  * (no offset is committed before its readings are acknowledged), and what neither has becomes a declared gap.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ConfigError, OperatingError } from '../../common/errors.ts';
+import { reach } from '../../common/failpoints.ts';
 import { makeFolder, syncFolder, writeSmallFile } from '../../common/folders.ts';
-import { DATABASE_FILES, SET_ASIDE_FOLDER } from '../../common/set-aside.ts';
+import { asideFolders, DATABASE_FILES } from '../../common/set-aside.ts';
 import { type CheckedOutbox, checkOutbox, DamageFound, defineRowSeal, SEAL_ALL } from './outbox-check.ts';
 
 export const OUTBOX_FILE = 'outbox.db';
@@ -81,7 +82,7 @@ export const MIGRATIONS: readonly string[] = [
    ${SEAL_ALL}`,
 ];
 
-/** Made when SQLite meets damage in a running edge: the next start sets the file aside, also where its check sees nothing. */
+/** There from damage that is met until all of the file is aside: the next start goes on, also where its check sees nothing. */
 const SUSPECT_FILE = 'outbox-suspect';
 
 export interface OpenedOutbox {
@@ -107,7 +108,7 @@ export function openOutboxFile(folder: string, quotaBytes: number): OpenedOutbox
   makeFolder(folder);
   const file = join(folder, OUTBOX_FILE);
   try {
-    if (existsSync(join(folder, SUSPECT_FILE))) throw new DamageFound('a running edge met damage in it');
+    if (existsSync(join(folder, SUSPECT_FILE))) throw new DamageFound('a running edge, or a start that was killed, met damage in it');
     refuseDamage(file);
     const opened = open(file, quotaBytes);
     syncFolder(folder);
@@ -160,20 +161,28 @@ export function noSpace(file: string, cause: unknown): OperatingError {
   });
 }
 
-/** Moves the file, with its WAL, into a folder of its own. The file itself goes last: killed before, it is found damaged again. */
+/**
+ * Moves the file, with its WAL, into a folder of its own. Killed between two moves, the next start goes on: a file without its WAL may
+ * look sound, and is an older one.
+ */
 function setAside(folder: string): string {
-  let number = 1;
-  let aside: string;
-  do aside = join(folder, SET_ASIDE_FOLDER, `outbox-${number++}`);
-  while (existsSync(join(aside, OUTBOX_FILE)));
-  mkdirSync(aside, { recursive: true });
+  suspectOutboxFile(folder);
+  const file = join(folder, OUTBOX_FILE);
+  const { made, next } = asideFolders(folder, 'outbox');
+  const newest = made.at(-1);
+  const isBegun = newest !== undefined && (!existsSync(join(newest, OUTBOX_FILE)) || !existsSync(file));
+  const aside = isBegun ? newest : next;
+  makeFolder(aside);
   for (const part of DATABASE_FILES.toReversed()) {
-    const [from, to] = [join(folder, `${OUTBOX_FILE}${part}`), join(aside, `${OUTBOX_FILE}${part}`)];
-    // Killed before the file went: whoever opened it meanwhile has made a WAL of his own, which holds nothing.
+    const [from, to] = [`${file}${part}`, join(aside, `${OUTBOX_FILE}${part}`)];
+    // Whoever opened the file meanwhile has made a WAL of his own, which holds nothing.
     if (existsSync(to)) rmSync(from, { force: true });
     else if (existsSync(from)) renameSync(from, to);
+    reach('outbox_inside_aside');
   }
   syncFolder(aside);
+  syncFolder(folder);
+  reach('outbox_after_aside');
   rmSync(join(folder, SUSPECT_FILE), { force: true });
   syncFolder(folder);
   return aside;

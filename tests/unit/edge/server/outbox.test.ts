@@ -8,6 +8,7 @@ import { EdgeStore } from '../../../../edge/server/edge-store.ts';
 import { LOOK_ROWS, OutboxFull } from '../../../../edge/server/outbox.ts';
 import { OUTBOX_FILE, RESERVE_PAGES } from '../../../../edge/server/outbox-schema.ts';
 import { ConfigError, OperatingError } from '../../../../common/errors.ts';
+import { armFailpoints } from '../../../../common/failpoints.ts';
 import type { NewRow } from '../../../../common/protocol/edge-ledger.ts';
 import { reconcileSource } from '../../../../common/protocol/hello-rules.ts';
 import { seededRandom } from '../../../../common/random.ts';
@@ -295,6 +296,61 @@ test('killed after the WAL was put aside, and opened by another since: the next 
   store = openStore();
   assert.equal(store.setAside?.folder, aside);
   assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
+});
+
+/** Damage of which the file knows nothing before its WAL is folded in: without it the file is sound, and older. */
+function damageInWalOnly(): { damaged: Buffer; wal: Buffer } {
+  store.stop();
+  const file = join(folder, OUTBOX_FILE);
+  const database = new Database(file);
+  database.unsafeMode(true);
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma('writable_schema = ON');
+  database.exec("UPDATE sqlite_schema SET rootpage = 3 WHERE name = 'outbox_bodies'");
+  const [damaged, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
+  database.close();
+  writeFileSync(file, damaged);
+  writeFileSync(`${file}-wal`, wal);
+  return { damaged, wal };
+}
+
+for (const [at, nth] of [
+  ['outbox_inside_aside', 1],
+  ['outbox_inside_aside', 2],
+  ['outbox_inside_aside', 3],
+  ['outbox_after_aside', 1],
+] as const) {
+  test(`killed at ${at}, time ${nth}: the next start goes on, and takes no older state for the outbox`, async () => {
+    await insert(partRow('h1', 1));
+    const { damaged, wal } = damageInWalOnly();
+    let reached = 0;
+    armFailpoints((name) => {
+      if (name === at && ++reached === nth) throw new Error('killed');
+    });
+    assert.throws(() => openStore(), /killed/);
+    armFailpoints(undefined);
+    store = openStore();
+    const aside = join(folder, SET_ASIDE_FOLDER, 'outbox-1');
+    assert.equal(store.setAside?.folder, aside);
+    assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
+    assert.equal(store.outbox.unackedCount, 0);
+    store.stop();
+    store = openStore();
+    assert.equal(store.setAside, undefined, 'told once');
+  });
+}
+
+test('a folder of damaged files that a person has taken away is no place for the next one', async () => {
+  const rows = Array.from({ length: 400 }, (_, i) => partRow('h1', i + 1));
+  for (const expected of ['outbox-1', 'outbox-2', 'outbox-3']) {
+    await insert(...rows);
+    store.stop();
+    const file = join(folder, OUTBOX_FILE);
+    writeFileSync(file, readFileSync(file).fill(0x55, 8_192, 24_576));
+    store = openStore();
+    assert.equal(store.setAside?.folder, join(folder, SET_ASIDE_FOLDER, expected));
+    if (expected === 'outbox-2') rmSync(join(folder, SET_ASIDE_FOLDER, 'outbox-1'), { recursive: true });
+  }
 });
 
 test('damage that is met while the edge runs: the next start sets the file aside', async () => {
