@@ -12,6 +12,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } f
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { yieldToEventLoop } from '../clock.ts';
+import { OperatingError } from '../errors.ts';
 import { reach } from '../failpoints.ts';
 import { isEmptied, makeFolder, syncFolder, writeSmallFile } from '../folders.ts';
 import { randomId } from '../random.ts';
@@ -24,7 +25,6 @@ import {
   DISK_RESERVE_BYTES,
   fileIdentity,
   freeBytes,
-  full,
   isBusy,
   isUnreadable,
   PAGE_BYTES,
@@ -217,8 +217,7 @@ export class EmbeddedSalvage {
   private async build(damaged: string): Promise<Pick<Salvaged, 'batches' | 'records' | 'lostBatches'>> {
     const bytes = sizeOf(damaged) + sizeOf(`${damaged}-wal`);
     const free = freeBytes(this.folder);
-    if (free < bytes + DISK_RESERVE_BYTES)
-      throw full(`${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`, this.folder);
+    if (free < bytes + DISK_RESERVE_BYTES) throw noRoom(this.folder, free, bytes);
     this.removeNew();
     const target = connect(this.newFile, Math.ceil(bytes / PAGE_BYTES) + SPARE_PAGES);
     // What SQLite would find beside a file without a byte it would delete.
@@ -274,6 +273,14 @@ function unfinishedIn(folder: string): string | undefined {
   return readdirSync(all)
     .map((name) => join(all, name))
     .find((aside) => existsSync(join(aside, UNFINISHED)));
+}
+
+function noRoom(folder: string, free: number, bytes: number): OperatingError {
+  const is = `${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`;
+  return new OperatingError('BROKER_FULL', `the broker's disk is full: ${is}`, {
+    retryable: true,
+    hint: `make room on the disk of ${folder} for ${bytes + DISK_RESERVE_BYTES} bytes: copies of earlier damage in ${join(folder, SET_ASIDE_FOLDER)} may be deleted; nothing is changed until then`,
+  });
 }
 
 function sizeOf(file: string): number {
