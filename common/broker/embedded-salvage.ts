@@ -277,9 +277,10 @@ function unfinishedIn(folder: string): string | undefined {
 
 function noRoom(folder: string, free: number, bytes: number): OperatingError {
   const is = `${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`;
+  const copies = `copies of earlier damage in ${join(folder, SET_ASIDE_FOLDER)} may be deleted`;
   return new OperatingError('BROKER_FULL', `the broker's disk is full: ${is}`, {
     retryable: true,
-    hint: `make room on the disk of ${folder} for ${bytes + DISK_RESERVE_BYTES} bytes: copies of earlier damage in ${join(folder, SET_ASIDE_FOLDER)} may be deleted; nothing is changed until then`,
+    hint: `make room on the disk of ${folder} for ${bytes + DISK_RESERVE_BYTES} bytes, nothing is changed until then: ${copies}`,
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -8,7 +8,6 @@ import { EdgeStore } from '../../../../edge/server/edge-store.ts';
 import { LOOK_ROWS, OutboxFull } from '../../../../edge/server/outbox.ts';
 import { OUTBOX_FILE, RESERVE_PAGES } from '../../../../edge/server/outbox-schema.ts';
 import { ConfigError, OperatingError } from '../../../../common/errors.ts';
-import { armFailpoints } from '../../../../common/failpoints.ts';
 import type { NewRow } from '../../../../common/protocol/edge-ledger.ts';
 import { reconcileSource } from '../../../../common/protocol/hello-rules.ts';
 import { seededRandom } from '../../../../common/random.ts';
@@ -257,138 +256,6 @@ test('another window length than the stored one is refused with the remedy', () 
   store.stop();
   assert.throws(() => openStore(BIG_QUOTA_BYTES, 10_000), ConfigError);
   store = openStore();
-});
-
-for (const [what, hurt] of [
-  ['pages written over', (bytes: Buffer) => bytes.fill(0x55, 8_192, 24_576)],
-  ['a page of zeros', (bytes: Buffer) => bytes.fill(0, 16_384, 24_576)],
-  ['a header of another program', (bytes: Buffer) => bytes.fill(0x20, 0, 100)],
-  ['cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
-] as const) {
-  test(`a damaged file (${what}) is set aside byte for byte and told of, never taken as empty`, async () => {
-    await insert(...Array.from({ length: 400 }, (_, i) => partRow('h1', i + 1)));
-    store.stop();
-    const file = join(folder, OUTBOX_FILE);
-    const damaged = Buffer.from(hurt(readFileSync(file)));
-    writeFileSync(file, damaged);
-    store = openStore();
-    assert.equal(store.outbox.unackedCount, 0);
-    assert.deepEqual(readFileSync(join(store.setAside?.folder ?? '', OUTBOX_FILE)), damaged);
-    assert.notEqual(store.setAside?.finding ?? '', '');
-    store.stop();
-    store = openStore();
-    assert.equal(store.setAside, undefined, 'told once');
-  });
-}
-
-test('killed after the WAL was put aside, and opened by another since: the next start keeps that WAL', async () => {
-  await insert(partRow('h1', 1));
-  const wal = readFileSync(join(folder, `${OUTBOX_FILE}-wal`));
-  assert.ok(wal.length > 0);
-  store.stop();
-  const aside = join(folder, SET_ASIDE_FOLDER, 'outbox-1');
-  mkdirSync(aside, { recursive: true });
-  writeFileSync(join(aside, `${OUTBOX_FILE}-wal`), wal);
-  const file = join(folder, OUTBOX_FILE);
-  const damaged = readFileSync(file).fill(0x55, 8_192, 24_576);
-  writeFileSync(file, damaged);
-  writeFileSync(`${file}-wal`, '');
-  store = openStore();
-  assert.equal(store.setAside?.folder, aside);
-  assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
-});
-
-/** Damage of which the file knows nothing before its WAL is folded in: without it the file is sound, and older. */
-function damageInWalOnly(): { damaged: Buffer; wal: Buffer } {
-  store.stop();
-  const file = join(folder, OUTBOX_FILE);
-  const database = new Database(file);
-  database.unsafeMode(true);
-  database.pragma('wal_autocheckpoint = 0');
-  database.pragma('writable_schema = ON');
-  database.exec("UPDATE sqlite_schema SET rootpage = 3 WHERE name = 'outbox_bodies'");
-  const [damaged, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
-  database.close();
-  writeFileSync(file, damaged);
-  writeFileSync(`${file}-wal`, wal);
-  return { damaged, wal };
-}
-
-for (const [at, nth] of [
-  ['outbox_inside_aside', 1],
-  ['outbox_inside_aside', 2],
-  ['outbox_inside_aside', 3],
-  ['outbox_after_aside', 1],
-] as const) {
-  test(`killed at ${at}, time ${nth}: the next start goes on, and takes no older state for the outbox`, async () => {
-    await insert(partRow('h1', 1));
-    const { damaged, wal } = damageInWalOnly();
-    let reached = 0;
-    armFailpoints((name) => {
-      if (name === at && ++reached === nth) throw new Error('killed');
-    });
-    assert.throws(() => openStore(), /killed/);
-    armFailpoints(undefined);
-    store = openStore();
-    const aside = join(folder, SET_ASIDE_FOLDER, 'outbox-1');
-    assert.equal(store.setAside?.folder, aside);
-    assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
-    assert.equal(store.outbox.unackedCount, 0);
-    store.stop();
-    store = openStore();
-    assert.equal(store.setAside, undefined, 'told once');
-  });
-}
-
-test('a folder of damaged files that a person has taken away is no place for the next one', async () => {
-  const rows = Array.from({ length: 400 }, (_, i) => partRow('h1', i + 1));
-  for (const expected of ['outbox-1', 'outbox-2', 'outbox-3']) {
-    await insert(...rows);
-    store.stop();
-    const file = join(folder, OUTBOX_FILE);
-    writeFileSync(file, readFileSync(file).fill(0x55, 8_192, 24_576));
-    store = openStore();
-    assert.equal(store.setAside?.folder, join(folder, SET_ASIDE_FOLDER, expected));
-    if (expected === 'outbox-2') rmSync(join(folder, SET_ASIDE_FOLDER, 'outbox-1'), { recursive: true });
-  }
-});
-
-test('damage that is met while the edge runs: the next start sets the file aside', async () => {
-  await insert(partRow('h1', 1));
-  const error = store.ended(Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT_INDEX' }));
-  assert.ok(error instanceof OperatingError && error.code === 'OUTBOX_DAMAGED');
-  store.stop();
-  store = openStore();
-  assert.match(store.setAside?.finding ?? '', /running edge/);
-  assert.equal(store.ended(error), error, 'another error is no damage');
-});
-
-test('an outbox that is gone, or emptied, is told of; the first one is not', async () => {
-  assert.equal(store.setAside, undefined);
-  await insert(partRow('h1', 1));
-  for (const hurt of [(file: string) => rmSync(file), (file: string) => truncateSync(file)]) {
-    store.stop();
-    hurt(join(folder, OUTBOX_FILE));
-    store = openStore();
-    assert.match(store.setAside?.finding ?? '', /gone, or empty/);
-  }
-});
-
-test('an outbox whose epoch is damaged is not called empty: its rows are there, and what is gone is told of', async () => {
-  await insert(partRow('h1', 1));
-  const { epoch } = store;
-  store.stop();
-  const file = new Database(join(folder, OUTBOX_FILE));
-  assert.equal(file.prepare("UPDATE meta SET value = value || 'x' WHERE key = 'epoch'").run().changes, 1);
-  file.close();
-  store = openStore();
-  assert.equal(store.setAside, undefined);
-  assert.notEqual(store.epoch, epoch);
-  assert.deepEqual(await store.setAsideDamaged(), ['a number or name of the edge ("epoch"): its checksum does not hold']);
-  assert.equal(store.outbox.unackedCount, 1);
-  store.stop();
-  store = openStore();
-  assert.deepEqual(await store.setAsideDamaged(), []);
 });
 
 test('a file of a newer version is refused, and left as it is', async () => {
