@@ -7,7 +7,17 @@ import type { ProxyCounters, ProxyFault } from '../tests/doubles/faulty-proxy.ts
 import { isStopped } from '../tests/doubles/process-state.ts';
 import { holding, lasting, type SoakFault } from './soak-parts.ts';
 import { clockJump, poison } from './soak-strange-input.ts';
-import { damagedOutbox, damagedPart, damagedSource, damagedTopic, fullDisks, lockedStore, restoredCloud } from './soak-store-faults.ts';
+import {
+  damagedOutbox,
+  damagedPart,
+  damagedSource,
+  damagedStore,
+  damagedTopic,
+  fullDisks,
+  lockedStore,
+  lostLogs,
+  restoredCloud,
+} from './soak-store-faults.ts';
 import { sleep } from './started-run.ts';
 
 const PARTS: readonly PartName[] = ['simulate', 'edge', 'cloud'];
@@ -117,6 +127,8 @@ export const FAULTS: readonly SoakFault[] = [
   damagedTopic,
   damagedSource,
   damagedPart,
+  damagedStore,
+  ...lostLogs,
   clockJump,
   poison,
 ];

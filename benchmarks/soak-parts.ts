@@ -14,7 +14,7 @@ import { ROOT, sleep } from './started-run.ts';
 
 /** So long a fault goes on beyond its time, until it has been seen to take effect. */
 const MET_DEADLINE_MS = 30_000;
-/** Until what a restored cloud lacks has been brought again. */
+/** Until what a restored or mended part lacks has been brought again. */
 const AGREES_DEADLINE_MS = 180_000;
 /** Looks at it, however slow the machine is. */
 const AUDITS_MIN = 4;
@@ -116,7 +116,7 @@ export async function untilAgrees(parts: SoakParts): Promise<void> {
     const differences = differencesOf(await auditOf(parts), parts.poisoned);
     if (differences.length === 0) return;
     if (performance.now() > untilMs && audits >= AUDITS_MIN)
-      throw new Error(`the restored cloud is not what it was: ${differences.slice(0, 5).join('; ')}`);
+      throw new Error(`what was lost has not been brought again: ${differences.slice(0, 5).join('; ')}`);
     await sleep(BETWEEN_AUDITS_MS);
   }
 }

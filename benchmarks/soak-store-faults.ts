@@ -1,12 +1,13 @@
-/** What happens to the files of a long run: full disks, a lock, a copy of a while ago, flipped bits. As tests/crash does it. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+/** What happens to the files of a long run: full disks, a lock, a copy of a while ago, flipped bits, a page of zeros, a log gone. */
+import { existsSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SERIES_FILE } from '../cloud/server/storage/open-database.ts';
+import { isUnproven } from '../cloud/server/storage/series-swap.ts';
 import { SET_ASIDE_FOLDER } from '../common/set-aside.ts';
 import { OUTBOX_FILE } from '../edge/server/outbox-schema.ts';
 import type { PartName } from '../tests/crash/fleet.ts';
-import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE } from '../tests/doubles/damaged-row.ts';
+import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE, zeroPageOf } from '../tests/doubles/damaged-row.ts';
 import { differencesOf } from './soak-judge.ts';
 import {
   auditOf,
@@ -27,6 +28,10 @@ const SETTLE_MS = 1_500;
 const ROOM_MS = 1_000;
 /** Until the simulator has appended something. */
 const APPENDS_MS = 4_000;
+/** Of a store of some hundred thousand parts, beside everything else. */
+const SALVAGE_DEADLINE_MS = 180_000;
+/** A write-ahead log has nothing else. */
+const WAL_HEADER_BYTES = 32;
 /** They share the topic's file. */
 const TOPIC_PARTS = ['edge', 'simulate'] as const;
 
@@ -176,6 +181,55 @@ export const damagedPart: SoakFault = {
     return isMet;
   },
 };
+
+/** The cloud makes a new store of what is left when it starts again; the edge brings the rest. */
+export const damagedStore: SoakFault = {
+  name: "page of zeros in the cloud's store",
+  async befall(parts, random, lastsMs) {
+    const { fleet } = parts;
+    const file = join(fleet.stateDir, SERIES_FILE);
+    const aside = join(dirname(file), SET_ASIDE_FOLDER);
+    await holding(parts, ['cloud'], async () => {
+      await fleet.kill('cloud');
+      zeroPageOf(file, 'parts', random);
+    });
+    // The start has come to its end with the new one.
+    const isMet = await lasting(
+      lastsMs,
+      () => existsSync(join(aside, 'series-1', 'series.db')) && existsSync(file) && !isUnproven(file),
+      SALVAGE_DEADLINE_MS,
+    );
+    await untilAgrees(parts);
+    // As the operator may.
+    rmSync(aside, { recursive: true });
+    await copyCloud(parts);
+    return isMet;
+  },
+};
+
+/** Leaves an older outbox, or store. */
+function lostLog(part: 'edge' | 'cloud', what: string, file: string): SoakFault {
+  return {
+    name: `write-ahead log of the ${what} gone`,
+    async befall(parts) {
+      const { fleet } = parts;
+      const isMet = await holding(parts, [part], async () => {
+        await fleet.kill(part);
+        const log = join(fleet.stateDir, `${file}-wal`);
+        const bytes = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+        rmSync(log, { force: true });
+        return bytes > WAL_HEADER_BYTES;
+      });
+      await untilAgrees(parts);
+      return isMet;
+    },
+  };
+}
+
+export const lostLogs: readonly SoakFault[] = [
+  lostLog('edge', 'outbox', join('edge', OUTBOX_FILE)),
+  lostLog('cloud', "cloud's store", SERIES_FILE),
+];
 
 /** @throws when the audit names another household than the damaged one */
 async function isDamageNamed(parts: SoakParts): Promise<boolean> {

@@ -1,4 +1,8 @@
-/** One bit of one value of a SQLite file that no process has open, flipped so that the file itself stays well-formed. */
+/**
+ * Damage in a SQLite file that no process has open: one bit of one value, flipped so that the file itself stays well-formed, or a whole
+ * page.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Random } from '../../common/random.ts';
 import { flipBit } from './sqlite-cells.ts';
@@ -35,6 +39,25 @@ export function flipRowBit(path: string, { table, column, key, where = 'TRUE' }:
   } finally {
     database.close();
   }
+}
+
+/** A page with rows of the table is all zeros. What is in the write-ahead log is copied into the file before. @param random draws which */
+export function zeroPageOf(path: string, table: string, random: Pick<Random, 'below'>): void {
+  const database = new Database(path, { fileMustExist: true });
+  let pages: number[];
+  let pageBytes: number;
+  try {
+    database.pragma('wal_checkpoint(TRUNCATE)');
+    pages = database.prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'").pluck().all(table) as number[];
+    pageBytes = database.pragma('page_size', { simple: true }) as number;
+  } finally {
+    database.close();
+  }
+  const page = pages[random.below(pages.length)];
+  if (page === undefined) throw new Error(`${path} has no page of ${table} to damage`);
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(pageBytes), 0, pageBytes, (page - 1) * pageBytes);
+  closeSync(file);
 }
 
 /** In the statistics of a part, in the cloud's store. */
