@@ -8,6 +8,7 @@ import { SET_ASIDE_FOLDER } from '../common/set-aside.ts';
 import { OUTBOX_FILE } from '../edge/server/outbox-schema.ts';
 import type { PartName } from '../tests/crash/fleet.ts';
 import { flipRowBit, NEWEST_APPEND, OUTBOX_ROW, STORE_PART, STORE_SOURCE, zeroPageOf } from '../tests/doubles/damaged-row.ts';
+import { holdsOpen } from '../tests/doubles/process-state.ts';
 import { differencesOf } from './soak-judge.ts';
 import {
   auditOf,
@@ -111,12 +112,13 @@ export const damagedOutbox: SoakFault = {
   },
 };
 
-/** Met by the edge, which ends, and sets the file aside when it starts again; then the simulator ends too, and says again what is lost. */
+/** Met by the edge, which ends, and sets the file aside when it starts again; who has the old one ends too. What is lost is said again. */
 export const damagedTopic: SoakFault = {
   name: 'flipped bit in a row of the topic',
   async befall(parts, random, lastsMs) {
     const { fleet, mayEnd } = parts;
     const line = fleet.loggedLines;
+    const file = join(fleet.stateDir, 'broker', 'broker.db');
     for (const part of TOPIC_PARTS) mayEnd.add(part);
     try {
       await holding(parts, ['edge'], async () => {
@@ -125,16 +127,13 @@ export const damagedTopic: SoakFault = {
         await sleep(APPENDS_MS);
         await holding(parts, ['simulate'], async () => {
           await fleet.kill('simulate');
-          flipRowBit(join(fleet.stateDir, 'broker', 'broker.db'), NEWEST_APPEND, random);
+          flipRowBit(file, NEWEST_APPEND, random);
         });
       });
-      const { edge, simulate } = fleet.starts;
       const isMet = await lasting(lastsMs, () => {
         const isTold = TOPIC_PARTS.some((part) => /the broker's file was damaged/.test(fleet.loggedSince(part, line)));
-        return isTold && fleet.starts.edge > edge && (fleet.starts.simulate > simulate || fleet.hasFinished);
+        return isTold && TOPIC_PARTS.every((part) => (fleet.isRunning(part) ? holdsOpen(fleet.pidOf(part), file) : fleet.hasFinished));
       });
-      // It is told before the new file is in place.
-      await sleep(SETTLE_MS);
       // As the operator may: each is as large as the topic, and the next one needs the room.
       if (isMet) rmSync(join(fleet.stateDir, 'broker', SET_ASIDE_FOLDER), { recursive: true });
       return isMet;

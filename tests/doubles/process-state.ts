@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Whether a process is there, zombies not counted. */
 export function isAlive(pid: number): boolean {
@@ -16,5 +16,24 @@ function stateOf(pid: number): string {
     return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
   } catch {
     return '';
+  }
+}
+
+/** True while the process has the file open that is at this path now; one that was moved elsewhere is not. */
+export function holdsOpen(pid: number, path: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => targetOf(`${folder}/${fd}`) === path);
+  } catch {
+    return false;
+  }
+}
+
+function targetOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    // Closed meanwhile.
+    return undefined;
   }
 }
