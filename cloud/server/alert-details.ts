@@ -19,6 +19,7 @@ export const ALERT_DETAILS = {
   'records-aside': '{n} records',
   'places-damaged': '{n} places of the outbox',
   'names-none': '{n} household names',
+  'days-left': '{n} days until it expires',
   'rows-lately': '{n} rows in {minutes} min',
   'refusals-lately': '{n} refusals in {minutes} min',
   'requests-lately': '{n} requests in {minutes} min',

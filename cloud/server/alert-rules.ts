@@ -2,7 +2,7 @@
  * Pure: which figure makes which alert, when it is raised and when it is cleared, and the one line that says what to do. Between
  * the two thresholds an alert stays as it is, so that a figure which wavers does not ring again and again.
  */
-import { MS_PER_MINUTE, MS_PER_SECOND } from '../../common/units.ts';
+import { MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND } from '../../common/units.ts';
 import type { Detail } from './alert-details.ts';
 
 export type Severity = 'critical' | 'warning';
@@ -27,6 +27,10 @@ export interface AlertRule {
 
 /** A figure that only grows is looked at as its growth over so long; then the alert clears. */
 export const GROWTH_OVER_MS = 10 * MS_PER_MINUTE;
+/** Of the cloud's certificate: less than half of the thirty days that a timer may give it (docs/certificates.md). */
+export const CERTIFICATE_ENDING_MS = 14 * MS_PER_DAY;
+/** Of an edge's: somebody must carry the new one there. */
+export const EDGE_CERTIFICATE_ENDING_MS = 30 * MS_PER_DAY;
 /** P7: windows that a household may owe. */
 export const WINDOWS_MISSING_MAX = 3;
 const AT_ONCE = { raiseAfterMs: 0, clearAfterMs: 0 } as const;
@@ -123,6 +127,13 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
   },
+  'edge-certificate-ending': {
+    severity: 'warning',
+    about: 'edge',
+    title: 'has a certificate that expires soon',
+    ...ANY,
+    runbook: 'fogline certs rotate --edge makes a new bundle: put it in the place of the old one at the edge',
+  },
   'rows-refused': {
     severity: 'critical',
     about: 'cloud',
@@ -145,6 +156,13 @@ export const ALERT_RULES = {
     clearAt: 0,
     ...AT_ONCE,
     runbook: 'fogline_link_refused_total says why and the log from where: a certificate that ended, or somebody who tries',
+  },
+  'certificate-ending': {
+    severity: 'warning',
+    about: 'cloud',
+    title: 'has a certificate that expires soon',
+    ...ANY,
+    runbook: 'fogline certs rotate makes another: copy cloud.pem to the cloud, nothing need be restarted',
   },
   'requests-unusable': {
     severity: 'warning',

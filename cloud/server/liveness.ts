@@ -100,10 +100,8 @@ export class Liveness {
     gauge('fogline_edge_outbox_damage', 'Places of the outbox found damaged since the start.', ({ damaged }) => damaged);
     gauge('fogline_edge_names_left_out', 'Households left out of hellos, their names are none.', ({ leftOut }) => leftOut);
     gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', ({ trimmedEarly }) => trimmedEarly);
-    options.metrics.gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ['edge'], (gauge) => {
-      gauge.reset();
-      for (const { edge, report } of this.known.values()) gauge.set(report.outboxParts, { edge });
-    });
+    gauge('fogline_edge_households', 'Households of the edge, as it last said.', ({ households }) => households);
+    gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ({ outboxParts }) => outboxParts);
   }
 
   start(): void {

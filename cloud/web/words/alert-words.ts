@@ -34,6 +34,10 @@ export const ALERT_WORDS = {
     en: 'edge {subject} can not ask for households whose names are none',
     de: 'Edge {subject} kann Haushalte nicht anmelden, deren Namen keine sind',
   },
+  'alert.title.edge-certificate-ending': {
+    en: 'edge {subject} has a certificate that expires soon',
+    de: 'Edge {subject} hat ein Zertifikat, das bald abläuft',
+  },
   'alert.title.rows-refused': {
     en: 'cloud refuses rows that contradict what is stored, or make no sense',
     de: 'Cloud lehnt Zeilen ab, die dem Gespeicherten widersprechen oder keinen Sinn ergeben',
@@ -43,6 +47,10 @@ export const ALERT_WORDS = {
     de: 'Cloud weist einen Edge ab, dessen Haushalte einem anderen gehören',
   },
   'alert.title.peers-refused': { en: 'cloud refuses peers at the link', de: 'Cloud weist Gegenstellen an der Verbindung ab' },
+  'alert.title.certificate-ending': {
+    en: 'cloud has a certificate that expires soon',
+    de: 'Cloud hat ein Zertifikat, das bald abläuft',
+  },
   'alert.title.requests-unusable': {
     en: 'cloud gets requests that it can not serve',
     de: 'Cloud bekommt Anfragen, die sie nicht bedienen kann',
@@ -87,6 +95,10 @@ export const ALERT_WORDS = {
   'alert.figure.names-none': {
     en: ['{n} household name', '{n} household names'],
     de: ['{n} Name eines Haushalts', '{n} Namen von Haushalten'],
+  },
+  'alert.figure.days-left': {
+    en: ['{n} day until it expires', '{n} days until it expires'],
+    de: ['{n} Tag, bis es abläuft', '{n} Tage, bis es abläuft'],
   },
   'alert.figure.rows-lately': {
     en: ['{n} row in {minutes} min', '{n} rows in {minutes} min'],
@@ -179,6 +191,10 @@ export const ALERT_WORDS = {
     en: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
     de: 'sein Protokoll nennt sie; anhalten, Ausgangspuffer beiseitelegen, starten: Cloud und Topic werden nach dem Inhalt gefragt',
   },
+  'alert.todo.edge-certificate-ending': {
+    en: 'fogline certs rotate --edge makes a new bundle: put it in the place of the old one at the edge',
+    de: 'fogline certs rotate --edge macht ein neues Bündel: beim Edge an die Stelle des alten setzen',
+  },
   'alert.todo.rows-refused': {
     en: 'the households are parked at their edge, which says why: fogline parked list there',
     de: 'die Haushalte sind bei ihrem Edge zurückgestellt, der den Grund nennt: dort fogline parked list',
@@ -190,6 +206,10 @@ export const ALERT_WORDS = {
   'alert.todo.peers-refused': {
     en: 'fogline_link_refused_total says why and the log from where: a certificate that ended, or somebody who tries',
     de: 'fogline_link_refused_total sagt, warum, das Protokoll, woher: ein abgelaufenes Zertifikat, oder jemand, der es versucht',
+  },
+  'alert.todo.certificate-ending': {
+    en: 'fogline certs rotate makes another: copy cloud.pem to the cloud, nothing need be restarted',
+    de: 'fogline certs rotate macht ein neues: cloud.pem zur Cloud kopieren, neu gestartet werden muss nichts',
   },
   'alert.todo.requests-unusable': {
     en: 'the log says why: a full disk here, another version or another site there; edges keep what was not stored',

@@ -209,6 +209,37 @@ test('totals that grow are raised by their growth, and cleared ten minutes after
   assert.deepEqual(await raised(cloud), []);
 });
 
+test('certificates that expire soon are told, of the cloud and of edges, until another is shown; of an edge not let in yet it stays', async (t) => {
+  const { cloud, live } = await watched(t);
+  const days = { cloud: 14, edge: 30 };
+  let isLetIn = true;
+  const seconds = (its: number) => its * 86_400;
+  await live(1);
+  assert.deepEqual(await raised(cloud), [], 'without TLS there is nothing to tell');
+  cloud.metrics.gauge('fogline_link_certificate_seconds', 'c', [], (gauge) => gauge.set(seconds(days.cloud)));
+  cloud.metrics.gauge('fogline_link_edge_certificate_seconds', 'e', ['edge'], (gauge) => {
+    gauge.reset();
+    if (isLetIn) gauge.set(seconds(days.edge), { edge: 'edge-1' });
+  });
+  await live(1);
+  assert.deepEqual(await raised(cloud), []);
+  Object.assign(days, { cloud: 13.9, edge: 29.9 });
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['edge-certificate-ending edge-1', 'certificate-ending']);
+  const { alerts } = await get<AlertsReply>(cloud, 'alerts');
+  assert.deepEqual(
+    alerts.map(({ detail }) => detail),
+    ['29 days until it expires', '13 days until it expires'],
+  );
+  isLetIn = false;
+  Object.assign(days, { cloud: 397, edge: 730 });
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['edge-certificate-ending edge-1']);
+  isLetIn = true;
+  await live(1);
+  assert.deepEqual(await raised(cloud), []);
+});
+
 test('what the cloud refuses, is told is missing, or gets twice, is an alert of the cloud; Redis too', async (t) => {
   const { cloud, live } = await watched(t);
   const refused = cloud.metrics.counter('fogline_rows_refused_total', 'r', ['verdict']);
