@@ -186,7 +186,7 @@ export const ALERT_RULES = {
     about: 'cloud',
     title: 'has stored parts that are damaged',
     ...ANY,
-    runbook: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
+    runbook: 'fogline audit names the windows; look at the disk, stop the cloud, fogline restore a backup (--part cloud --force)',
   },
   /** Since the start of this cloud server, as store-damaged. */
   'records-damaged': {
@@ -194,7 +194,7 @@ export const ALERT_RULES = {
     about: 'cloud',
     title: 'has damaged records that it can not mend',
     ...ANY,
-    runbook: 'the log names household and row; put a backup of series.db in its place, then at the edge: fogline parked resume',
+    runbook: 'the log names household and row; stop the cloud, fogline restore a backup, start it; then at the edge: fogline parked resume',
   },
   'records-mended': {
     severity: 'warning',

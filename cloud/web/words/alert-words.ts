@@ -220,12 +220,12 @@ export const ALERT_WORDS = {
     de: 'GET /api/v1/households/ID/gaps sagt, welche und warum; was später auftaucht, wird noch genommen',
   },
   'alert.todo.store-damaged': {
-    en: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
-    de: 'fogline audit nennt die Fenster; die Platte ansehen und eine Sicherung von series.db an die Stelle setzen',
+    en: 'fogline audit names the windows; look at the disk, stop the cloud, fogline restore a backup (--part cloud --force)',
+    de: 'fogline audit nennt die Fenster; Platte ansehen, Cloud anhalten, Sicherung einspielen (fogline restore --part cloud --force)',
   },
   'alert.todo.records-damaged': {
-    en: 'the log names household and row; put a backup of series.db in its place, then at the edge: fogline parked resume',
-    de: 'das Protokoll nennt Haushalt und Zeile; eine Sicherung von series.db an die Stelle setzen, dann am Edge: fogline parked resume',
+    en: 'the log names household and row; stop the cloud, fogline restore a backup, start it; then at the edge: fogline parked resume',
+    de: 'Protokoll nennt Haushalt und Zeile; Cloud anhalten, fogline restore mit einer Sicherung, starten; am Edge: fogline parked resume',
   },
   'alert.todo.records-mended': {
     en: 'nothing is lost; look at the disk: what flipped these bits flips others, and not all can be mended',

@@ -115,8 +115,9 @@ test('the rules for Prometheus are one for each alert, of metrics that there are
   for (const [i, rule] of rules.entries()) {
     const kind = ALERT_KINDS[i]!;
     const name = `Fogline${kind.replaceAll(/(?:^|-)([a-z])/g, (_all, letter: string) => letter.toUpperCase())}`;
+    const { raiseAfterMs, severity } = ALERT_RULES[kind];
     const shape = new RegExp(
-      `^alert: ${name}\n {8}expr: '([^'\n]+)'\n {8}for: ${waitOf(ALERT_RULES[kind].raiseAfterMs)}\n {8}labels:\n {10}severity: ${ALERT_RULES[kind].severity}\n` +
+      `^alert: ${name}\n {8}expr: '([^'\n]+)'\n {8}for: ${waitOf(raiseAfterMs)}\n {8}labels:\n {10}severity: ${severity}\n` +
         ` {8}annotations:\n {10}summary: '[^'\n]+'\n {10}runbook: 'docs/operating\\.md#${kind}'\n$`,
     );
     const expression = shape.exec(rule)?.[1];

@@ -209,7 +209,7 @@ test('totals that grow are raised by their growth, and cleared ten minutes after
   assert.deepEqual(await raised(cloud), []);
 });
 
-test('certificates that expire soon are told, of the cloud and of edges, until another is shown; of an edge not let in yet it stays', async (t) => {
+test('certificates that expire soon are told; of an edge that is not let in it stays', async (t) => {
   const { cloud, live } = await watched(t);
   const days = { cloud: 14, edge: 30 };
   let isLetIn = true;
