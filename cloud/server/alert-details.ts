@@ -18,6 +18,7 @@ export const ALERT_DETAILS = {
   'waiting-unnamed': '{n} wait',
   'records-aside': '{n} records',
   'places-damaged': '{n} places of the outbox',
+  'topics-aside': '{n} damaged files are kept',
   'names-none': '{n} household names',
   'days-left': '{n} days until it expires',
   'rows-lately': '{n} rows in {minutes} min',

@@ -91,6 +91,7 @@ export class AlertFigures {
       ),
       said('records-unreadable', unreadable, detail('records-aside', { n: unreadable })),
       said('outbox-damaged', report.damaged, detail('places-damaged', { n: report.damaged })),
+      said('topic-damaged', report.topicDamage, detail('topics-aside', { n: report.topicDamage })),
       said('names-left-out', report.leftOut, detail('names-none', { n: report.leftOut })),
     ];
   }

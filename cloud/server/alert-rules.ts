@@ -120,6 +120,13 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
   },
+  'topic-damaged': {
+    severity: 'warning',
+    about: 'edge',
+    title: 'has a damaged topic, which was set aside',
+    ...ANY,
+    runbook: 'look at its disk; a log there says what was lost and where the file is kept; raised until that folder is deleted',
+  },
   'names-left-out': {
     severity: 'critical',
     about: 'edge',

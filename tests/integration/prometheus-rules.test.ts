@@ -65,6 +65,7 @@ const WELL: readonly Series[] = [
     'unreadable_records',
     'trimmed_early_rows',
     'outbox_damage',
+    'topic_damage',
     'names_left_out',
   ].flatMap((name) => toldTwice(`fogline_edge_${name}`, flat(0))),
   ...['gap', 'overlap', 'conflict', 'not_owner', 'rejected'].map((verdict) => refused(verdict, flat(0))),
@@ -156,6 +157,13 @@ const CASES: readonly Case[] = [
     ringsAt: 0,
     labels: { edge: 'e1' },
     summary: 'edge e1 has found damage in its outbox',
+  },
+  {
+    alert: 'TopicDamaged',
+    ill: toldTwice('fogline_edge_topic_damage', step(0, 1)),
+    ringsAt: 0,
+    labels: { edge: 'e1' },
+    summary: 'edge e1 has a damaged topic, which was set aside',
   },
   {
     alert: 'NamesLeftOut',

@@ -30,6 +30,10 @@ export const ALERT_WORDS = {
     en: 'edge {subject} has found damage in its outbox',
     de: 'Edge {subject} hat Schäden in seinem Ausgangspuffer gefunden',
   },
+  'alert.title.topic-damaged': {
+    en: 'edge {subject} has a damaged topic, which was set aside',
+    de: 'Edge {subject} hat ein beschädigtes Topic, das beiseitegelegt wurde',
+  },
   'alert.title.names-left-out': {
     en: 'edge {subject} can not ask for households whose names are none',
     de: 'Edge {subject} kann Haushalte nicht anmelden, deren Namen keine sind',
@@ -91,6 +95,10 @@ export const ALERT_WORDS = {
   'alert.figure.places-damaged': {
     en: ['{n} place of the outbox', '{n} places of the outbox'],
     de: ['{n} Stelle des Ausgangspuffers', '{n} Stellen des Ausgangspuffers'],
+  },
+  'alert.figure.topics-aside': {
+    en: ['{n} damaged file is kept', '{n} damaged files are kept'],
+    de: ['{n} beschädigte Datei liegt da', '{n} beschädigte Dateien liegen da'],
   },
   'alert.figure.names-none': {
     en: ['{n} household name', '{n} household names'],
@@ -186,6 +194,10 @@ export const ALERT_WORDS = {
   'alert.todo.outbox-damaged': {
     en: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
     de: 'Platte des Edge ansehen; sein Protokoll sagt, was beschädigt war und neu erfragt wird; steht bis zum Neustart des Edge',
+  },
+  'alert.todo.topic-damaged': {
+    en: 'look at its disk; a log there says what was lost and where the file is kept; raised until that folder is deleted',
+    de: 'Platte des Edge ansehen; ein Protokoll dort sagt, was verloren ist und wo die Datei liegt; steht, bis der Ordner gelöscht ist',
   },
   'alert.todo.names-left-out': {
     en: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',

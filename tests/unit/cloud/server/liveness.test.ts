@@ -165,6 +165,7 @@ test('what an edge says of itself is given on, in words for people', () => {
     windowsMissing: null,
     outboxDamage: 0,
     namesLeftOut: 0,
+    topicDamage: 0,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,

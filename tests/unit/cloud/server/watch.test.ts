@@ -177,6 +177,7 @@ test('what an edge says of itself is raised and cleared; of an edge that is not 
   const table: [Partial<EdgeStatus>, string][] = [
     [{ outboxFull: true }, 'outbox-full'],
     [{ damaged: 2 }, 'outbox-damaged'],
+    [{ topicDamage: 1 }, 'topic-damaged'],
     [{ leftOut: 1 }, 'names-left-out'],
     [{ parked: [{ household: 'a', reason: 'conflict' }] }, 'household-parked'],
     [{ waitingFor: ['z'] }, 'household-waiting'],
