@@ -158,7 +158,7 @@ test('a query that is mistyped, of what is not there, or with another legend, is
 
 test('the rules are judged without an error, and an edge that is killed rings: once, by its name', needsPrometheus, async () => {
   const rules = await prometheus.rules();
-  assert.equal(rules.length, 21);
+  assert.equal(rules.length, 24);
   assert.deepEqual(
     rules.filter(({ health, lastError }) => health !== 'ok' || lastError !== undefined).map(({ name, lastError }) => [name, lastError]),
     [],
