@@ -240,7 +240,8 @@ certified('revoke', 'an edge is let in no more, within a minute', certs)
   .action((edge: string, flags: CertsFlags & { old?: boolean }) =>
     perform(flags, async (options) => (await certsRoom()).revoke({ ...flags, ...options, edge, old: flags.old === true })),
   );
-bundled(certified('rotate', "a new certificate of the cloud, or an edge's new bundle; the old ones hold until they expire", certs))
+const rotated = "a new certificate of the cloud (edges that have met it refuse the old), or an edge's new bundle (its old one holds on)";
+bundled(certified('rotate', rotated, certs))
   .option('--host <name>', 'other names and addresses of the cloud; may be given again', collect)
   .option('--edge <id>', 'a new bundle of this edge')
   .action((flags: CertsFlags & { host?: string[]; edge?: string; out?: string }) =>

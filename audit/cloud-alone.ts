@@ -11,11 +11,12 @@ import { isoTime } from '../common/iso-time.ts';
 import type { CloudFile, CloudPart, CloudSource } from './cloud-file.ts';
 import type { Findings } from './findings.ts';
 import type { DeviceReport, HouseholdReport } from './household-audit.ts';
+import { PUT_BACK } from './damage.ts';
 import { sameDigest } from './truth.ts';
 import { WindowAudit } from './window-audit.ts';
 import { timeDifferenceOf } from './window-stats.ts';
 
-const REMEDY = 'put a backup of series.db in its place, and start: edges send again what they and the topic still hold';
+const REMEDY = `${PUT_BACK}, and start: edges send again what they and the topic still hold`;
 const OTHER_PARTS = ['simulator', 'edge', 'broker'] as const;
 
 export function isCloudAlone(stateDir: string): boolean {

@@ -1,7 +1,10 @@
 /** What a state's file that can't be read means, and what to do about it. Pure. */
 import { basename } from 'node:path';
+import { FOGLINE } from '../common/installation.ts';
 import { OperatingError } from '../common/errors.ts';
 
+/** The cloud's half of a state, stopped before. */
+export const PUT_BACK = `stop the cloud server, ${FOGLINE} restore DIR --part cloud --state STATE --force`;
 /** By file name. */
 const REMEDIES: Readonly<Record<string, string>> = {
   'series.db': 'start the cloud server: it keeps the file in STATE/cloud/damaged and goes on with what is sound of it; look at the disk',

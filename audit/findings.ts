@@ -1,6 +1,7 @@
 /** What an audit found: refusals make it say no, declared losses and notices do not. */
 import { START_WITH } from '../common/installation.ts';
 import { isoTime } from '../common/iso-time.ts';
+import { PUT_BACK } from './damage.ts';
 
 export type StageName = 'source' | 'topic' | 'edge' | 'cloud' | 'latest';
 
@@ -28,7 +29,7 @@ const REMEDIES: Readonly<Record<StageName, string>> = {
   source: 'give --data the files as they were replayed; changed ones need a run of their own (--fresh)',
   topic: `replay the files again: ${START_WITH} --data DIR --fresh`,
   edge: 'start the edge with its topic: what its outbox lacks is taken from the log again',
-  cloud: 'move cloud/series.db away, or put a backup in its place, and start: the edge sends again what it and the topic still hold',
+  cloud: `move cloud/series.db away, or ${PUT_BACK}, and start: the edge sends again what it and the topic still hold`,
   latest: 'restart the cloud server: its newest windows are read from the store',
 };
 

@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url';
 import codes from 'german-postal-codes' with { type: 'json' };
 import { seedOf } from '../common/random.ts';
 import type { CloudHousehold } from './cloud-file.ts';
-import { unreadable } from './damage.ts';
+import { PUT_BACK, unreadable } from './damage.ts';
 import type { Findings } from './findings.ts';
 
 /** Beside the sources, and beside the compiled program. */
 const RANGES_FILE = fileURLToPath(new URL('../data/plz-states.csv', import.meta.url));
-const REMEDY = 'put a backup of cloud/series.db in its place, or move it away and start: the edge sends again what it still holds';
+const REMEDY = `${PUT_BACK}, or move cloud/series.db away, and start: the edge sends again what it still holds`;
 
 type Ranges = readonly (readonly [from: string, to: string, state: string])[];
 

@@ -80,15 +80,13 @@ export async function allow(options: EdgeCertOptions): Promise<number> {
   const folder = folderOf(options);
   const name = idOf(options.edge);
   return folder.exclusive(async () => {
-    const before = folder.edges().edges;
-    if (!Object.hasOwn(before, name)) throw new ConfigError(`there is no edge ${name}`, `${FOGLINE} certs edge ${name}`);
+    if (!Object.hasOwn(folder.edges().edges, name)) throw new ConfigError(`there is no edge ${name}`, `${FOGLINE} certs edge ${name}`);
     const households = householdsOf(options);
     if (households === undefined && options.group === undefined) throw sayWhat(name);
-    folder.bind(name, options.group === undefined ? (before[name] ?? name) : idOf(options.group), households);
-    const { edges, groups } = folder.edges();
-    const may = groups[edges[name] ?? ''];
-    say(options, { edge: name, group: edges[name], households: may }, [
-      `edge ${name} (group ${edges[name]}) may own ${may === 'any' ? 'every household' : `${may?.length} households`}`,
+    folder.bind(name, groupOf(folder, name, options), households);
+    const { group, households: may, inWords } = mayOwn(folder, name);
+    say(options, { edge: name, group, households: may }, [
+      `edge ${name} ${inWords}`,
       'a running cloud takes it by itself; what the edge has parked goes on with fogline parked resume there',
     ]);
     return EXIT.ok;
@@ -113,7 +111,10 @@ export async function revoke(options: CertsOptions & { edge: string; old: boolea
   });
 }
 
-/** The cloud's new certificate, or an edge's: the old ones hold until they expire, so nobody is shut out who was away. */
+/**
+ * The cloud's new certificate: an edge that has met it refuses the older ones. Or an edge's: its old one holds until it expires, so that an
+ * edge which was away is not shut out.
+ */
 export async function rotate(options: CloudCertOptions & { edge?: string | undefined; out?: string | undefined }): Promise<number> {
   const folder = folderOf(options);
   return folder.exclusive(async () => {
@@ -139,9 +140,13 @@ export async function list(options: CertsOptions): Promise<number> {
   const { hosts, issued } = folder.register();
   const revoked = new Set(folder.revoked().map(({ serial }) => serial));
   const { edges, groups } = folder.edges();
-  const nowMs = nowOf(options);
+  const stateOf = (entry: RegisterEntry) => {
+    if (revoked.has(entry.serial)) return 'revoked';
+    if (Date.parse(entry.until) <= nowOf(options)) return 'expired';
+    return isReplaced(folder, entry) ? 'replaced' : 'valid';
+  };
   const rows = issued.map((entry) => {
-    const state = revoked.has(entry.serial) ? 'revoked' : Date.parse(entry.until) <= nowMs ? 'expired' : 'valid';
+    const state = stateOf(entry);
     const group = entry.edge === '' ? null : (edges[entry.edge] ?? null);
     const may = group === null ? null : groups[group];
     return { ...entry, state, group, households: may === 'any' ? 'any' : (may?.length ?? null) };
@@ -178,13 +183,18 @@ function cloudSinceMs(folder: CaFolder): number {
   return Math.max(0, ...of.map(({ from }) => Date.parse(from)));
 }
 
+/** A certificate of the cloud that edges refuse as soon as they have met the newest. */
+function isReplaced(folder: CaFolder, { edge: name, from }: RegisterEntry): boolean {
+  return name === '' && Date.parse(from) < cloudSinceMs(folder);
+}
+
 async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptions): Promise<void> {
   const { config, out, json } = options;
   const authority = folder.authority();
   const issued = await issue(authority, { role: { kind: 'edge', edge: name }, nowMs: nowOf(options), days: options.days ?? EDGE_DAYS });
   folder.enter(name, issued);
   const text = bundleText({ ...issued, ca: authority.certificate, cloud: addressOf(folder, config), cloudSinceMs: cloudSinceMs(folder) });
-  const group = folder.edges().edges[name];
+  const { group, inWords } = mayOwn(folder, name);
   const about = { edge: name, group, serial: issued.serial, until: new Date(issued.untilMs).toISOString() };
   if (out === undefined) {
     process.stdout.write(json ? `${JSON.stringify({ ...about, bundle: text })}\n` : text);
@@ -192,7 +202,8 @@ async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptio
   }
   writeNewFile(out, text, 0o600);
   say(options, { ...about, file: out }, [
-    `bundle of edge ${name} (group ${group}, until ${about.until.slice(0, 10)}) is in ${out}; its key is nowhere else`,
+    `bundle of edge ${name} (until ${about.until.slice(0, 10)}) is in ${out}; its key is nowhere else`,
+    `edge ${name} ${inWords}`,
     `edge: link.bundle_file = ${out}`,
   ]);
 }
@@ -200,11 +211,29 @@ async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptio
 function bind(folder: CaFolder, name: string, options: EdgeCertOptions): void {
   const households = householdsOf(options);
   if (households !== undefined || options.group !== undefined) {
-    folder.bind(name, options.group === undefined ? name : idOf(options.group), households);
+    folder.bind(name, groupOf(folder, name, options), households);
     return;
   }
   if (Object.hasOwn(folder.edges().edges, name)) return;
   throw sayWhat(name);
+}
+
+/** An edge leaves its group only by word: what its group may own would be lost to it. */
+function groupOf(folder: CaFolder, name: string, { group }: EdgeCertOptions): string {
+  if (group !== undefined) return idOf(group);
+  const { edges } = folder.edges();
+  return (Object.hasOwn(edges, name) ? edges[name] : undefined) ?? name;
+}
+
+function mayOwn(folder: CaFolder, name: string) {
+  const { edges, groups } = folder.edges();
+  const group = edges[name] ?? '';
+  const households = groups[group] ?? [];
+  return {
+    group,
+    households,
+    inWords: `(group ${group}) may own ${households === 'any' ? 'every household' : `${households.length} households`}`,
+  };
 }
 
 function sayWhat(name: string): ConfigError {

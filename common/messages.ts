@@ -219,6 +219,8 @@ export interface EdgeStatus {
   damaged?: number | undefined;
   /** Households left out of its hellos, because their names are none; older ones do not say it. */
   leftOut?: number | undefined;
+  /** Damaged files of its topic that lie set aside on its host, whichever part did it; older ones do not say it. */
+  topicDamage?: number | undefined;
   /** Of the edge's program; older ones do not say it. */
   version?: string | undefined;
 }

@@ -82,6 +82,14 @@ export class Metrics {
     return counted.reduce((sum, { value }) => sum + value, 0);
   }
 
+  /** Of a counter or gauge its values by those of the label, undefined when nobody has registered it. */
+  async valuesBy(label: string, name: string): Promise<ReadonlyMap<string, number> | undefined> {
+    const metric = this.registry.getSingleMetric(name);
+    if (metric === undefined) return undefined;
+    const { values } = await metric.get();
+    return new Map(values.map(({ labels, value }) => [String(labels[label]), value]));
+  }
+
   /** Names of all that is registered, sorted. */
   names(): string[] {
     return this.registry

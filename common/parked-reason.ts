@@ -11,7 +11,7 @@ export const PARKED_REASONS = new WordedTexts(
     'not-allowed':
       'edge {edge} may not own it: the operator of the cloud allows it (fogline certs allow {edge}), then: fogline parked resume',
     'records-damaged':
-      "the cloud's records of it are damaged ({fault}): put a backup of series.db in its place, then, at the edge: fogline parked resume",
+      "the cloud's records of it are damaged ({fault}): fogline restore a backup of the cloud; then, at the edge: fogline parked resume",
     'device-damaged': "the cloud's records of it are damaged ({fault}): start the cloud server anew: it looks through them",
     'name-unusable': 'its name is not an id: bring edge and cloud to one version, then: fogline parked resume',
     'generation-unusable': "its generation is not a count: the edge's outbox is damaged: stop the edge, put its outbox aside, start it",

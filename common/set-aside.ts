@@ -20,6 +20,15 @@ export function asideFolders(folder: string, name: string): { made: string[]; ne
   return { made: numbers.map(of), next: of((numbers.at(-1) ?? 0) + 1) };
 }
 
+/** How many there are; none where nobody may look. */
+export function countAside(folder: string, name: string): number {
+  try {
+    return asideFolders(folder, name).made.length;
+  } catch {
+    return 0;
+  }
+}
+
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -21,6 +21,7 @@ export const edgeStatus = z.object({
   outboxFull: z.boolean(),
   damaged: count.optional(),
   leftOut: count.optional(),
+  topicDamage: count.optional(),
   version: z.string().optional(),
 });
 

@@ -1,13 +1,14 @@
 /** The figures that alerts are made of: edges by their heartbeats, households by what is expected of them, the cloud by its counts. */
+import { MS_PER_DAY, MS_PER_SECOND } from '../../common/units.ts';
 import type { Metrics } from '../../common/metrics.ts';
 import { type Detail, detail } from './alert-details.ts';
-import { type Figure, GROWTH_OVER_MS } from './alert-rules.ts';
+import { CERTIFICATE_ENDING_MS, EDGE_CERTIFICATE_ENDING_MS, type Figure, GROWTH_OVER_MS } from './alert-rules.ts';
 import type { Owing } from './expectation.ts';
 import { Growth } from './growth.ts';
 import type { KnownEdge } from './liveness.ts';
 
 /** Fewer rows than this tell nothing of a share. */
-const ROWS_FOR_A_SHARE = 1_000;
+export const ROWS_FOR_A_SHARE = 1_000;
 const GROWTH_OVER_MIN = GROWTH_OVER_MS / 60_000;
 
 /** Metrics whose growth is an alert; one that nobody has registered makes none. */
@@ -43,7 +44,7 @@ export class AlertFigures {
   async gather(observed: Observed, nowMs: number): Promise<Figure[]> {
     const edges = observed.edges.flatMap((edge) => this.ofEdge(edge, observed.windowMs, nowMs));
     this.edgeGrowth.keepOnly(new Set(observed.edges.flatMap(({ edge }) => EDGE_TOTALS.map((total) => nameOf(edge, total)))));
-    return [...edges, ...householdFigures(observed), ...(await this.ofCloud(nowMs))];
+    return [...edges, ...(await this.certificates(observed)), ...householdFigures(observed), ...(await this.ofCloud(nowMs))];
   }
 
   private ofEdge({ edge, state, lastHeartbeatMs, report }: KnownEdge, windowMs: number, nowMs: number): Figure[] {
@@ -90,6 +91,7 @@ export class AlertFigures {
       ),
       said('records-unreadable', unreadable, detail('records-aside', { n: unreadable })),
       said('outbox-damaged', report.damaged, detail('places-damaged', { n: report.damaged })),
+      said('topic-damaged', report.topicDamage, detail('topics-aside', { n: report.topicDamage })),
       said('names-left-out', report.leftOut, detail('names-none', { n: report.leftOut })),
     ];
   }
@@ -121,6 +123,24 @@ export class AlertFigures {
         detail: detail('redis-alone'),
       });
     return figures;
+  }
+
+  /** With TLS. Of an edge that has not connected since the start nobody knows. */
+  private async certificates({ edges }: Observed): Promise<Figure[]> {
+    const cloud = await this.metrics.total('fogline_link_certificate_seconds');
+    const byEdge = await this.metrics.valuesBy('edge', 'fogline_link_edge_certificate_seconds');
+    const ending = (alert: Figure['alert'], subject: string, seconds: number | undefined, warningMs: number): Figure => ({
+      alert,
+      subject,
+      value: seconds === undefined ? null : seconds * MS_PER_SECOND < warningMs ? 1 : 0,
+      detail: detail('days-left', { n: Math.max(0, Math.floor(((seconds ?? 0) * MS_PER_SECOND) / MS_PER_DAY)) }),
+    });
+    return [
+      ...(cloud === undefined ? [] : [ending('certificate-ending', '', cloud, CERTIFICATE_ENDING_MS)]),
+      ...(byEdge === undefined
+        ? []
+        : edges.map(({ edge }) => ending('edge-certificate-ending', edge, byEdge.get(edge), EDGE_CERTIFICATE_ENDING_MS))),
+    ];
   }
 
   private async duplicates(nowMs: number): Promise<Figure[]> {

@@ -2,7 +2,7 @@
  * Pure: which figure makes which alert, when it is raised and when it is cleared, and the one line that says what to do. Between
  * the two thresholds an alert stays as it is, so that a figure which wavers does not ring again and again.
  */
-import { MS_PER_MINUTE, MS_PER_SECOND } from '../../common/units.ts';
+import { MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND } from '../../common/units.ts';
 import type { Detail } from './alert-details.ts';
 
 export type Severity = 'critical' | 'warning';
@@ -27,6 +27,10 @@ export interface AlertRule {
 
 /** A figure that only grows is looked at as its growth over so long; then the alert clears. */
 export const GROWTH_OVER_MS = 10 * MS_PER_MINUTE;
+/** Of the cloud's certificate: less than half of the thirty days that a timer may give it (docs/certificates.md). */
+export const CERTIFICATE_ENDING_MS = 14 * MS_PER_DAY;
+/** Of an edge's: somebody must carry the new one there. */
+export const EDGE_CERTIFICATE_ENDING_MS = 30 * MS_PER_DAY;
 /** P7: windows that a household may owe. */
 export const WINDOWS_MISSING_MAX = 3;
 const AT_ONCE = { raiseAfterMs: 0, clearAfterMs: 0 } as const;
@@ -116,12 +120,26 @@ export const ALERT_RULES = {
     ...ANY,
     runbook: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
   },
+  'topic-damaged': {
+    severity: 'warning',
+    about: 'edge',
+    title: 'has a damaged topic, which was set aside',
+    ...ANY,
+    runbook: 'look at its disk; a log there says what was lost and where the file is kept; raised until that folder is deleted',
+  },
   'names-left-out': {
     severity: 'critical',
     about: 'edge',
     title: 'can not ask for households whose names are none',
     ...ANY,
     runbook: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
+  },
+  'edge-certificate-ending': {
+    severity: 'warning',
+    about: 'edge',
+    title: 'has a certificate that expires soon',
+    ...ANY,
+    runbook: 'fogline certs rotate --edge makes a new bundle: put it in the place of the old one at the edge',
   },
   'rows-refused': {
     severity: 'critical',
@@ -146,6 +164,13 @@ export const ALERT_RULES = {
     ...AT_ONCE,
     runbook: 'fogline_link_refused_total says why and the log from where: a certificate that ended, or somebody who tries',
   },
+  'certificate-ending': {
+    severity: 'warning',
+    about: 'cloud',
+    title: 'has a certificate that expires soon',
+    ...ANY,
+    runbook: 'fogline certs rotate makes another: copy cloud.pem to the cloud, nothing need be restarted',
+  },
   'requests-unusable': {
     severity: 'warning',
     about: 'cloud',
@@ -168,7 +193,7 @@ export const ALERT_RULES = {
     about: 'cloud',
     title: 'has stored parts that are damaged',
     ...ANY,
-    runbook: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
+    runbook: 'fogline audit names the windows; look at the disk, stop the cloud, fogline restore a backup (--part cloud --force)',
   },
   /** Since the start of this cloud server, as store-damaged. */
   'records-damaged': {
@@ -176,7 +201,7 @@ export const ALERT_RULES = {
     about: 'cloud',
     title: 'has damaged records that it can not mend',
     ...ANY,
-    runbook: 'the log names household and row; put a backup of series.db in its place, then at the edge: fogline parked resume',
+    runbook: 'the log names household and row; stop the cloud, fogline restore a backup, start it; then at the edge: fogline parked resume',
   },
   'records-mended': {
     severity: 'warning',

@@ -36,6 +36,7 @@ export function edgeReply(
     unreadable: report.unreadable,
     outboxDamage: report.damaged,
     namesLeftOut: report.leftOut,
+    topicDamage: report.topicDamage,
     replayFinished: report.replayFinished,
     firstSeenAt: timeOrNull(facts.firstSeenMs),
     lastConnectAt: timeOrNull(facts.lastConnectMs),

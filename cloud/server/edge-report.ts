@@ -31,6 +31,8 @@ export interface EdgeReport {
   /** Places of its outbox found damaged, and households left out of its hellos, since its process started. */
   damaged: number;
   leftOut: number;
+  /** Damaged files of its topic that lie set aside. */
+  topicDamage: number;
   /** Every run the edge knows is done, and it knows one. */
   replayFinished: boolean;
   /** Of its program; null when it says none. */
@@ -52,6 +54,7 @@ export const NO_REPORT: EdgeReport = {
   trimmedEarly: 0,
   damaged: 0,
   leftOut: 0,
+  topicDamage: 0,
   replayFinished: false,
   version: null,
 };
@@ -74,6 +77,7 @@ export function edgeReport(status: EdgeStatus): EdgeReport {
     trimmedEarly: count(status.trimmedEarly),
     damaged: count(status.damaged ?? 0),
     leftOut: count(status.leftOut ?? 0),
+    topicDamage: count(status.topicDamage ?? 0),
     replayFinished: runs.length > 0 && runs.every((run) => run?.done === true),
     version: typeof status.version === 'string' ? status.version.slice(0, VERSION_CHARACTERS_MAX) : null,
   };

@@ -98,12 +98,11 @@ export class Liveness {
     gauge('fogline_edge_waiting_households', 'Households that wait to be assigned.', ({ waitingCount }) => waitingCount);
     gauge('fogline_edge_unreadable_records', 'Topic records set aside.', ({ unreadable }) => unreadable);
     gauge('fogline_edge_outbox_damage', 'Places of the outbox found damaged since the start.', ({ damaged }) => damaged);
+    gauge('fogline_edge_topic_damage', 'Damaged files of the topic that lie set aside.', ({ topicDamage }) => topicDamage);
     gauge('fogline_edge_names_left_out', 'Households left out of hellos, their names are none.', ({ leftOut }) => leftOut);
     gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', ({ trimmedEarly }) => trimmedEarly);
-    options.metrics.gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ['edge'], (gauge) => {
-      gauge.reset();
-      for (const { edge, report } of this.known.values()) gauge.set(report.outboxParts, { edge });
-    });
+    gauge('fogline_edge_households', 'Households of the edge, as it last said.', ({ households }) => households);
+    gauge('fogline_edge_outbox_parts', 'Parts of the edge not yet acknowledged, as it last said.', ({ outboxParts }) => outboxParts);
   }
 
   start(): void {

@@ -35,6 +35,8 @@ import { EmbeddedRemains } from './embedded-remains.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import { EmbeddedTables } from './embedded-tables.ts';
 
+/** What the folders of damaged files are called. */
+export const BROKER_NAME = 'broker';
 /** In the folder of one of them until its successor is in place. Says what was wrong. */
 const UNFINISHED = 'unfinished';
 /** Names the file in which a running process met damage, so that no other is taken for it, and says what it met. */
@@ -170,7 +172,7 @@ export class EmbeddedSalvage {
   }
 
   private newFolder(finding: string): string {
-    const { next: aside } = asideFolders(this.folder, 'broker');
+    const { next: aside } = asideFolders(this.folder, BROKER_NAME);
     makeFolder(aside);
     try {
       writeSmallFile(join(aside, UNFINISHED), `${finding}\n`);

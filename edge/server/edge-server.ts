@@ -41,6 +41,8 @@ export interface EdgeServerOptions {
   heartbeatMs: number;
   heartbeatDeadlineMs: number;
   dataDeadlineMs: number;
+  /** Damaged files of the topic that lie set aside now. */
+  topicDamage?: () => number;
   /** Told of what is not as it should be. */
   onWarning?: (message: string, hint: string) => void;
   /** Another layout of what travels; else that of production with `site`. */
@@ -245,6 +247,7 @@ export class EdgeServer {
       outboxFull: this.intake.outboxFull,
       damaged: this.damaged,
       leftOut: this.greeter.leftOutCount,
+      topicDamage: this.options.topicDamage?.() ?? 0,
       version: VERSION,
     };
   }

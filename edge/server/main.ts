@@ -1,6 +1,6 @@
 /** `fogline edge`: one edge server, until told to stop. */
 import { join } from 'node:path';
-import { openBroker } from '../../common/broker/open-broker.ts';
+import { openBroker, topicDamage } from '../../common/broker/open-broker.ts';
 import { printEvent } from '../../common/child-events.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { CommandOptions } from '../../common/command.ts';
@@ -43,6 +43,7 @@ export async function main({ config, stateDir, json, signal }: CommandOptions): 
     edge: way.edge,
     site: link.site,
     broker: openBroker(config, stateDir, systemClock, logger),
+    topicDamage: () => topicDamage(config, stateDir),
     topic: { partitions: broker.partitions, retentionMs: broker.retention_hours * MS_PER_HOUR },
     dataLink,
     heartbeatLink: await dial(way.heartbeatPort),

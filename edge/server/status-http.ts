@@ -70,6 +70,7 @@ export class StatusHttp {
     gauge('fogline_edge_trimmed_early_rows', 'Acked rows deleted early because of the quota.', (status) => status.trimmedEarly);
     gauge('fogline_edge_outbox_damage', 'Places of the outbox found damaged since the start.', (status) => status.damaged ?? 0);
     gauge('fogline_edge_names_left_out', 'Households left out of hellos, their names are none.', (status) => status.leftOut ?? 0);
+    gauge('fogline_edge_topic_damage', 'Damaged files of the topic that lie set aside.', (status) => status.topicDamage ?? 0);
     gauge('fogline_edge_outbox_full', '1 while the quota stops the intake.', (status) => (status.outboxFull ? 1 : 0));
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { START } from '../../../common/installation.ts';
+import { FOGLINE, START } from '../../../common/installation.ts';
 import { ConfigError, OperatingError } from '../../../common/errors.ts';
 import { isEmptied, makeFolder, markBegun, syncFolder } from '../../../common/folders.ts';
 import type { DamagedRecord } from './household-mender.ts';
@@ -189,7 +189,7 @@ export function willBeRefused(database: Database.Database): boolean {
 }
 
 function damaged(path: string, finding: string, cause?: unknown): OperatingError {
-  const hint = 'look at the disk; then put a backup in its place, or move it away: the edges fill in what they still hold';
+  const hint = `look at the disk; then ${FOGLINE} restore a backup (--part cloud --force), or move it away: edges bring what they hold`;
   return new OperatingError('STORE_DAMAGED', `${path} is damaged: ${finding}`, { retryable: false, hint, cause });
 }
 

@@ -30,9 +30,17 @@ export const ALERT_WORDS = {
     en: 'edge {subject} has found damage in its outbox',
     de: 'Edge {subject} hat Schäden in seinem Ausgangspuffer gefunden',
   },
+  'alert.title.topic-damaged': {
+    en: 'edge {subject} has a damaged topic, which was set aside',
+    de: 'Edge {subject} hat ein beschädigtes Topic, das beiseitegelegt wurde',
+  },
   'alert.title.names-left-out': {
     en: 'edge {subject} can not ask for households whose names are none',
     de: 'Edge {subject} kann Haushalte nicht anmelden, deren Namen keine sind',
+  },
+  'alert.title.edge-certificate-ending': {
+    en: 'edge {subject} has a certificate that expires soon',
+    de: 'Edge {subject} hat ein Zertifikat, das bald abläuft',
   },
   'alert.title.rows-refused': {
     en: 'cloud refuses rows that contradict what is stored, or make no sense',
@@ -43,6 +51,10 @@ export const ALERT_WORDS = {
     de: 'Cloud weist einen Edge ab, dessen Haushalte einem anderen gehören',
   },
   'alert.title.peers-refused': { en: 'cloud refuses peers at the link', de: 'Cloud weist Gegenstellen an der Verbindung ab' },
+  'alert.title.certificate-ending': {
+    en: 'cloud has a certificate that expires soon',
+    de: 'Cloud hat ein Zertifikat, das bald abläuft',
+  },
   'alert.title.requests-unusable': {
     en: 'cloud gets requests that it can not serve',
     de: 'Cloud bekommt Anfragen, die sie nicht bedienen kann',
@@ -84,9 +96,17 @@ export const ALERT_WORDS = {
     en: ['{n} place of the outbox', '{n} places of the outbox'],
     de: ['{n} Stelle des Ausgangspuffers', '{n} Stellen des Ausgangspuffers'],
   },
+  'alert.figure.topics-aside': {
+    en: ['{n} damaged file is kept', '{n} damaged files are kept'],
+    de: ['{n} beschädigte Datei liegt da', '{n} beschädigte Dateien liegen da'],
+  },
   'alert.figure.names-none': {
     en: ['{n} household name', '{n} household names'],
     de: ['{n} Name eines Haushalts', '{n} Namen von Haushalten'],
+  },
+  'alert.figure.days-left': {
+    en: ['{n} day until it expires', '{n} days until it expires'],
+    de: ['{n} Tag, bis es abläuft', '{n} Tage, bis es abläuft'],
   },
   'alert.figure.rows-lately': {
     en: ['{n} row in {minutes} min', '{n} rows in {minutes} min'],
@@ -175,9 +195,17 @@ export const ALERT_WORDS = {
     en: 'look at its disk; its log says what was damaged, and is asked for anew; raised until the edge is started again',
     de: 'Platte des Edge ansehen; sein Protokoll sagt, was beschädigt war und neu erfragt wird; steht bis zum Neustart des Edge',
   },
+  'alert.todo.topic-damaged': {
+    en: 'look at its disk; a log there says what was lost and where the file is kept; raised until that folder is deleted',
+    de: 'Platte des Edge ansehen; ein Protokoll dort sagt, was verloren ist und wo die Datei liegt; steht, bis der Ordner gelöscht ist',
+  },
   'alert.todo.names-left-out': {
     en: 'its log names them; stop it, put its outbox aside, start it: cloud and topic are asked for what it held',
     de: 'sein Protokoll nennt sie; anhalten, Ausgangspuffer beiseitelegen, starten: Cloud und Topic werden nach dem Inhalt gefragt',
+  },
+  'alert.todo.edge-certificate-ending': {
+    en: 'fogline certs rotate --edge makes a new bundle: put it in the place of the old one at the edge',
+    de: 'fogline certs rotate --edge macht ein neues Bündel: beim Edge an die Stelle des alten setzen',
   },
   'alert.todo.rows-refused': {
     en: 'the households are parked at their edge, which says why: fogline parked list there',
@@ -191,6 +219,10 @@ export const ALERT_WORDS = {
     en: 'fogline_link_refused_total says why and the log from where: a certificate that ended, or somebody who tries',
     de: 'fogline_link_refused_total sagt, warum, das Protokoll, woher: ein abgelaufenes Zertifikat, oder jemand, der es versucht',
   },
+  'alert.todo.certificate-ending': {
+    en: 'fogline certs rotate makes another: copy cloud.pem to the cloud, nothing need be restarted',
+    de: 'fogline certs rotate macht ein neues: cloud.pem zur Cloud kopieren, neu gestartet werden muss nichts',
+  },
   'alert.todo.requests-unusable': {
     en: 'the log says why: a full disk here, another version or another site there; edges keep what was not stored',
     de: 'das Protokoll sagt, warum: hier eine volle Platte, dort andere Version oder Site; Edges behalten, was nicht gespeichert ist',
@@ -200,12 +232,12 @@ export const ALERT_WORDS = {
     de: 'GET /api/v1/households/ID/gaps sagt, welche und warum; was später auftaucht, wird noch genommen',
   },
   'alert.todo.store-damaged': {
-    en: 'fogline audit names the windows; look at the disk, and put a backup of series.db in its place',
-    de: 'fogline audit nennt die Fenster; die Platte ansehen und eine Sicherung von series.db an die Stelle setzen',
+    en: 'fogline audit names the windows; look at the disk, stop the cloud, fogline restore a backup (--part cloud --force)',
+    de: 'fogline audit nennt die Fenster; Platte ansehen, Cloud anhalten, Sicherung einspielen (fogline restore --part cloud --force)',
   },
   'alert.todo.records-damaged': {
-    en: 'the log names household and row; put a backup of series.db in its place, then at the edge: fogline parked resume',
-    de: 'das Protokoll nennt Haushalt und Zeile; eine Sicherung von series.db an die Stelle setzen, dann am Edge: fogline parked resume',
+    en: 'the log names household and row; stop the cloud, fogline restore a backup, start it; then at the edge: fogline parked resume',
+    de: 'Protokoll nennt Haushalt und Zeile; Cloud anhalten, fogline restore mit einer Sicherung, starten; am Edge: fogline parked resume',
   },
   'alert.todo.records-mended': {
     en: 'nothing is lost; look at the disk: what flipped these bits flips others, and not all can be mended',

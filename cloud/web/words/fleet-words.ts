@@ -88,6 +88,7 @@ export const FLEET_WORDS = {
   'fleet.refused': { en: 'Refused since the cloud started', de: 'Abgewiesen, seit die Cloud läuft' },
   'fleet.missing': { en: 'Windows missing of its households', de: 'Fehlende Fenster ihrer Haushalte' },
   'fleet.damage': { en: 'Damage found in its outbox', de: 'Schäden in seinem Ausgangspuffer' },
+  'fleet.topicDamage': { en: 'Damaged topics set aside', de: 'Beiseitegelegte beschädigte Topics' },
   'fleet.leftOut': { en: 'Names that are none', de: 'Namen, die keine sind' },
   'fleet.declared': { en: 'Declared missing since the cloud started', de: 'Als fehlend gemeldet, seit die Cloud läuft' },
   'fleet.droppedEarly': { en: 'Let go early by a full outbox', de: 'Vom vollen Ausgang früh verworfen' },

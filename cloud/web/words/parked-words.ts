@@ -11,8 +11,8 @@ export const PARKED_WORDS = {
     de: 'Edge {edge} darf ihn nicht führen: der Betreiber der Cloud erlaubt es (fogline certs allow {edge}), danach: fogline parked resume',
   },
   'parked.records-damaged': {
-    en: "the cloud's records of it are damaged: put a backup of series.db in its place, then, at the edge: fogline parked resume: {fault}",
-    de: 'die Einträge der Cloud zu ihm sind beschädigt: series.db aus einer Sicherung holen, dann dort fogline parked resume: {fault}',
+    en: "the cloud's records of it are damaged: fogline restore a backup of the cloud; then, at the edge: fogline parked resume: {fault}",
+    de: 'Einträge der Cloud zu ihm sind beschädigt: Sicherung einspielen (fogline restore), dann am Edge fogline parked resume: {fault}',
   },
   'parked.device-damaged': {
     en: "the cloud's records of it are damaged: start the cloud server anew, it looks through them: {fault}",

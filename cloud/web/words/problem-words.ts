@@ -114,6 +114,7 @@ export const PROBLEM_WORDS = {
   'problem.kind.no-such-series': { en: '{detail}', de: 'diese Reihe gibt es nicht: {detail}' },
   'problem.kind.no-such-state': { en: '{detail}', de: 'dieses Land gibt es nicht: {detail}' },
   'problem.kind.not-found': { en: '{detail}', de: 'das gibt es hier nicht: {detail}' },
+  'problem.kind.page-not-built': { en: '{detail}', de: 'die Seiten sind nicht gebaut: {detail}' },
   'problem.kind.store-unavailable': { en: '{detail}', de: 'der Speicher antwortet nicht: {detail}' },
   'problem.kind.too-large': { en: '{detail}', de: 'die Anfrage ist zu groß: {detail}' },
   'problem.kind.too-many-requests': { en: '{detail}', de: 'zu viele Anfragen: {detail}' },

@@ -124,6 +124,23 @@ test('revoke, rotate, list: every certificate of the edge, or all but the newest
   await assert.rejects(rotate({ ...common, edge: 'edge-4' }), { message: /no edge edge-4/ });
 });
 
+test('edge: let in again after a revocation it keeps its group, and what is named is added; only --group puts it in another', async () => {
+  const { dir, common, bundle } = await newCa();
+  await bundle('edge-1', { households: 'h1,h2,h3', group: 'north' });
+  await bundle('edge-2', { group: 'north' });
+  const again = async (wish: Partial<EdgeCertOptions>) => {
+    await said(() => revoke({ ...common, edge: 'edge-1', old: false }));
+    await bundle('edge-1', wish);
+    const { edges, groups } = readEdges(dir);
+    return [edges['edge-1'], groups[edges['edge-1'] ?? '']];
+  };
+  assert.deepEqual(await again({}), ['north', ['h1', 'h2', 'h3']]);
+  assert.deepEqual(await again({ households: 'h9' }), ['north', ['h1', 'h2', 'h3', 'h9']]);
+  assert.deepEqual(Object.keys(readEdges(dir).groups), ['north']);
+  assert.deepEqual(await again({ households: 'h9', group: 'south' }), ['south', ['h9']]);
+  assert.equal(readEdges(dir).edges['edge-2'], 'north');
+});
+
 test('rotate: each certificate of the cloud begins after the one before, whatever the clock does; bundles name the newest', async () => {
   const { dir, common, bundle } = await newCa();
   const beginsMs = () => fromMs(new X509Certificate(readCloudCredentials(dir).certificate));
@@ -152,6 +169,8 @@ test("rotate: the cloud's new certificate keeps its names, or takes others; expi
   assert.ok(new X509Certificate(after.certificate).checkHost('cloud.example') !== undefined);
   await said(() => rotate({ ...common, host: ['new.example'] }));
   assert.equal(new X509Certificate(readCloudCredentials(dir).certificate).checkHost('cloud.example'), undefined);
+  const states = async () => (await said<Listed>(() => list(common))).certificates.map(({ state }) => state);
+  assert.deepEqual(await states(), ['replaced', 'replaced', 'valid'], 'edges that have met the newest refuse the others');
   const late = { ...systemClock, nowMs: () => systemClock.nowMs() + 398 * 86_400_000, monotonicMs: () => 0 } as typeof systemClock;
   const listed = await said<Listed>(() => list({ ...common, clock: late }));
   assert.deepEqual(new Set(listed.certificates.map(({ state }) => state)), new Set(['expired']));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { asideFolders, SET_ASIDE_FOLDER } from '../../../common/set-aside.ts';
+import { asideFolders, countAside, SET_ASIDE_FOLDER } from '../../../common/set-aside.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-aside-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,4 +15,13 @@ test('folders of damaged files: none at first, then by number, and the next come
     mkdirSync(aside(name), { recursive: true });
   const made = [aside('series-2'), aside('series-9'), aside('series-10')];
   assert.deepEqual(asideFolders(folder, 'series'), { made, next: aside('series-11') });
+  assert.deepEqual([countAside(folder, 'series'), countAside(folder, 'outbox'), countAside(join(folder, 'none'), 'series')], [3, 0, 0]);
+});
+
+test("what is no folder holds none, and is nobody's error", () => {
+  const other = join(folder, 'other');
+  mkdirSync(other);
+  writeFileSync(join(other, SET_ASIDE_FOLDER), 'text');
+  assert.throws(() => asideFolders(other, 'series'), { code: 'ENOTDIR' });
+  assert.equal(countAside(other, 'series'), 0);
 });

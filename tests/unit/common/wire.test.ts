@@ -104,7 +104,7 @@ test('hello and heartbeat come back as they were sent', () => {
   ];
   const hello = { edge: 'e', epoch: 'p', claim: '1-c', windowMs: WINDOW_MS, households };
   assert.deepEqual(decodeRequest(encodeRequest({ kind: 'hello', hello })), { kind: 'hello', hello });
-  const heartbeat = { edge: 'e', epoch: 'p', sentMs: 5, status: { ...STATUS, damaged: 2, leftOut: 1 } };
+  const heartbeat = { edge: 'e', epoch: 'p', sentMs: 5, status: { ...STATUS, damaged: 2, leftOut: 1, topicDamage: 3 } };
   assert.deepEqual(decodeRequest(encodeRequest({ kind: 'heartbeat', heartbeat })), { kind: 'heartbeat', heartbeat });
 });
 
@@ -293,6 +293,7 @@ test('a request of which anything is spoilt is refused with the name of it', () 
     ['heartbeat', 'status', { ...STATUS, queued: -1 }, /heartbeat status: queued/],
     ['heartbeat', 'status', { ...STATUS, damaged: -1 }, /heartbeat status: damaged/],
     ['heartbeat', 'status', { ...STATUS, leftOut: 'one' }, /heartbeat status: leftOut/],
+    ['heartbeat', 'status', { ...STATUS, topicDamage: -1 }, /heartbeat status: topicDamage/],
     ['heartbeat', 'status', { ...STATUS, newestMs: '0' }, /heartbeat status: newestMs/],
     ['heartbeat', 'status', { ...STATUS, parked: [{ household: 'a b', reason: '' }] }, /heartbeat status: parked.0.household/],
     ['heartbeat', 'status', { ...STATUS, runs: [{ run: 'r' }] }, /heartbeat status: runs.0/],

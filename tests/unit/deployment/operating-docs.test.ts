@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ALERT_KINDS, ALERT_RULES } from '../../../cloud/server/alert-rules.ts';
+import { ROWS_FOR_A_SHARE } from '../../../cloud/server/alert-figures.ts';
+import {
+  ALERT_KINDS,
+  ALERT_RULES,
+  type AlertKind,
+  CERTIFICATE_ENDING_MS,
+  EDGE_CERTIFICATE_ENDING_MS,
+} from '../../../cloud/server/alert-rules.ts';
 import {
   LOGINS_PER_ADDRESS_PER_MINUTE,
   REFUSALS_PER_ADDRESS_PER_MINUTE,
@@ -78,6 +85,29 @@ test('limits in the guide are those of the program', () => {
     assert(GUIDE.includes(limit), limit);
 });
 
+function waitOf(ms: number): string {
+  return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1_000}s`;
+}
+
+/** Figures in a rule for Prometheus that the program has too. */
+const FIGURES: Partial<Record<AlertKind, readonly number[]>> = {
+  'outbox-deep': [ALERT_RULES['outbox-deep'].raiseAt],
+  'outbox-old': [ALERT_RULES['outbox-old'].raiseAt / 1_000],
+  'edge-certificate-ending': [EDGE_CERTIFICATE_ENDING_MS / 1_000],
+  'peers-refused': [ALERT_RULES['peers-refused'].raiseAt],
+  'certificate-ending': [CERTIFICATE_ENDING_MS / 1_000],
+  'requests-unusable': [ALERT_RULES['requests-unusable'].raiseAt],
+  'duplicates-many': [ROWS_FOR_A_SHARE, ALERT_RULES['duplicates-many'].raiseAt],
+};
+
+test('the rules for Prometheus ring at the figures of the program', () => {
+  const expressions = [...RULES.matchAll(/expr: '(.+)'/g)].map(([, expression]) => expression!);
+  for (const [i, kind] of ALERT_KINDS.entries()) {
+    const figures = [...expressions[i]!.matchAll(/[<>]=? ([\d.]+)/g)].map(([, figure]) => Number(figure));
+    assert.deepEqual(figures, FIGURES[kind] ?? figures.filter((figure) => figure === 0), kind);
+  }
+});
+
 test('the rules for Prometheus are one for each alert, of metrics that there are, and lead to the guide', () => {
   const rules = RULES.split(/^ {6}- /m).slice(1);
   assert.equal(rules.length, ALERT_KINDS.length);
@@ -85,8 +115,9 @@ test('the rules for Prometheus are one for each alert, of metrics that there are
   for (const [i, rule] of rules.entries()) {
     const kind = ALERT_KINDS[i]!;
     const name = `Fogline${kind.replaceAll(/(?:^|-)([a-z])/g, (_all, letter: string) => letter.toUpperCase())}`;
+    const { raiseAfterMs, severity } = ALERT_RULES[kind];
     const shape = new RegExp(
-      `^alert: ${name}\n {8}expr: '([^'\n]+)'\n {8}for: \\d+m\n {8}labels:\n {10}severity: ${ALERT_RULES[kind].severity}\n` +
+      `^alert: ${name}\n {8}expr: '([^'\n]+)'\n {8}for: ${waitOf(raiseAfterMs)}\n {8}labels:\n {10}severity: ${severity}\n` +
         ` {8}annotations:\n {10}summary: '[^'\n]+'\n {10}runbook: 'docs/operating\\.md#${kind}'\n$`,
     );
     const expression = shape.exec(rule)?.[1];

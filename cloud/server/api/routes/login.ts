@@ -52,7 +52,8 @@ export function loginRoutes({ doors, sessions, pageDir, limit }: LoginParts): Ro
   routes.get('/login', (_request, response) => {
     response.set('Cache-Control', 'no-store');
     if (!doors.demandsToken) return response.redirect(303, '/');
-    if (!existsSync(join(pageDir, 'login.html'))) throw new Problem(503, 'not-found', 'the page is not built: run npm ci in the project');
+    if (!existsSync(join(pageDir, 'login.html')))
+      throw new Problem(503, 'page-not-built', 'the page is not built: run npm ci in the project');
     // With no referrer at all a browser would not say where its form comes from.
     response.set('Content-Security-Policy', LOGIN_POLICY).set('Referrer-Policy', 'same-origin');
     response.sendFile('login.html', { root: pageDir, cacheControl: false });

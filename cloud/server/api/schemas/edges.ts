@@ -50,6 +50,9 @@ export const edge = z
     namesLeftOut: z
       .number()
       .meta({ description: 'Households left out of its hellos, because their names are no ids: their rows are kept and not sent' }),
+    topicDamage: z
+      .number()
+      .meta({ description: 'Damaged files of its embedded topic that lie set aside on its host, until somebody deletes them' }),
     replayFinished: z.boolean().meta({ description: 'True when every run the edge knows is done' }),
     firstSeenAt: isoTimeText.nullable().meta({ description: 'First heartbeat of all, wall clock as all times here but the oldest window' }),
     lastConnectAt: isoTimeText

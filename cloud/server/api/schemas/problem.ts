@@ -19,6 +19,7 @@ export const PROBLEM_KINDS = [
   'no-such-series',
   'no-such-state',
   'not-found',
+  'page-not-built',
   'store-unavailable',
   'too-large',
   'too-many-requests',

@@ -98,6 +98,7 @@ function factsOf(edge: EdgeReply, detail: EdgeDetailReply | undefined, cloudNowM
     { name: t('fleet.declared'), content: t('fleet.readings', { n: edge.declaredReadings }) },
     { name: t('fleet.droppedEarly'), content: t('fleet.rows', { n: edge.droppedEarly }) },
     { name: t('fleet.damage'), content: f.number(edge.outboxDamage) },
+    { name: t('fleet.topicDamage'), content: f.number(edge.topicDamage) },
     { name: t('fleet.leftOut'), content: f.number(edge.namesLeftOut) },
     { name: t('fleet.skew'), content: skewWords(edge.clockSkewSeconds, locale) },
     { name: t('fleet.version'), content: edge.version ?? NO_VALUE },

@@ -18,6 +18,7 @@ test('an empty or nonsensical status becomes a report that can be shown', () => 
     trimmedEarly: 0,
     damaged: 0,
     leftOut: 0,
+    topicDamage: 0,
     replayFinished: false,
     version: null,
   };

@@ -109,12 +109,13 @@ test('an ended subscription is not called', async () => {
 
 test('metrics tell of state, outbox and changes', async () => {
   const { clock, metrics, heard } = watched();
-  heard('edge-1', { queued: 3, sent: 2 });
+  heard('edge-1', { queued: 3, sent: 2, households: 4 });
   assert.match(await metrics.text(), /fogline_edge_live\{edge="edge-1"\} 1/);
   await clock.advance(7_000);
   const text = await metrics.text();
   assert.match(text, /fogline_edge_live\{edge="edge-1"\} 0/);
   assert.match(text, /fogline_edge_outbox_parts\{edge="edge-1"\} 5/);
+  assert.match(text, /fogline_edge_households\{edge="edge-1"\} 4/);
   assert.match(text, /fogline_edge_changes_total\{to="silent"\} 1/);
 });
 
@@ -164,6 +165,7 @@ test('what an edge says of itself is given on, in words for people', () => {
     windowsMissing: null,
     outboxDamage: 0,
     namesLeftOut: 0,
+    topicDamage: 0,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,

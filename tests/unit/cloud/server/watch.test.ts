@@ -177,6 +177,7 @@ test('what an edge says of itself is raised and cleared; of an edge that is not 
   const table: [Partial<EdgeStatus>, string][] = [
     [{ outboxFull: true }, 'outbox-full'],
     [{ damaged: 2 }, 'outbox-damaged'],
+    [{ topicDamage: 1 }, 'topic-damaged'],
     [{ leftOut: 1 }, 'names-left-out'],
     [{ parked: [{ household: 'a', reason: 'conflict' }] }, 'household-parked'],
     [{ waitingFor: ['z'] }, 'household-waiting'],
@@ -206,6 +207,37 @@ test('totals that grow are raised by their growth, and cleared ten minutes after
   await live(1);
   assert.deepEqual(await raised(cloud), ['outbox-trimmed edge-1', 'records-unreadable edge-1']);
   await live(125);
+  assert.deepEqual(await raised(cloud), []);
+});
+
+test('certificates that expire soon are told; of an edge that is not let in it stays', async (t) => {
+  const { cloud, live } = await watched(t);
+  const days = { cloud: 14, edge: 30 };
+  let isLetIn = true;
+  const seconds = (its: number) => its * 86_400;
+  await live(1);
+  assert.deepEqual(await raised(cloud), [], 'without TLS there is nothing to tell');
+  cloud.metrics.gauge('fogline_link_certificate_seconds', 'c', [], (gauge) => gauge.set(seconds(days.cloud)));
+  cloud.metrics.gauge('fogline_link_edge_certificate_seconds', 'e', ['edge'], (gauge) => {
+    gauge.reset();
+    if (isLetIn) gauge.set(seconds(days.edge), { edge: 'edge-1' });
+  });
+  await live(1);
+  assert.deepEqual(await raised(cloud), []);
+  Object.assign(days, { cloud: 13.9, edge: 29.9 });
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['edge-certificate-ending edge-1', 'certificate-ending']);
+  const { alerts } = await get<AlertsReply>(cloud, 'alerts');
+  assert.deepEqual(
+    alerts.map(({ detail }) => detail),
+    ['29 days until it expires', '13 days until it expires'],
+  );
+  isLetIn = false;
+  Object.assign(days, { cloud: 397, edge: 730 });
+  await live(1);
+  assert.deepEqual(await raised(cloud), ['edge-certificate-ending edge-1']);
+  isLetIn = true;
+  await live(1);
   assert.deepEqual(await raised(cloud), []);
 });
 

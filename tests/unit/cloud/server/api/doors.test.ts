@@ -46,6 +46,13 @@ function login(cloud: RunningCloud, token: string, headers: Record<string, strin
   return rawRequest(cloud.port, '/login', { method: 'POST', headers: { ...form, ...headers }, body, ...(from ? { from } : {}) });
 }
 
+test('where the page is not built the form is a problem of its own kind', async (t) => {
+  const cloud = await runCloud({ states: {}, doors: { demandsToken: true, tokens: tokensOf(new Map()) } });
+  t.after(() => cloud.stop());
+  const { status, body } = await rawRequest(cloud.port, '/login');
+  assert.deepEqual([status, (JSON.parse(String(body)) as { type: string }).type], [503, 'urn:fogline:problem:page-not-built']);
+});
+
 const cookieOf = (header: string[] | undefined) => header?.[0]?.split(';')[0] ?? '';
 const withToken = (token = TOKEN) => ({ headers: { authorization: `Bearer ${token}` } });
 

@@ -58,6 +58,7 @@ function edge(id: string, more: Partial<EdgeReply> = {}): EdgeReply {
     windowsMissing: null,
     outboxDamage: 0,
     namesLeftOut: 0,
+    topicDamage: 0,
     declaredReadings: 0,
     droppedEarly: 0,
     storedPerMinute: 0,
