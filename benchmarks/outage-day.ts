@@ -1,7 +1,8 @@
 /**
  * A day without the link: how long does the backlog of 50 households take to drain, and how old are the current values meanwhile? The edge
- * has the day in its outbox when the link comes back, and a simulator goes on beside it at the speed of real time. Age: from the end of
- * the window that a household shows to the simulator's own time, so one that is just closed is between 0 and 5 s old.
+ * has the day in its outbox when the link comes back, and a simulator goes on beside it at the speed of real time. Once in plaintext, once
+ * with the codec over mutual TLS. Age: from the end of the window that a household shows to the simulator's own time, so one that is just
+ * closed is between 0 and 5 s old.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,11 +11,17 @@ import type { HouseholdsReply } from '../cloud/server/api/api-types.ts';
 import type { EdgeStatus } from '../common/messages.ts';
 import { ensureBuilt, Fleet } from '../tests/crash/fleet.ts';
 import { startFaultyProxy } from '../tests/doubles/faulty-proxy.ts';
+import { FleetLink, type LinkKind } from '../tests/doubles/fleet-link.ts';
 import { DEFAULT_TIMES } from './default-times.ts';
 import { fiftyHomes, HOMES, householdFiles } from './fifty-homes.ts';
 import type { Figure, Question } from './question.ts';
 import { sleep } from './started-run.ts';
 
+/** What a site on one machine has when nobody chooses, and what goes over the internet. */
+const WAYS = [
+  { name: 'nanomsg', kind: 'nanomsg' },
+  { name: 'codec with mutual TLS', kind: 'tls' },
+] as const;
 /** The last stretch of the day is replayed at the speed of real time. */
 const DAY_SECONDS = 86_400;
 const LIVE_SECONDS = 600;
@@ -36,34 +43,45 @@ export const outageDay: Question = {
   asks: `a day without the link, ${HOMES} households: seconds until the backlog is drained, and how old current values are meanwhile`,
   async answer(say): Promise<Figure[]> {
     ensureBuilt();
-    const folder = mkdtempSync(join(tmpdir(), 'fogline-bench-'));
-    const sets = [...DEFAULT_TIMES];
-    const dataDir = fiftyHomes(folder);
-    const options = { dataDir, untilSeconds: BEFORE_SECONDS, sets };
-    const fleet = new Fleet(options);
-    const { heartbeatPort, dataPort, httpPort } = await fleet.open();
-    const proxies = [await startFaultyProxy({ targetPort: heartbeatPort }), await startFaultyProxy({ targetPort: dataPort })] as const;
-    fleet.dial({ heartbeatPort: proxies[0].port, dataPort: proxies[1].port });
-    try {
-      fleet.startAll();
-      await fleet.untilDone();
-      for (const proxy of proxies) proxy.setFault({ kind: 'refuse' });
-      const waiting = await backlogOfADay(fleet, options);
-      const homes = steadyHomes(dataDir);
-      say(`${waiting} windows wait; ${homes.size} households speak all the time in the live stretch`);
-      options.untilSeconds = DAY_SECONDS;
-      sets.push('simulation.speed=1');
-      fleet.start('simulate');
-      const clock = await simulatorTime(fleet);
-      for (const proxy of proxies) proxy.setFault({ kind: 'pass' });
-      return await drain(fleet, () => agesMs(httpPort, homes, clock), say);
-    } finally {
-      await fleet.stop();
-      for (const proxy of proxies) await proxy.stop();
-      rmSync(folder, { recursive: true });
+    const figures: Figure[] = [];
+    for (const { name, kind } of WAYS) {
+      const its = await overWay(kind, (line) => say(`${name}: ${line}`));
+      figures.push(...its.map((figure) => ({ ...figure, what: `${name}: ${figure.what}` })));
     }
+    return figures;
   },
 };
+
+async function overWay(kind: LinkKind, say: (line: string) => void): Promise<Figure[]> {
+  using way = await FleetLink.of(kind);
+  const folder = mkdtempSync(join(tmpdir(), 'fogline-bench-'));
+  const sets = [...DEFAULT_TIMES, ...way.sets];
+  const dataDir = fiftyHomes(folder);
+  const options = { dataDir, untilSeconds: BEFORE_SECONDS, sets };
+  const fleet = new Fleet(options);
+  const { heartbeatPort, dataPort, httpPort } = await fleet.open();
+  const proxies = [await startFaultyProxy({ targetPort: heartbeatPort }), await startFaultyProxy({ targetPort: dataPort })] as const;
+  fleet.dial({ heartbeatPort: proxies[0].port, dataPort: proxies[1].port });
+  try {
+    fleet.startAll();
+    await fleet.untilDone();
+    for (const proxy of proxies) proxy.setFault({ kind: 'refuse' });
+    const waiting = await backlogOfADay(fleet, options);
+    const homes = steadyHomes(dataDir);
+    say(`${homes.size} households speak all the time in the live stretch`);
+    options.untilSeconds = DAY_SECONDS;
+    sets.push('simulation.speed=1');
+    fleet.start('simulate');
+    const clock = await simulatorTime(fleet);
+    for (const proxy of proxies) proxy.setFault({ kind: 'pass' });
+    const drained = await drain(fleet, () => agesMs(httpPort, homes, clock), say);
+    return [{ what: 'windows that waited', value: waiting, unit: 'windows' }, ...drained];
+  } finally {
+    await fleet.stop();
+    for (const proxy of proxies) await proxy.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
 
 /** @returns windows in the outbox */
 async function backlogOfADay(fleet: Fleet, options: { untilSeconds: number }): Promise<number> {

@@ -55,20 +55,20 @@ const CALM_AFTER_MS = 2_000;
 /** Tries of 240 s each for what is left when the faults are over. */
 const DRAIN_TRIES = 3;
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
+const USAGE = 'usage: npm run soak -- [--minutes N] [--seed N] [--json] [--print-only]';
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '30' },
-      seed: { type: 'string', default: '1' },
-      json: { type: 'boolean', default: false },
-      'print-only': { type: 'boolean', default: false },
-    },
-  });
-  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
-    process.stderr.write('write: npm run soak -- --minutes 30 --seed 1\n');
+  let asked: ReturnType<typeof readOptions>;
+  try {
+    asked = readOptions();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${USAGE}\n`);
     return 2;
+  }
+  const { minutes, seed, isJson, isHelp, printOnly } = asked;
+  if (isHelp) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
   }
   if (!mayMount) {
     process.stderr.write(
@@ -81,15 +81,31 @@ async function main(): Promise<number> {
   try {
     const record = await soak(minutes, seed);
     const [figures, reds] = [figuresOf(record), redsOf(record)];
-    tell({ minutes, seed, faults: record.faults, reds, figures }, values.json);
+    tell({ minutes, seed, faults: record.faults, reds, figures }, isJson);
     const taken = `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${minutes} min, load before ${loadBefore.toFixed(1)}`;
-    if (!values['print-only']) saveFigures(RESULTS, 'soak', figures, taken);
+    if (!printOnly) saveFigures(RESULTS, 'soak', figures, taken);
     if (reds.length === 0) return 0;
   } catch (error) {
     process.stderr.write(`${(error as Error).stack}\n`);
   }
   process.stderr.write(`red; the same faults again: ${replayCommand(minutes, seed)}\n`);
   return 1;
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '30' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
+      'print-only': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+  if (!(minutes > 0)) throw new Error(`--minutes is no number above 0: ${values.minutes}`);
+  if (!Number.isSafeInteger(seed)) throw new Error(`--seed is no whole number: ${values.seed}`);
+  return { minutes, seed, isJson: values.json, isHelp: values.help, printOnly: values['print-only'] };
 }
 
 async function soak(minutes: number, seed: number): Promise<SoakRecord> {

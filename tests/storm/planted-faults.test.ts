@@ -10,14 +10,14 @@ const SEEDS_MAX = 21;
 describe('planted faults', () => {
   for (const planted of PLANTED_FAULTS) {
     it(`${planted.name} is seen`, async (context) => {
-      const { from = 0, shows, plan, name, ...fault } = planted;
+      const { from = 0, shows, plan, name } = planted;
       for (let i = 0; i < SEEDS_MAX; i++) {
         const seed = from + i;
         const { findings } = await runStorm(seed, { planted });
         const shown = shows === undefined ? findings[0] : findings.find((finding) => shows.test(finding));
         if (shown === undefined) continue;
         context.diagnostic(`${name}: red at seed ${seed}, ${i + 1} of at most ${SEEDS_MAX}: ${shown.slice(0, 140)}`);
-        if (plan === undefined || Object.keys(fault).length === 0) return;
+        if (plan === undefined) return;
         const without = await runStorm(seed, { planted: { name, plan } });
         assert.deepEqual(without.findings, [], `seed ${seed} is red by its plan alone`);
         return;

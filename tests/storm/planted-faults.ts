@@ -43,18 +43,25 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   { name: 'duplicates counted again in the hours', from: 2, wrapStore: (store) => new RollupsOfDuplicates(store) },
   { name: 'silence told too late', from: 3, silentAfterMs: 60_000 },
   // At the edge.
-  { name: 'ack on time-out', wrapLink: (link) => new AckOnTimeout(link), plan: withLosses },
-  { name: 'the reply of another request taken', from: 9, wrapLink: (link) => new AnyReply(link), plan: withLosses },
+  { name: 'ack on time-out', from: 2, wrapLink: (link) => new AckOnTimeout(link), plan: withLosses },
+  { name: 'the reply of another request taken', from: 23, wrapLink: (link) => new AnyReply(link), plan: withLosses },
   { name: 'refusals do not back off', from: 1, wrapLink: (link) => new RefusalAsLoss(link), plan: withFullCloud },
-  { name: 'the log not searched', from: 3, wrapBroker: searchFindsNothing },
+  { name: 'the log not searched', from: 6, wrapBroker: searchFindsNothing },
   { name: 'offsets committed before the ack', wrapBroker: commitsTheEnd, plan: withLostEdges },
   { name: 'rows taken for acked that were never sent', from: 1, makeStore: (options) => new AckedAtOnce(options) },
-  { name: 'the quota ignored', from: 2, makeStore: (options) => new QuotaIgnored(options), plan: withSmallQuota },
-  { name: 'payloads without a checksum', from: 1, plan: withoutChecksum },
+  {
+    name: 'the quota ignored',
+    from: 3,
+    makeStore: (options) => new QuotaIgnored(options),
+    plan: withSmallQuota,
+    // Nothing asks again for what it takes for saved: the one fault here that must be seen by a storm that does not come to its end.
+    shows: /^not drained/,
+  },
+  { name: 'payloads without a checksum', from: 1, isChecksumLeftOut: true, plan: withDamage },
   { name: 'open parts not saved', makeStore: (options) => new OpenPartsForgotten(options), plan: nobodyElseHasIt },
   {
     name: 'the tail of an edge is lost at a power cut',
-    from: 2,
+    from: 5,
     makeStore: (options, disk) => tailLostEdge(options, disk),
     plan: nobodyElseHasIt,
   },
@@ -111,8 +118,8 @@ function withSmallQuota(plan: StormPlan): StormPlan {
   return { ...plan, quotaBytes: 16 * 8_192, weights: { ...plan.weights, 'link black-holed': 6, 'cloud restored': 0 } };
 }
 
-function withoutChecksum(plan: StormPlan): StormPlan {
-  return { ...plan, isChecksumOn: false, link: { ...CALM_LINK, damagedOdds: 0.7 } };
+function withDamage(plan: StormPlan): StormPlan {
+  return { ...plan, link: { ...CALM_LINK, damagedOdds: 0.7 } };
 }
 
 function withLosses(plan: StormPlan): StormPlan {

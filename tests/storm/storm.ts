@@ -50,7 +50,9 @@ export interface PlantedFault extends EdgePlants {
   wrapStore?: (store: SeriesStore, life: CloudLife, random: Random) => SeriesStore;
   /** For the cloud's liveness. */
   silentAfterMs?: number;
-  /** What the plan must be for it to show at all. */
+  /** Turned bits of a payload come through, as on a link that has no checksum. */
+  isChecksumLeftOut?: boolean;
+  /** What the plan must be for it to show at all. The right program must weather it. */
   plan?: (plan: StormPlan) => StormPlan;
   /** What a finding must say; else any will do. */
   shows?: RegExp;
@@ -96,8 +98,10 @@ export interface StormResult {
 }
 
 export async function runStorm(seed: number, options: StormOptions = {}): Promise<StormResult> {
+  const { planted } = options;
   const drawn = planOf(seed, options);
-  const storm = new Storm(options.planted?.plan?.(drawn) ?? drawn, options);
+  const plan = planted?.plan?.(drawn) ?? drawn;
+  const storm = new Storm(planted?.isChecksumLeftOut === true ? { ...plan, isChecksumOn: false } : plan, options);
   try {
     return await storm.run();
   } finally {

@@ -7,8 +7,9 @@ import type { LinkPeer } from '../../../../common/link/link.ts';
 import { silentLogger } from '../../../../common/logger.ts';
 import type { LinkRequest, NewestRequest } from '../../../../common/messages.ts';
 import { PARKED_REASONS } from '../../../../common/parked-reason.ts';
+import { decodeReply, encodeRequest } from '../../../../common/wire.ts';
 import { HOME, part } from '../../../contract/series-store-probes.ts';
-import { Edge, startCloud, STATUS } from './receiver-cloud.ts';
+import { type Cloud, Edge, startCloud, STATUS } from './receiver-cloud.ts';
 
 async function guarded(t: TestContext, peer: LinkPeer, own: readonly string[]) {
   const refusals = new LinkRefusals(systemClock, silentLogger);
@@ -37,6 +38,46 @@ test('a request that names another edge than its certificate is refused and coun
   assert.ok(reply.kind === 'parts');
   assert.deepEqual(reply.verdicts, [{ verdict: 'stored' }]);
   assert.equal(refusals.count('other_edge'), 2);
+});
+
+/** What the certificate of edge-1 gets in the name of edge-2, which owns a household: nothing, where the certificate alone counts. */
+async function gotAsAnother(cloud: Cloud): Promise<string[]> {
+  const got: string[] = [];
+  await cloud.ask({ kind: 'heartbeat', heartbeat: { edge: 'edge-2', epoch: 'epoch-1', sentMs: 1, status: STATUS } });
+  if (cloud.liveness.edges().some(({ edge }) => edge === 'edge-2')) got.push('heard');
+  const its = { edge: 'edge-2', epoch: 'epoch-1', claim: 'claim-2', windowMs: 5_000 };
+  const hello = await cloud.ask({ kind: 'hello', hello: { ...its, households: [{ household: HOME, generation: 0 }] } });
+  if (hello.kind === 'hello') got.push('greeted');
+  if ((await cloud.store.edges()).length > 0) got.push('kept as an edge');
+  const rows = [part(1, 1)];
+  const request = { ...its, startId: 'start-1', generations: { [HOME]: 1 }, rows };
+  await cloud.ask({ kind: 'newest', newest: request as NewestRequest });
+  if ((await cloud.latest.all()).length > 0) got.push('shown');
+  const parts = await cloud.ask({ kind: 'parts', parts: request });
+  if (parts.kind === 'parts' && parts.verdicts.some(({ verdict }) => verdict === 'stored')) got.push('stored');
+  return got;
+}
+
+/** A receiver that takes who asks from what the request says. */
+function believing(cloud: Cloud): Cloud {
+  const ask = async (request: LinkRequest | Buffer) => {
+    assert.ok(!Buffer.isBuffer(request));
+    const { kind: _kind, ...said } = request;
+    const [{ edge: id }] = Object.values(said) as [{ edge: string }];
+    return decodeReply(await cloud.receiver.handle(encodeRequest(request), { ...EDGE_1, id }));
+  };
+  return { ...cloud, ask };
+}
+
+test('who asks is taken from the certificate alone: nothing is to be had in the name of another edge', async (t) => {
+  const mayOwn = (edge: string, household: string) => edge === 'edge-2' && household === HOME;
+  const refusals = new LinkRefusals(systemClock, silentLogger);
+  const guarded = () => startCloud(t, { guard: { refusals, mayOwn }, peer: EDGE_1 });
+  assert.deepEqual(await gotAsAnother(await guarded()), []);
+  assert.equal(refusals.count('other_edge'), 4);
+  // The control: taken from the payload, all of it is to be had, and nobody is refused.
+  assert.deepEqual(await gotAsAnother(believing(await guarded())), ['heard', 'greeted', 'kept as an edge', 'shown', 'stored']);
+  assert.equal(refusals.count('other_edge'), 4);
 });
 
 test('hello: a household of another group is refused by itself, the others are assigned', async (t) => {
