@@ -27,7 +27,7 @@ const HANDSHAKE_MS = 10_000;
 const RENEW_MS = 30_000;
 const RENEW_EACH_MS = 100;
 /** Above so many connections without a hello, those are ended that are older than this: an honest edge speaks first and at once. */
-const SILENT_MAX = 512;
+export const SILENT_MAX = 512;
 const SILENT_CROWDED_MS = 1_000;
 
 /** What to tell a peer that is ours and not let in. */

@@ -9,9 +9,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { EXIT } from '../../common/errors.ts';
+import { OUTBOX_FAILPOINTS } from '../../common/failpoints.ts';
 import { seededRandom } from '../../common/random.ts';
 import Database from 'better-sqlite3';
 import { flipRowBit, NEWEST_APPEND, STORE_PART } from '../doubles/damaged-row.ts';
+import { damageInWalOnly } from '../doubles/wal-damage.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
 
@@ -133,10 +135,36 @@ for (const [what, hurt, seen] of OUTBOX) {
       const edgeLog = await untilDone(fleet);
       if (seen !== undefined) assert.match(edgeLog, seen);
       const aside = join(fleet.stateDir, 'edge/damaged/outbox-1/outbox.db');
+      const isKept = existsSync(aside);
+      assert.equal(isKept, /the outbox: [^"]*; kept in [^"]*damaged.outbox-1/.test(edgeLog), edgeLog);
       // Damage that only a running edge met lies in a file that has been written to since.
-      const isAsFound = existsSync(aside) && !edgeLog.includes('a running edge met damage');
-      if (isAsFound) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+      if (isKept && !edgeLog.includes('a running edge')) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
       for (const part of ['cloud', 'simulate'] as const) assert.equal(fleet.starts[part], 1);
+      assert.deepEqual([...fleet.assertAudited()], []);
+    });
+  });
+}
+
+/** The damage is met before each of the three files of an outbox is moved, and is gone from sight when the WAL is. */
+const ASIDE_KILLS = OUTBOX_FAILPOINTS.flatMap((name) =>
+  name === 'outbox_inside_aside' ? [1, 2, 3].map((nth) => `${name}:${nth}`) : [name],
+);
+
+for (const failpoint of ASIDE_KILLS) {
+  test(`edge killed at ${failpoint}, while it sets a damaged outbox aside: the next start goes on, everything is delivered`, async () => {
+    await withFleet(async (fleet) => {
+      const { damaged, wal } = damageInWalOnly(join(fleet.stateDir, 'edge/outbox.db'));
+      fleet.start('cloud');
+      fleet.start('edge', failpoint);
+      assert.equal(await fleet.ended('edge'), 'SIGKILL', `${failpoint} was not reached`);
+      fleet.start('edge');
+      fleet.start('simulate');
+      await fleet.untilDone();
+      assert.match(fleet.logOf('edge').join('\n'), /kept in .*damaged.outbox-1/);
+      const aside = join(fleet.stateDir, 'edge/damaged');
+      assert.deepEqual(readdirSync(aside), ['outbox-1'], 'once');
+      const kept = ['outbox.db', 'outbox.db-wal'].map((name) => readFileSync(join(aside, 'outbox-1', name)));
+      assert.ok(kept[0]?.equals(damaged) === true && kept[1]?.equals(wal) === true, 'kept byte for byte');
       assert.deepEqual([...fleet.assertAudited()], []);
     });
   });
@@ -187,6 +215,7 @@ for (const [what, hurt, isAnyKept, speed] of TOPICS) {
       assert.match(logs, TOPIC_TOLD);
       if (isAnyKept) assert.match(logs, /"batches":[1-9]/);
       const aside = join(fleet.stateDir, 'broker/damaged/broker-1/broker.db');
+      assert.ok(existsSync(aside), 'kept');
       // Damage that a running part met lies in a file that may have been written to since.
       if (!logs.includes('[BROKER_DAMAGED]')) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
       assert.deepEqual(readdirSync(join(fleet.stateDir, 'broker/damaged')), ['broker-1'], 'once');

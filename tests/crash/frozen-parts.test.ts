@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { systemClock } from '../../common/clock.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { FleetLink, type LinkKind } from '../doubles/fleet-link.ts';
+import { isStopped } from '../doubles/process-state.ts';
 import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'fogline-frozen-'));
@@ -44,6 +45,7 @@ for (const [part, kind] of FROZEN) {
         assert.ok(acked >= before.acked);
         assert.match(fleet.logOf('edge').join('\n'), /the cloud does not answer/);
       }
+      assert.ok(isStopped(fleet.pidOf(part)), `${part} stood still`);
       fleet.signal(part, 'SIGCONT');
       await fleet.untilDone();
       for (const each of ['simulate', 'edge', 'cloud'] as const) assert.equal(fleet.starts[each], 1, `${each} lived through it`);

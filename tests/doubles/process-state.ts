@@ -10,6 +10,11 @@ export function isStopped(pid: number): boolean {
   return stateOf(pid) === 'T';
 }
 
+/** Processes and threads of the whole machine that run now or wait for a core, this one among them. */
+export function wantingCores(): number {
+  return Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[3]?.split('/')[0]);
+}
+
 /** The kernel's letter; empty when there is no such process. */
 function stateOf(pid: number): string {
   try {

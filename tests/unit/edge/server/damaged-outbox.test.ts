@@ -11,6 +11,7 @@ import { OperatingError } from '../../../../common/errors.ts';
 import { armFailpoints } from '../../../../common/failpoints.ts';
 import { closePart, openPart } from '../../../../common/protocol/window.ts';
 import { SET_ASIDE_FOLDER } from '../../../../common/set-aside.ts';
+import { damageInWalOnly } from '../../../doubles/wal-damage.ts';
 
 let folder: string;
 let store: EdgeStore;
@@ -82,22 +83,6 @@ test('killed after the WAL was put aside, and opened by another since: the next 
   assert.deepEqual([readFileSync(join(aside, OUTBOX_FILE)), readFileSync(join(aside, `${OUTBOX_FILE}-wal`))], [damaged, wal]);
 });
 
-/** Damage of which the file knows nothing before its WAL is folded in: without it the file is sound, and older. */
-function damageInWalOnly(): { damaged: Buffer; wal: Buffer } {
-  store.stop();
-  const file = join(folder, OUTBOX_FILE);
-  const database = new Database(file);
-  database.unsafeMode(true);
-  database.pragma('wal_autocheckpoint = 0');
-  database.pragma('writable_schema = ON');
-  database.exec("UPDATE sqlite_schema SET rootpage = 3 WHERE name = 'outbox_bodies'");
-  const [damaged, wal] = [readFileSync(file), readFileSync(`${file}-wal`)];
-  database.close();
-  writeFileSync(file, damaged);
-  writeFileSync(`${file}-wal`, wal);
-  return { damaged, wal };
-}
-
 for (const [at, nth] of [
   ['outbox_inside_aside', 1],
   ['outbox_inside_aside', 2],
@@ -106,7 +91,8 @@ for (const [at, nth] of [
 ] as const) {
   test(`killed at ${at}, time ${nth}: the next start goes on, and takes no older state for the outbox`, async () => {
     await insert(1);
-    const { damaged, wal } = damageInWalOnly();
+    store.stop();
+    const { damaged, wal } = damageInWalOnly(join(folder, OUTBOX_FILE));
     let reached = 0;
     armFailpoints((name) => {
       if (name === at && ++reached === nth) throw new Error('killed');
