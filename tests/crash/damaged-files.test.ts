@@ -12,7 +12,7 @@ import { EXIT } from '../../common/errors.ts';
 import { OUTBOX_FAILPOINTS } from '../../common/failpoints.ts';
 import { seededRandom } from '../../common/random.ts';
 import Database from 'better-sqlite3';
-import { flipRowBit, NEWEST_APPEND, STORE_PART } from '../doubles/damaged-row.ts';
+import { flipRowBit, NEWEST_APPEND, STORE_PART, zeroPageOf } from '../doubles/damaged-row.ts';
 import { damageInWalOnly } from '../doubles/wal-damage.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
 import { ensureBuilt, Fleet, type PartName } from './fleet.ts';
@@ -81,12 +81,8 @@ function flipAppends(path: string, nth: number): void {
 }
 
 /** The page in the middle of the parts. */
-function hurtParts(path: string): void {
-  const database = new Database(path, { readonly: true });
-  const pages = database.prepare("SELECT pageno FROM dbstat WHERE name = 'parts' AND pagetype = 'leaf'").pluck().all() as number[];
-  database.close();
-  const page = pages[pages.length >> 1] as number;
-  change(path, (bytes) => bytes.fill('not a page. ', (page - 1) * PAGE_BYTES, page * PAGE_BYTES));
+function zeroParts(path: string): void {
+  zeroPageOf(path, 'parts', { below: (pages) => pages >> 1 });
 }
 
 /** In the statistics of one part, which keeps the file well-formed. */
@@ -237,7 +233,7 @@ async function startAgain(fleet: Fleet, part: PartName): Promise<void> {
 const STORE: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
   ['a page of zeros', zeroPage, /series\.db is damaged/],
   ['pages written over', garbage, /series\.db is damaged/],
-  ['a page of parts written over', hurtParts, /series\.db is damaged/],
+  ['a page of parts of zeros', zeroParts, /series\.db is damaged/],
   ['header of zeros', (path) => change(path, (bytes) => bytes.fill(0, 0, PAGE_BYTES)), /series\.db is damaged/],
   ['cut off', cutOff, /series\.db is damaged/],
   ['emptied', emptied, /series\.db is damaged: it is empty/],
