@@ -18,7 +18,7 @@ import { HouseholdAudit, type HouseholdReport, type StagesRead } from './househo
 import { readLatest } from './latest-stage.ts';
 import { auditModels } from './model-audit.ts';
 import { refuseGoneOutbox, refuseOtherBroker } from './missing-stages.ts';
-import { type AuditReport, print, reportOf, textOf } from './report.ts';
+import { type AuditReport, reportOf, textOf } from './report.ts';
 import { isOfModels, readQuarantine, readRunState, type RunState, syntheticFolder, urlOfRun } from './run-state.ts';
 import { METER, readSource, type SourceFile, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
 import { hasEmbeddedTopic, refuseUnfitTopic, TopicStage } from './topic-stage.ts';
@@ -35,7 +35,7 @@ export interface AuditOptions extends CommandOptions {
 /** @returns 0 when all agree, 1 when something differs; 4 is for what can't be read */
 export async function main(options: AuditOptions): Promise<number> {
   const report = await audit(options);
-  await print(options.json ? `${JSON.stringify(report)}\n` : textOf(report));
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : textOf(report));
   return report.agrees ? EXIT.ok : EXIT.failed;
 }
 

@@ -24,11 +24,6 @@ export interface AuditReport {
   refusals: Refusal[];
 }
 
-/** Resolves when all is handed to whoever reads stdout: the process may end at once. */
-export function print(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
-}
-
 const ALONE =
   'nothing but the cloud is here: checksums, sources, buckets and totals are compared with its own parts, with no file, topic or edge';
 /** Refusals that people are shown; --json has more. */

@@ -10,7 +10,6 @@ import { type CloudFile, openCloudFile, type PartNumbers } from './cloud-file.ts
 import { type EdgeFile, openEdgeFile } from './edge-file.ts';
 import { readLatest } from './latest-stage.ts';
 import { dataFolder, openTopic } from './main.ts';
-import { print } from './report.ts';
 import { refuseOtherBroker } from './missing-stages.ts';
 import { isOfModels, readQuarantine, readRunState, type RunState, urlOfRun } from './run-state.ts';
 import { METER, readSource, type SourceRows, sourceFiles, srcOf } from './source-rows.ts';
@@ -46,7 +45,7 @@ interface Answer {
 /** @returns 0, also when no stage holds anything; 4 when there is nothing to look at */
 export async function main(options: WhyOptions): Promise<number> {
   const answer = await look(options);
-  await print(options.json ? `${JSON.stringify(answer)}\n` : textOf(answer));
+  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : textOf(answer));
   return EXIT.ok;
 }
 

@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
+import { systemClock } from '../../common/clock.ts';
 import type { SettingName } from '../../common/config.ts';
 import { RealKafka, type RealKafkaOptions } from '../../scripts/real-kafka.ts';
 import { freePorts } from './free-port.ts';
+
+const LOOK_MS = 50;
 
 export class TestKafka {
   private readonly more: Partial<RealKafkaOptions>;
@@ -33,11 +36,12 @@ export class TestKafka {
     return { 'broker.kind': 'kafka', 'broker.kafka_brokers': this.server.address, 'broker.kafka_prefix': prefix };
   }
 
-  /** As an administrator does it, past the broker. */
+  /** As an administrator does it, past the broker. The server tells of a topic for a moment after it has deleted it: waits that long. */
   async deleteTopics(prefix: string): Promise<void> {
     await this.administer(async (admin) => {
-      const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
-      await admin.deleteTopics({ topics });
+      const topicsThere = async () => (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+      await admin.deleteTopics({ topics: await topicsThere() });
+      while ((await topicsThere()).length > 0) await systemClock.sleep(LOOK_MS);
     });
   }
 

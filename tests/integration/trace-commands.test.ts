@@ -12,6 +12,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = import.meta.resolve('tsx');
 /** A process that takes longer is stuck. */
 const DEADLINE_MS = 120_000;
+const PIPE_BYTES = 65_536;
+/** Until the command has written what it has, and would end. */
+const LATE_SECONDS = 4;
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-trace-commands-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,6 +123,16 @@ test('show: the steps of one simulator, in a piece of time', () => {
   const torn = fogline('trace', 'show', join(folder, 'torn.trace'));
   assert.equal(torn.status, 0);
   assert.match(torn.stderr, /ends before its run did/);
+});
+
+test('show: who reads its pipe late gets all of it', () => {
+  const words = [...ENTRY, 'trace', 'show', traces.first, '--json'].map((word) => `'${word}'`).join(' ');
+  const whole = join(folder, 'whole.txt');
+  const shell = (command: string) => spawnSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 24 });
+  assert.equal(shell(`${words} > '${whole}'`).status, 0);
+  const said = readFileSync(whole, 'utf8');
+  assert.ok(said.length > PIPE_BYTES, 'more than a pipe holds');
+  assert.equal(shell(`${words} | { sleep ${LATE_SECONDS}; cat; }`).stdout, said);
 });
 
 test('of a recording that ends before its run did, only what is there counts', () => {
