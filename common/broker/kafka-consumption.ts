@@ -121,16 +121,22 @@ export class KafkaConsumption implements Consumption {
 
   /** One loop per leading node. They end together when a leader moved or the topic's id is to be looked at again. */
   private async fetchAll(): Promise<void> {
-    const { nodes, topic, topicId } = this.options;
     while (!this.isStopping) {
-      const boxesByLeader = await nodes.call(async () => {
-        const { id, leaders } = await nodes.topicNow(topic);
-        if (id !== topicId) throw replacedTopic(topic, true);
+      const boxesByLeader = await this.options.nodes.call(async () => {
+        const leaders = await this.leadersNow();
         return [...new Set(leaders)].map((leader) => [...this.mailboxes.values()].filter((box) => leaders[box.partition] === leader));
       });
       const round = { isOver: false };
       await Promise.all(boxesByLeader.map((boxes) => this.fetchFrom(boxes, round)));
     }
+  }
+
+  /** @throws OperatingError when the topic is another one of that name */
+  private async leadersNow(): Promise<readonly (number | undefined)[]> {
+    const { nodes, topic, topicId } = this.options;
+    const { id, leaders } = await nodes.topicNow(topic);
+    if (id !== topicId) throw replacedTopic(topic, true);
+    return leaders;
   }
 
   private async fetchFrom(boxes: Mailbox[], round: { isOver: boolean }): Promise<void> {
@@ -167,11 +173,12 @@ export class KafkaConsumption implements Consumption {
     return answer.some(({ records }) => records.length > 0);
   }
 
-  /** Retention passed this consumer, or the log ends before what was already there. */
+  /** Retention passed this consumer, the log ends before what was already there, or it is the log of another topic. */
   private async moveIntoLog(box: Mailbox): Promise<void> {
-    const { bounds, topic, logger } = this.options;
+    const { bounds, topic, logger, nodes } = this.options;
     const { partition, offset } = box;
     const { earliestOffset, endOffset } = await bounds(partition);
+    await nodes.call(() => this.leadersNow());
     if (offset > endOffset) throw logEndsBefore(topic, partition, offset, endOffset);
     if (offset >= earliestOffset) return;
     logger.warn({ topic, partition, offset, missed: earliestOffset - offset }, 'records were deleted before this consumer had them');

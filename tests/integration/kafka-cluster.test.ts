@@ -144,6 +144,23 @@ test('a topic deleted and made again under its users is noticed, also when it is
   await collector.stop();
 });
 
+test(
+  'of a topic made again that is shorter than before it is said that it is another one, not that its log is damaged',
+  needsKafka,
+  async () => {
+    const prefix = newPrefix();
+    const broker = await startWithTopic(prefix);
+    await broker.append(TOPIC, 0, texts('before', 10));
+    const consumed = newCounter();
+    const consumption = await broker.consume(TOPIC, 'edge', startsAt(0), async ({ records }) => consumed.add(records.length));
+    const ended = assert.rejects(consumption.ended, isOperatingError('BROKER_UNREACHABLE', true, /made again|no topic/));
+    await consumed.reached(10);
+    await kafka.deleteTopics(prefix);
+    await startWithTopic(prefix);
+    await ended;
+  },
+);
+
 test('a topic that can not be made is told with the command that makes it', needsKafka, async () => {
   const broker = await start(newPrefix(), { 'broker.kafka_replication': '3' });
   await assert.rejects(
