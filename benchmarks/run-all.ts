@@ -5,6 +5,7 @@
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { flushOutput } from '../common/flush-output.ts';
 import { backupTimes } from './backup-times.ts';
 import { cosim } from './cosim.ts';
 import { csvParse } from './csv-parse.ts';
@@ -52,7 +53,9 @@ const QUESTIONS: readonly Question[] = [
 ];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
-process.exit(await main());
+const code = await main();
+await flushOutput();
+process.exit(code);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: { 'print-only': { type: 'boolean' } }, allowPositionals: true });

@@ -3,6 +3,7 @@
  * command that runs it again. Exit 1 when one is red, 2 for a wrong option.
  */
 import { parseArgs } from 'node:util';
+import { flushOutput } from '../../common/flush-output.ts';
 import { runStorm, type StormResult } from './storm.ts';
 import { describePlan, planOf, type StormSize } from './storm-plan.ts';
 import { STORE_KINDS, type StoreKind } from './storm-stores.ts';
@@ -12,9 +13,15 @@ const FINDINGS_SHOWN = 5;
 const USAGE = `usage: npm run storm -- --seed N | --seeds A..B  [--edges E] [--homes H of each edge] [--days D] [--speed S]
                     [--store ${STORE_KINDS.join('|')}] [--only outages [--no-codec]] [--quiet]`;
 
-process.exit(await main());
+const code = await main();
+await flushOutput();
+process.exit(code);
 
 async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    say(USAGE);
+    return 0;
+  }
   let asked: { seeds: number[]; size: StormSize; isQuiet: boolean };
   try {
     asked = readOptions();
