@@ -11,7 +11,7 @@ import { checkConfig, showConfig } from './common/config-report.ts';
 import { type LoadedConfig, processVariables } from './common/config.ts';
 import { type ErrorEvent, printEvent } from './common/child-events.ts';
 import { EXIT } from './common/errors.ts';
-import { flushOutput } from './common/flush-output.ts';
+import { exitFlushed } from './common/flush-output.ts';
 import type { LogLevel } from './common/logger.ts';
 import { type CommonFlags, DEFAULT_STATE_DIR, runCommand } from './common/run-command.ts';
 import { VERSION } from './common/version.ts';
@@ -409,10 +409,8 @@ async function exportOptions(flags: ExportFlags, options: CommandOptions): Promi
 }
 
 async function perform(flags: ReplayFlags, body: (options: CommandOptions, loaded: LoadedConfig) => Promise<number>): Promise<void> {
-  const code = await runCommand(flags, replaySets(flags), body);
-  await flushOutput();
   // Whatever a part has left open (a socket, stdin) must not keep the process: exit, don't wait.
-  process.exit(code);
+  await exitFlushed(await runCommand(flags, replaySets(flags), body));
 }
 
 async function start(): Promise<void> {

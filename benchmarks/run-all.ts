@@ -5,7 +5,7 @@
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { flushOutput } from '../common/flush-output.ts';
+import { exitFlushed } from '../common/flush-output.ts';
 import { backupTimes } from './backup-times.ts';
 import { cosim } from './cosim.ts';
 import { csvParse } from './csv-parse.ts';
@@ -53,9 +53,7 @@ const QUESTIONS: readonly Question[] = [
 ];
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
-const code = await main();
-await flushOutput();
-process.exit(code);
+await exitFlushed(await main());
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: { 'print-only': { type: 'boolean' } }, allowPositionals: true });

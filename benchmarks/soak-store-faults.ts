@@ -200,7 +200,7 @@ export const damagedStore: SoakFault = {
     );
     await untilAgrees(parts);
     // As the operator may.
-    rmSync(aside, { recursive: true });
+    if (isMet) rmSync(aside, { recursive: true });
     await copyCloud(parts);
     return isMet;
   },

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { flushOutput } from '../common/flush-output.ts';
+import { exitFlushed } from '../common/flush-output.ts';
 import { readBundle } from '../common/link/cert-files.ts';
 import { type Random, seededRandom } from '../common/random.ts';
 import type { PartName } from '../tests/crash/fleet.ts';
@@ -338,6 +338,4 @@ function commit(): string {
   return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+'}`;
 }
 
-const code = await main();
-await flushOutput();
-process.exit(code);
+await exitFlushed(await main());

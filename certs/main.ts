@@ -140,10 +140,12 @@ export async function list(options: CertsOptions): Promise<number> {
   const { hosts, issued } = folder.register();
   const revoked = new Set(folder.revoked().map(({ serial }) => serial));
   const { edges, groups } = folder.edges();
-  const stateOf = (entry: RegisterEntry) => {
-    if (revoked.has(entry.serial)) return 'revoked';
-    if (Date.parse(entry.until) <= nowOf(options)) return 'expired';
-    return isReplaced(folder, entry) ? 'replaced' : 'valid';
+  const [nowMs, sinceMs] = [nowOf(options), cloudSinceMs(folder)];
+  const stateOf = ({ serial, edge: name, from, until }: RegisterEntry) => {
+    if (revoked.has(serial)) return 'revoked';
+    if (Date.parse(until) <= nowMs) return 'expired';
+    // Edges refuse an older certificate of the cloud as soon as they have met the newest.
+    return name === '' && Date.parse(from) < sinceMs ? 'replaced' : 'valid';
   };
   const rows = issued.map((entry) => {
     const state = stateOf(entry);
@@ -181,11 +183,6 @@ async function renewCloud(folder: CaFolder, hosts: readonly string[], options: C
 function cloudSinceMs(folder: CaFolder): number {
   const of = folder.register().issued.filter(({ edge: name }) => name === '');
   return Math.max(0, ...of.map(({ from }) => Date.parse(from)));
-}
-
-/** A certificate of the cloud that edges refuse as soon as they have met the newest. */
-function isReplaced(folder: CaFolder, { edge: name, from }: RegisterEntry): boolean {
-  return name === '' && Date.parse(from) < cloudSinceMs(folder);
 }
 
 async function makeBundle(folder: CaFolder, name: string, options: EdgeCertOptions): Promise<void> {

@@ -1,9 +1,10 @@
 /**
- * Resolves when whoever reads stdout and stderr has been handed all that was written there, or has gone. A process that ends before cuts
- * off what a slow reader of a pipe has not taken yet.
+ * Ends the process when whoever reads stdout and stderr has been handed all that was written there, or has gone. One that ends before cuts
+ * off what a slow reader of a pipe has not taken yet. What is left open (a socket, stdin) is not waited for.
  */
-export async function flushOutput(): Promise<void> {
+export async function exitFlushed(code: number): Promise<never> {
   await Promise.all([process.stdout, process.stderr].map(flushed));
+  process.exit(code);
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

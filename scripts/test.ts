@@ -10,6 +10,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { exitFlushed } from '../common/flush-output.ts';
 
 /** Test files at once; plain machines have two cores. */
 const FILES_AT_ONCE = 2;
@@ -35,7 +36,7 @@ await runFiles(
   counted,
 );
 await runFiles(files.filter(isAlone), 1, counted);
-finish(counted);
+await finish(counted);
 
 function testFiles(places: readonly string[]): string[] {
   const found = (places.length > 0 ? places : ['tests']).flatMap((place) => {
@@ -75,11 +76,12 @@ async function runFiles(paths: string[], concurrency: number, counted: Tally): P
   });
 }
 
-function finish({ passed, failed, skipped }: Tally): void {
+function finish({ passed, failed, skipped }: Tally): Promise<never> {
   const required = process.env['FOGLINE_REQUIRE_ALL'] === '1';
   const lines = skipped.map((skip) => `skipped: ${skip}${required ? ' (FOGLINE_REQUIRE_ALL=1: a failure)' : ''}`);
   lines.push(...failed.map((name) => `failed: ${name}`));
   const failures = failed.length + (required ? skipped.length : 0);
   lines.push(`${passed} passed, ${failures} failed, ${skipped.length} skipped`);
-  process.stdout.write(`\n${lines.join('\n')}\n`, () => process.exit(failures > 0 || passed === 0 ? 1 : 0));
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  return exitFlushed(failures > 0 || passed === 0 ? 1 : 0);
 }

@@ -177,7 +177,7 @@ export function isUnreadable(error: unknown): boolean {
 export function errorOf(error: unknown, folder: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const detail = `${error.message} (${error.code})`;
-  if (error.code.startsWith('SQLITE_FULL')) return full(detail, folder, error);
+  if (error.code.startsWith('SQLITE_FULL')) return full(detail, folder, { cause: error });
   if (DAMAGE.test(error.code)) return damaged(`the broker's file in ${folder} is damaged: ${detail}`, folder, error);
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL|IOERR|NOMEM)/.test(error.code)) {
     return new OperatingError('BROKER_UNREACHABLE', `the broker's file in ${folder} can't be used now: ${detail}`, {
@@ -190,12 +190,10 @@ export function errorOf(error: unknown, folder: string): unknown {
   return error;
 }
 
-export function full(detail: string, folder: string, cause?: unknown): OperatingError {
-  return new OperatingError('BROKER_FULL', `the broker's disk or quota is full: ${detail}`, {
-    retryable: true,
-    hint: `free space on the disk of ${folder}, or lower broker.quota_mb below what is free`,
-    cause,
-  });
+/** @param more a hint of its own, where another is right */
+export function full(detail: string, folder: string, more: { cause?: unknown; hint?: string } = {}): OperatingError {
+  const { cause, hint = `free space on the disk of ${folder}, or lower broker.quota_mb below what is free` } = more;
+  return new OperatingError('BROKER_FULL', `the broker's disk or quota is full: ${detail}`, { retryable: true, hint, cause });
 }
 
 export function damaged(message: string, folder: string, cause?: unknown): OperatingError {

@@ -12,7 +12,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } f
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { yieldToEventLoop } from '../clock.ts';
-import { OperatingError } from '../errors.ts';
+import type { OperatingError } from '../errors.ts';
 import { reach } from '../failpoints.ts';
 import { isEmptied, makeFolder, syncFolder, writeSmallFile } from '../folders.ts';
 import { randomId } from '../random.ts';
@@ -25,6 +25,7 @@ import {
   DISK_RESERVE_BYTES,
   fileIdentity,
   freeBytes,
+  full,
   isBusy,
   isUnreadable,
   PAGE_BYTES,
@@ -278,10 +279,8 @@ function unfinishedIn(folder: string): string | undefined {
 }
 
 function noRoom(folder: string, free: number, bytes: number): OperatingError {
-  const is = `${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`;
   const copies = `copies of earlier damage in ${join(folder, SET_ASIDE_FOLDER)} may be deleted`;
-  return new OperatingError('BROKER_FULL', `the broker's disk is full: ${is}`, {
-    retryable: true,
+  return full(`${free} bytes are free, and a damaged file of ${bytes} bytes is to be copied as far as it is sound`, folder, {
     hint: `make room on the disk of ${folder} for ${bytes + DISK_RESERVE_BYTES} bytes, nothing is changed until then: ${copies}`,
   });
 }

@@ -3,7 +3,7 @@
  * command that runs it again. Exit 1 when one is red, 2 for a wrong option.
  */
 import { parseArgs } from 'node:util';
-import { flushOutput } from '../../common/flush-output.ts';
+import { exitFlushed } from '../../common/flush-output.ts';
 import { runStorm, type StormResult } from './storm.ts';
 import { describePlan, planOf, type StormSize } from './storm-plan.ts';
 import { STORE_KINDS, type StoreKind } from './storm-stores.ts';
@@ -13,9 +13,7 @@ const FINDINGS_SHOWN = 5;
 const USAGE = `usage: npm run storm -- --seed N | --seeds A..B  [--edges E] [--homes H of each edge] [--days D] [--speed S]
                     [--store ${STORE_KINDS.join('|')}] [--only outages [--no-codec]] [--quiet]`;
 
-const code = await main();
-await flushOutput();
-process.exit(code);
+await exitFlushed(await main());
 
 async function main(): Promise<number> {
   if (process.argv.includes('--help')) {

@@ -11,18 +11,17 @@ const MODULE = new URL('../../../common/flush-output.ts', import.meta.url).href;
 
 function writer(last: string) {
   const script = `
-    import { flushOutput } from '${MODULE}';
+    import { exitFlushed } from '${MODULE}';
     process.stdout.write('x'.repeat(${CHARACTERS}));
     process.stderr.write('written');
-    ${last}
-    process.exit(7);`;
+    ${last}`;
   const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 for (const [name, last, isWhole] of [
-  ['a slow reader gets all of it', 'await flushOutput();', true],
-  ['without, the end is cut off', '', false],
+  ['a slow reader gets all of it', 'await exitFlushed(7);', true],
+  ['without, the end is cut off', 'process.exit(7);', false],
 ] as const) {
   test(name, async () => {
     const child = writer(last);
@@ -34,7 +33,7 @@ for (const [name, last, isWhole] of [
 }
 
 test('a reader that goes away holds nobody up, and is no failure', async () => {
-  const child = writer('await flushOutput();');
+  const child = writer('await exitFlushed(7);');
   await once(child.stderr, 'data');
   child.stdout.destroy();
   assert.deepEqual(await once(child, 'exit'), [7, null]);
