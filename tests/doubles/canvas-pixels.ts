@@ -70,7 +70,7 @@ export async function pixelsOf(
 const ATTEMPTS = 50;
 const ATTEMPT_MS = 100;
 
-/** A colour once something of it is there: a picture is drawn with the next frame, not with the text. */
+/** A colour once something of it is there: the figures come after the page. */
 export async function drawnPixels(page: Page, canvas: string, colourName: string): Promise<ColourMap> {
   await page.locator(canvas).waitFor();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -53,7 +53,7 @@ async function tableRows(page: Page): Promise<string[][]> {
     .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => (cell.textContent ?? '').replaceAll('\u00a0', ' '))));
 }
 
-/** The bars of a colour once there are `count` of them: the chart is drawn with the next frame, not with the text. */
+/** The bars of a colour once there are `count` of them: the figures come after the page. */
 async function bars(page: Page, colourName: '--bar' | '--bar-negative', count: number): Promise<number[]> {
   await page.locator('#chart').waitFor();
   let lengths: number[] = [];
@@ -378,7 +378,17 @@ test('by keyboard: skip link, order of the states, the table', needsChromium, as
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate('document.activeElement.className'), 'skip');
   await page.locator('#order input[value=name]').focus();
+  await bars(page, '--bar', 13);
+  await page.evaluate(`
+    window.orders = [];
+    const picture = () => document.querySelector('#chart').toDataURL();
+    const before = picture();
+    new MutationObserver(() => window.orders.push(picture() === before ? 'the table alone' : 'table and picture'))
+      .observe(document.querySelector('#states-table tbody'), { subtree: true, childList: true, characterData: true });
+  `);
   await page.keyboard.press('ArrowRight');
+  await page.locator('#states-table tbody tr', { hasText: 'Thuringia' }).and(page.locator('tr:first-child')).waitFor({ state: 'attached' });
+  assert.deepEqual(await page.evaluate('window.orders'), ['table and picture'], 'in one frame');
   const sorted = await tableRows(page);
   assert.equal(sorted[0]?.[0], 'Thuringia');
   assert.deepEqual(

@@ -3,7 +3,7 @@
  * point moves and is read out; the table has the very same figures.
  */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../shell/icons.tsx';
 import { asTables } from '../shell/keys.ts';
 import { useLocale } from '../shell/locale.ts';
@@ -117,7 +117,8 @@ function Canvas<Model>(props: PictureProps<Model> & { drawing: { current: Drawin
     setOwn(index);
     latest.current.onActive?.(index);
   };
-  useEffect(() => {
+  // In one frame with the words: after it the picture would show another model than they tell of.
+  useLayoutEffect(() => {
     if (canvas.current === null) return undefined;
     const made = make(canvas.current, latest.current.model, {
       colours: readColours(),
@@ -131,8 +132,8 @@ function Canvas<Model>(props: PictureProps<Model> & { drawing: { current: Drawin
       drawing.current = undefined;
     };
   }, [turns]);
-  useEffect(() => drawing.current?.draw(model), [model]);
-  useEffect(() => drawing.current?.activate(active), [active, turns]);
+  useLayoutEffect(() => drawing.current?.draw(model), [model]);
+  useLayoutEffect(() => drawing.current?.activate(active), [active, turns]);
   const told = active === undefined || active >= count ? undefined : props.words(active);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && active !== undefined) return onChoose?.(active);

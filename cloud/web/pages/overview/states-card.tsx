@@ -1,5 +1,5 @@
 /** The 16 states as bars and as the same rows in a table, with how the figures were made. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { StateRow } from '../../../server/api/api-types.ts';
 import { readColours } from '../../charts/colours.ts';
 import { BarChart, type BarRow } from '../../charts/state-bars.ts';
@@ -81,7 +81,8 @@ function States({ rows }: { rows: readonly StateRow[] }) {
   const chart = useRef<BarChart | undefined>(undefined);
   // Nothing is drawn again for the same rows.
   const key = JSON.stringify([rows, price, turns, language]);
-  useEffect(() => {
+  // In one frame with the table: after it the picture would show other rows than the words beside it.
+  useLayoutEffect(() => {
     if (canvas.current === null) return;
     const colours = readColours();
     chart.current ??= new BarChart(canvas.current, colours);
