@@ -215,14 +215,14 @@ test('new windows are appended: the same canvas, a short question, no hole and n
   await cloud.shipPower('home', 900, 30, T0_MS + 120 * WINDOW_MS);
   await shows(page, '#newest', '07:12:30 CET');
   await page.clock.runFor(6_000);
-  for (let i = 0; i < 50 && asked().length < 2; i++) await page.waitForTimeout(100);
+  for (let i = 0; i < 150 && asked().length < 2; i++) await page.waitForTimeout(100);
   assert.equal(new URL(asked()[1] ?? '').searchParams.get('from'), String(T0_MS + 9 * MINUTE_MS));
   await page.locator('canvas[data-same=yes][aria-label*="to 900"]').waitFor();
   // The last minute is half over: what is missing of it comes with the next windows.
   await cloud.shipPower('home', 300, 6, T0_MS + 150 * WINDOW_MS);
   await shows(page, '#newest', '07:13:00 CET');
   await page.clock.runFor(6_000);
-  for (let i = 0; i < 50 && asked().length < 3; i++) await page.waitForTimeout(100);
+  for (let i = 0; i < 150 && asked().length < 3; i++) await page.waitForTimeout(100);
   const rows = (await asTable(page)).filter(([, mean]) => mean !== '—no data');
   assert.deepEqual(
     rows.map(([, mean]) => mean),

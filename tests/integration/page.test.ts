@@ -188,7 +188,7 @@ test('without newer windows the figures turn grey and say for how long; a new on
   cloud.heartbeat('edge-1');
   const { page } = await open(t, cloud.url);
   await shows(page, '#status-text', 'live');
-  assert.equal(await filterOf(page), 'none');
+  await looks(page, 'none');
   await page.evaluate(`
     window.oldButNotGrey = 0;
     new MutationObserver(() => {
@@ -202,11 +202,11 @@ test('without newer windows the figures turn grey and say for how long; a new on
   assert.equal(await page.evaluate('window.oldButNotGrey'), 0, 'the word and the grey come in one frame');
   const seconds = Number(/^No new data for (\d+) s\./.exec(await textOf(page, '#notice'))?.[1]);
   assert(seconds >= 34 && seconds < 90, `${seconds} s`);
-  assert.equal(await filterOf(page), 'grayscale(1)');
+  await looks(page, 'grayscale(1)');
   await cloud.shipPower('h-DE-BB', 100, 1, T0_MS + 2 * WINDOW_MS);
   await shows(page, '#status-text', 'live');
   assert.equal(await page.locator('#notice').isVisible(), false);
-  assert.equal(await filterOf(page), 'none');
+  await looks(page, 'none');
 });
 
 test('a page opened long after the last window is stale at once', needsChromium, async (t) => {
@@ -234,7 +234,7 @@ test('when the stream is cut the page says so, turns grey, and comes back by its
   await page.clock.fastForward(35_000);
   await shows(page, '#status-text', 'offline');
   await shows(page, '#notice', /No new data for \d+\ss/);
-  assert.equal(await filterOf(page), 'grayscale(1)');
+  await looks(page, 'grayscale(1)');
   assert.equal(await page.evaluate(`getComputedStyle(document.getElementById('edges-table')).filter`), 'grayscale(1)');
   assert.deepEqual(await graveViolations(page), [], 'old figures can be read');
   const second = await cloudFor(t, { port: first.port });
@@ -265,7 +265,7 @@ test('a finished replay is called finished and never stale', needsChromium, asyn
   await page.clock.fastForward(35_000);
   await shows(page, '#notice', 'The replay is finished: all its readings are in.');
   assert.equal(await textOf(page, '#status-text'), 'replay finished');
-  assert.equal(await filterOf(page), 'none');
+  await looks(page, 'none');
 });
 
 test('dark follows the system, in the chart too', needsChromium, async (t) => {
@@ -406,11 +406,10 @@ test('by keyboard: skip link, order of the states, the table', needsChromium, as
   assert.match(await textOf(page, '#states-table caption'), /\(synthetic data\)/);
 });
 
-async function filterOf(page: Page): Promise<string> {
-  // The change of looks takes 0.3 s.
+/** Waits until the change of looks is over. */
+async function looks(page: Page, filter: string): Promise<void> {
   await page.clock.runFor(500);
-  await page.waitForTimeout(400);
-  return (await page.evaluate(`getComputedStyle(document.querySelector('.tile.figures')).filter`)) as string;
+  await page.waitForFunction(`getComputedStyle(document.querySelector('.tile.figures')).filter === '${filter}'`);
 }
 
 /** `latest` tells of a window by a timer, a moment after it was stored. */

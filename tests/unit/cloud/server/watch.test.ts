@@ -12,7 +12,7 @@ const HOUSEHOLDS = ['a', 'b', 'c'];
 /** A cloud to which one edge sends a window of each household every five seconds, and heartbeats. */
 async function watched(t: TestContext, status: Partial<EdgeStatus> = {}, intervalsMs: Record<string, number> = {}) {
   const clock = new VirtualClock();
-  const cloud = await runCloud({ clock, states: {}, intervalsMs });
+  const cloud = await runCloud({ clock, states: {}, intervalsMs, silentAfterMs: 7_000 });
   t.after(() => cloud.stop());
   const silent = new Set<string>();
   const its = { status, isHeard: true, n: 0 };

@@ -8,6 +8,8 @@ import { documentedFetch as fetch } from '../../../../doubles/documented-fetch.t
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
 
+const SILENT_AFTER_MS = 7_000;
+
 /** What a client heard, read from a real socket by the letter of the event-stream format. */
 class Listener {
   readonly live: LiveMessage[] = [];
@@ -72,7 +74,7 @@ async function nothingMore(): Promise<void> {
 
 async function started(t: TestContext): Promise<{ clock: VirtualClock; cloud: RunningCloud; listen: (from?: string) => Listener }> {
   const clock = new VirtualClock();
-  const cloud = await runCloud({ clock, states: { a: 'DE-BB', b: 'DE-TH' } });
+  const cloud = await runCloud({ clock, states: { a: 'DE-BB', b: 'DE-TH' }, silentAfterMs: SILENT_AFTER_MS });
   const listeners: Listener[] = [];
   t.after(async () => {
     for (const { socket } of listeners) socket.destroy();
@@ -166,7 +168,7 @@ test('silence and return of an edge are told at once', async (t) => {
   const listener = listen();
   await until('first message', () => listener.live.length === 1);
   cloud.heartbeat('edge-1');
-  await clock.advance(7_000);
+  await clock.advance(SILENT_AFTER_MS);
   await until('silence', () => listener.edges.length === 1);
   cloud.heartbeat('edge-1');
   await until('return', () => listener.edges.length === 2);
