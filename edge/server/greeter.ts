@@ -55,6 +55,8 @@ export class Greeter {
   private isTight = false;
   /** Names that are no ids, and were told of. */
   private readonly leftOut = new Set<string>();
+  /** By source: the lowest seq that the cloud lacked at the last hello. */
+  private readonly lacking = new Map<string, number>();
   /** Start id of the cloud that answered the last hello; empty before. */
   startId = '';
 
@@ -74,6 +76,11 @@ export class Greeter {
   /** True while seqs that the cloud lacks are still to be taken from the log. */
   get isRefilling(): boolean {
     return this.due || this.moreToRefill;
+  }
+
+  /** The lowest seq of the source that the cloud neither held nor knew as declared when it answered the last hello. */
+  lackingSeq(key: string): number {
+    return this.lacking.get(key) ?? 1;
   }
 
   /** All that was queued is sent: time for the next piece of an unfinished refill. */
@@ -229,6 +236,7 @@ export class Greeter {
     const [household, device, src] = key.split('/') as [string, string, string];
     const source = ledger.source({ household, device, src });
     const told = { covered: SeqIntervals.of(held?.covered ?? []), declared: SeqIntervals.of(held?.declared ?? []) };
+    this.lacking.set(key, lowestLacking(told));
     const steps = outbox.held(source, told.covered, told.declared);
     let step = steps.next();
     while (step.done !== true) {
@@ -346,4 +354,10 @@ interface SourceResult {
   result: Reconciliation;
   /** The open part, when it was closed. */
   rows: NewRow[];
+}
+
+function lowestLacking({ covered, declared }: { covered: SeqIntervals; declared: SeqIntervals }): number {
+  const known = covered.clone();
+  known.addAll(declared);
+  return known.missing(1, known.max + 1)[0]?.[0] ?? 1;
 }

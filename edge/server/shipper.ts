@@ -8,6 +8,7 @@ import { reach } from '../../common/failpoints.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
+import { sourceKey } from '../../common/ids.ts';
 import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { applyAcks } from '../../common/protocol/edge-ledger.ts';
 import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
@@ -15,12 +16,13 @@ import { shippableSources } from '../../common/protocol/ship-order.ts';
 import type { Random } from '../../common/random.ts';
 import { RetrySchedule } from '../../common/retry-schedule.ts';
 import { Waker } from '../../common/waker.ts';
-import { type EdgeWire, savedFault } from '../../common/wire.ts';
+import { type EdgeWire, type RowToShip, savedFault } from '../../common/wire.ts';
 import { Credit } from './credit.ts';
 import { type EdgeStore, FENCED } from './edge-store.ts';
 import type { Greeter } from './greeter.ts';
 import { OutboxFull, type QueuedRow } from './outbox.ts';
 import { partsRequest } from './parts-request.ts';
+import { UnmendedSources } from './unmended-sources.ts';
 
 /** Refusals back off with full jitter up to this (R11). */
 const REFUSAL_BACKOFF_BASE_MS = 200;
@@ -73,6 +75,7 @@ export class Shipper {
   private readonly credit: Credit;
   private readonly inFlight = new Map<number, readonly QueuedRow[]>();
   private readonly lanes = new ShipLanes();
+  private readonly unmended: UnmendedSources;
   private nextRequest = 1;
   private wakeUp: (() => void) | undefined;
   private woken = false;
@@ -93,6 +96,7 @@ export class Shipper {
   constructor(options: ShipperOptions) {
     this.options = options;
     this.backoff = new RetrySchedule(REFUSAL_BACKOFF_BASE_MS, REFUSAL_BACKOFF_CAP_MS, options.random);
+    this.unmended = new UnmendedSources(options.clock, options.random);
     this.credit = new Credit(options.link.inFlightMax, options.clock, options.random);
   }
 
@@ -101,6 +105,7 @@ export class Shipper {
     const { credit, inFlight } = this;
     signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
+      this.endUnmendedWaits(false);
       if (!isReached()) await this.rest(IDLE_MS);
       else if (credit.waitMs() > 0) await this.rest(credit.waitMs());
       else if (greeter.isHelloDue && inFlight.size === 0) await this.recover(await this.tryHello(), this.nextRequest);
@@ -112,6 +117,7 @@ export class Shipper {
   /** R11: the first good heartbeat after an outage ends the backoff, of the hello too. */
   linkReached(): void {
     this.backoff.reset();
+    this.endUnmendedWaits(true);
     this.endWaits();
   }
 
@@ -170,6 +176,10 @@ export class Shipper {
     return outcome === 'done' ? 'again' : outcome;
   }
 
+  private endUnmendedWaits(all: boolean): void {
+    if (this.unmended.endWaits(all)) this.options.greeter.requestHello('a source that was refused after a hello has waited');
+  }
+
   private endWaits(): void {
     this.waits.abort();
     this.waits = new AbortController();
@@ -180,7 +190,7 @@ export class Shipper {
   private sendNext(): boolean {
     const batch = this.nextBatch();
     if (batch.length === 0) {
-      if (this.inFlight.size === 0) this.options.greeter.continueRefill();
+      if (this.inFlight.size === 0 && !this.unmended.isAnyWaiting) this.options.greeter.continueRefill();
       return false;
     }
     const request = this.nextRequest++;
@@ -226,7 +236,8 @@ export class Shipper {
     const above = this.lanes.nextSeqs();
     const { isOrdered } = this.options.link;
     const mayFollow = (id: number) => this.lanes.mayFollow(id, isOrdered, above);
-    const free = shippable.filter((id) => mayFollow(id) && !ledgerStore.ledger.parked.has(outbox.householdOf(id)));
+    const isParked = (id: number) => ledgerStore.ledger.parked.has(outbox.householdOf(id));
+    const free = shippable.filter((id) => mayFollow(id) && !isParked(id) && !this.unmended.waits(id));
     free.sort((a, b) => a - b);
     const start = free.findIndex((id) => id > this.lastSourceId);
     const inTurn = start < 0 ? free : [...free.slice(start), ...free.slice(0, start)];
@@ -375,7 +386,6 @@ export class Shipper {
 
   /** What is not stored: parks its household, follows from another refusal, or makes a hello due. */
   private judgeRefused(request: number, batch: readonly QueuedRow[], reply: PartsReply & { kind: 'parts' }): Refused {
-    const { greeter } = this.options;
     const parked = new Map<string, string>();
     // The first refusal is what is to be mended; those behind it follow from it.
     const park = (household: string, why: string) => void (parked.has(household) || parked.set(household, why));
@@ -394,9 +404,24 @@ export class Shipper {
       else if (verdict === 'rejected') park(household, PARKED_REASONS.say('rejected', { ...seqs, fault: reason ?? '' }));
       else if (follows[i] === true) return;
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
-      else greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
+      else this.askAfterRefusal(verdicts[i]?.sourceId ?? 0, row, verdict);
     });
     return { parked, isAllFollowing: follows.every((its, i) => its || isHeld(verdicts[i]?.verdict)) };
+  }
+
+  /** Says hello, unless that has just been in vain. */
+  private askAfterRefusal(sourceId: number, row: RowToShip, verdict: string): void {
+    const { greeter, logger } = this.options;
+    // Other rows of the same source may be refused with it.
+    if (greeter.isHelloDue || this.unmended.waits(sourceId)) return;
+    const { household, device, src, fromSeq } = rangeOf(row);
+    const waitMs = this.unmended.refused(sourceId, greeter.startId, greeter.lackingSeq(sourceKey(household, device, src)));
+    if (waitMs === 0) greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
+    else
+      logger.error(
+        { household, device, fromSeq, verdict, waitSeconds: Math.ceil(waitMs / 1_000) },
+        'the cloud goes on refusing a row after a hello; its source is kept and waits, the others go on: look at the log of the cloud',
+      );
   }
 
   private isFenced(household: string, reply: PartsReply & { kind: 'parts' }): boolean {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { LinkHandler } from '../../../../common/link/link.ts';
-import { HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest } from '../../../../common/messages.ts';
+import { HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest, rangeOf } from '../../../../common/messages.ts';
 import { decodeReply, decodeRequest, encodeReply } from '../../../../common/wire.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
@@ -85,4 +85,45 @@ test('R5: not_owner that names a lower generation than the one held fences nobod
   assert.deepEqual(site.held('home').covered, [[1, 11]]);
   assert.deepEqual(site.edge.status()?.parked, []);
   assert.equal(asked, 1);
+});
+
+test('a cloud that acknowledges what it lacks and goes on lacking it is asked less and less often, and holds up nobody else', async (t) => {
+  const site = await siteOf(t);
+  site.edge.start();
+  const produce = (from: number, to: number) => ['home-1', 'home-2'].forEach((household) => site.produce(household, from, to));
+  produce(1, 21);
+  await site.until(() => ['home-1', 'home-2'].every((household) => site.held(household).covered[0]?.[1] === 20), 60_000);
+  const served = site.network.handler;
+  const hellosMs: number[] = [];
+  answering(site, (reply, request) => {
+    if (reply.kind === 'hello') {
+      hellosMs.push(site.clock.nowMs());
+      assert.ok(hellosMs.length < 500, 'a hello without a pause');
+      const forgotten = (household: string) => household === 'home-1';
+      const forget = ({ household, ...rest }: (typeof reply.households)[number]) =>
+        forgotten(household) ? { household, ...rest, sources: [] } : { household, ...rest };
+      return { ...reply, households: reply.households.map(forget) };
+    }
+    if (reply.kind !== 'parts' || request.kind !== 'parts') return reply;
+    const verdicts = request.parts.rows.map((row, i) => {
+      const { household, fromSeq } = rangeOf(row);
+      if (household !== 'home-1') return reply.verdicts[i] as (typeof reply.verdicts)[number];
+      return { verdict: fromSeq === 1 ? ('stored' as const) : ('gap' as const) };
+    });
+    return { ...reply, verdicts };
+  });
+  produce(22, 41);
+  await site.until(() => site.held('home-2').covered[0]?.[1] === 40, 60_000);
+  assert.deepEqual(site.held('home-2').covered, [[1, 40]]);
+  await site.clock.advance(600_000);
+  const count = (fromMs: number, toMs: number) => hellosMs.filter((atMs) => atMs >= fromMs && atMs < toMs).length;
+  const endMs = site.clock.nowMs();
+  assert.ok(hellosMs.length > 10 && hellosMs.length < 100, `${hellosMs.length} hellos`);
+  assert.ok(count(endMs - 300_000, endMs) < 30, 'in the last five minutes');
+  // It is asked again all the same: mended by itself, everything is there.
+  site.network.handler = served;
+  produce(42, 43);
+  await site.until(() => site.held('home-1').covered[0]?.[1] === 42, 120_000);
+  assert.deepEqual(site.held('home-1').covered, [[1, 42]]);
+  assert.deepEqual(site.errors, []);
 });
