@@ -17,10 +17,15 @@ const FILES_AT_ONCE = 2;
 /** A file that takes longer is ended and counts as failed: a forgotten timer must not hold up the run for ever. */
 const FILE_TIMEOUT_MS = 1_200_000;
 
+/** Of the files that took longest, so many are named. */
+const SLOWEST_NAMED = 12;
+
 interface Tally {
   passed: number;
   failed: string[];
   skipped: string[];
+  /** Duration of each file in ms. */
+  tookMs: Map<string, number>;
 }
 
 const files = testFiles(process.argv.slice(2));
@@ -29,7 +34,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 const isAlone = (path: string) => path.endsWith('.alone.test.ts');
-const counted: Tally = { passed: 0, failed: [], skipped: [] };
+const counted: Tally = { passed: 0, failed: [], skipped: [], tookMs: new Map() };
 await runFiles(
   files.filter((path) => !isAlone(path)),
   FILES_AT_ONCE,
@@ -68,6 +73,10 @@ async function runFiles(paths: string[], concurrency: number, counted: Tally): P
     if (event.details.type === 'suite') return;
     counted.failed.push(event.name);
   });
+  // A file as a whole is a test too, under its own name.
+  stream.on('test:complete', ({ name, details }) => {
+    if (paths.includes(name)) counted.tookMs.set(name, details.duration_ms);
+  });
   await new Promise((done) => {
     stream
       .compose(new spec())
@@ -76,12 +85,19 @@ async function runFiles(paths: string[], concurrency: number, counted: Tally): P
   });
 }
 
-function finish({ passed, failed, skipped }: Tally): Promise<never> {
+function finish({ passed, failed, skipped, tookMs }: Tally): Promise<never> {
   const required = process.env['FOGLINE_REQUIRE_ALL'] === '1';
-  const lines = skipped.map((skip) => `skipped: ${skip}${required ? ' (FOGLINE_REQUIRE_ALL=1: a failure)' : ''}`);
+  const lines = tookMs.size > SLOWEST_NAMED ? slowest(tookMs) : [];
+  lines.push(...skipped.map((skip) => `skipped: ${skip}${required ? ' (FOGLINE_REQUIRE_ALL=1: a failure)' : ''}`));
   lines.push(...failed.map((name) => `failed: ${name}`));
   const failures = failed.length + (required ? skipped.length : 0);
   lines.push(`${passed} passed, ${failures} failed, ${skipped.length} skipped`);
   process.stdout.write(`\n${lines.join('\n')}\n`);
   return exitFlushed(failures > 0 || passed === 0 ? 1 : 0);
+}
+
+function slowest(tookMs: ReadonlyMap<string, number>): string[] {
+  const byTime = [...tookMs].sort(([, a], [, b]) => b - a).slice(0, SLOWEST_NAMED);
+  const lines = byTime.map(([file, ms]) => `  ${(ms / 1_000).toFixed(0).padStart(4)} s ${relative(process.cwd(), file)}`);
+  return ['slowest files:', ...lines, ''];
 }
