@@ -6,7 +6,7 @@ import { OperatingError } from '../../common/errors.ts';
 import { hostNameOf } from '../../common/host-name.ts';
 import { isLoopback } from '../../common/link/open-link.ts';
 import type { EdgeStatus } from '../../common/messages.ts';
-import { Metrics } from '../../common/metrics.ts';
+import { type Gauge, Metrics } from '../../common/metrics.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -15,6 +15,8 @@ export class StatusHttp {
   private readonly status: () => EdgeStatus;
   private readonly isLinkUp: () => boolean;
   private readonly metrics = new Metrics();
+  /** Of the status, which is looked up once for all of them. */
+  private readonly gauges: { held: Gauge; read: (status: EdgeStatus) => number }[] = [];
   private server: Server | undefined;
 
   constructor(edge: string, status: () => EdgeStatus, isLinkUp: () => boolean) {
@@ -32,6 +34,8 @@ export class StatusHttp {
     app.get('/status', (_request, response) => void response.json({ edge: this.edge, ...this.status() }));
     app.get(['/livez', '/readyz'], (_request, response) => void response.type('text').send('ok\n'));
     app.get('/metrics', async (_request, response) => {
+      const status = this.status();
+      for (const { held, read } of this.gauges) held.set(read(status), { edge: this.edge });
       response.type(this.metrics.contentType).send(await this.metrics.text());
     });
     return new Promise((resolve, reject) => {
@@ -56,7 +60,7 @@ export class StatusHttp {
     const { metrics, edge } = this;
     metrics.addProcess();
     const gauge = (name: string, help: string, read: (status: EdgeStatus) => number) =>
-      metrics.gauge(name, help, ['edge'], (held) => held.set(read(this.status()), { edge }));
+      void this.gauges.push({ held: metrics.gauge(name, help, ['edge']), read });
     metrics.gauge('fogline_edge_link_up', '1 while the cloud answers heartbeats.', ['edge'], (held) =>
       held.set(this.isLinkUp() ? 1 : 0, { edge }),
     );

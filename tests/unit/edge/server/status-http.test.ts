@@ -19,10 +19,10 @@ const STATUS = {
 };
 
 test('the edge says how its link and outbox are, to this machine by its own names only', async (t) => {
-  let isUp = true;
+  let [isUp, looks] = [true, 0];
   const page = new StatusHttp(
     'edge-1',
-    () => STATUS,
+    () => ({ ...STATUS, acked: ++looks }),
     () => isUp,
   );
   const port = await page.start(0);
@@ -31,6 +31,8 @@ test('the edge says how its link and outbox are, to this machine by its own name
   assert.match(body, /^fogline_edge_link_up\{edge="edge-1"\} 1$/m);
   assert.match(body, /^fogline_edge_outbox_age_seconds\{edge="edge-1"\} 15$/m);
   assert.match(body, /^fogline_edge_waiting_households\{edge="edge-1"\} 1$/m);
+  assert.match(body, /^fogline_edge_outbox_acked_rows\{edge="edge-1"\} 1$/m);
+  assert.equal(looks, 1, 'all figures are of one moment');
   isUp = false;
   assert.match(
     (await rawRequest(port, '/metrics', { headers: { host: `localhost:${port}` } })).body,
