@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { AHEAD_SERIES_MAX, type Latest } from '../../cloud/server/storage/latest.ts';
 import type { Bucket } from '../../cloud/server/storage/series-store.ts';
 import { systemClock } from '../../common/clock.ts';
-import { until } from './link-suite.ts';
+import { until } from '../doubles/until.ts';
 
 export interface LatestUnderTest {
   name: string;

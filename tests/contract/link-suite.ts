@@ -7,6 +7,7 @@ import { type Random, seededRandom } from '../../common/random.ts';
 import { startFaultyProxy } from '../doubles/faulty-proxy.ts';
 import { freePort } from '../doubles/free-port.ts';
 import { VirtualClock } from '../doubles/virtual-clock.ts';
+import { until } from '../doubles/until.ts';
 
 export interface LinkUnderTest {
   name: string;
@@ -312,14 +313,6 @@ async function startedBehindProxy(link: LinkUnderTest, handler: LinkHandler) {
 
 async function stopAll(...parts: { stop(): Promise<void> }[]): Promise<void> {
   for (const part of parts) await part.stop();
-}
-
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const endMs = systemClock.monotonicMs() + PATIENT_MS;
-  while (!condition()) {
-    assert.ok(systemClock.monotonicMs() < endMs, `waited in vain for ${what}`);
-    await systemClock.sleep(5);
-  }
 }
 
 export function randomBytes(bytes: number, seed: number): Buffer {

@@ -10,7 +10,8 @@ import { seededRandom } from '../../common/random.ts';
 import { freePort } from '../doubles/free-port.ts';
 import { HOSTILE_CLIENTS, sendMutatedFrames, sendRandomBytes } from '../doubles/hostile-clients.ts';
 import { ANSWERS_TWICE, HOSTILE_SERVERS, startHostileServer } from '../doubles/hostile-servers.ts';
-import { linkSuite, many, until } from './link-suite.ts';
+import { linkSuite, many } from './link-suite.ts';
+import { until } from '../doubles/until.ts';
 
 const PATIENT_MS = 30_000;
 /** Small, so that the slow offences end soon. */

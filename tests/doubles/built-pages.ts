@@ -11,7 +11,7 @@ import { type CloudOptions, type RunningCloud, runCloud } from './running-cloud.
 export const CHROMIUM = process.env['FOGLINE_CHROMIUM'] || '/usr/bin/chromium';
 export const needsChromium = existsSync(CHROMIUM) ? {} : { skip: `no Chromium at ${CHROMIUM}: install it or set FOGLINE_CHROMIUM` };
 const ROOT = join(import.meta.dirname, '../..');
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 
 export interface Watched {
   page: Page;

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import type { EdgeStatus } from '../../common/messages.ts';
-import { systemClock } from '../../common/clock.ts';
 import { METERED_START_MS, writeMeteredData } from '../truth/metered-data.ts';
 import { assertSameAtEveryStage, assertYes, fogline, type Report } from './audited-run.ts';
 import type { BareDebian } from './bare-debian.ts';
 import { CHROMIUM } from './built-pages.ts';
+import { until } from './until.ts';
 
 const ENTRY = fileURLToPath(new URL('../../dist/fogline.js', import.meta.url));
 const PATIENT_MS = 120_000;
@@ -142,11 +142,5 @@ async function minutesShown(page: Page): Promise<string[]> {
 
 /** Waits for what `look` finds; what fails meanwhile is tried again. @param more said when it does not come */
 export async function eventually<T>(what: string, more: () => string, look: () => Promise<T | undefined>): Promise<T> {
-  const endMs = systemClock.monotonicMs() + PATIENT_MS;
-  for (;;) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
-    assert(systemClock.monotonicMs() < endMs, `waited in vain for ${what}; ${more().slice(-2_000)}`);
-    await systemClock.sleep(200);
-  }
+  return until(() => look().catch(() => undefined), what, { more: () => more().slice(-2_000) }) as Promise<T>;
 }

@@ -20,6 +20,7 @@ import { randomSecret, seededRandom } from '../../common/random.ts';
 import { encodeRequest } from '../../common/wire.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
 import { noRedis, RedisServer } from '../doubles/redis-server.ts';
+import { until } from '../doubles/until.ts';
 
 const ENTRY = fileURLToPath(new URL('../../fogline.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
@@ -70,16 +71,6 @@ async function fogline(args: readonly string[], env: Environment = {}): Promise<
   const said = new Said(args, env);
   const code = await said.ended;
   return { code, stdout: said.stdout, stderr: said.stderr };
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const endMs = systemClock.monotonicMs() + PATIENT_MS;
-  while (systemClock.monotonicMs() < endMs) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await systemClock.sleep(100);
-  }
-  return assert.fail(`never: ${what}`);
 }
 
 /** Where a secret stands, by name of place. */
@@ -224,10 +215,10 @@ test('the first token is said once and not kept; export and the API want it; rev
   const stateDir = join(folder, 'first');
   const always = ['--set', 'cloud.http_token=always'];
   const first = await cloudFor(t, stateDir, always);
-  const { token } = await until('token', () => {
+  const { token } = await until(() => {
     const line = first.said.stdout.split('\n').find((its) => its.includes('"token"'));
     return line === undefined ? undefined : (JSON.parse(line) as { token: string });
-  });
+  }, 'token');
   const files = new Map(filesOf(stateDir));
   assert(files.size > 2);
   assert.deepEqual(placesOf(token, files), []);
@@ -247,7 +238,7 @@ test('the first token is said once and not kept; export and the API want it; rev
   assert.equal(await ask(), 200);
   const listed = JSON.parse((await fogline(['token', 'list', '--state', stateDir, '--json'])).stdout) as { id: string }[];
   assert.equal((await fogline(['token', 'revoke', listed[0]!.id, '--state', stateDir])).code, 0);
-  await until('refused', async () => ((await ask()) === 401 ? true : undefined));
+  await until(async () => ((await ask()) === 401 ? true : undefined), 'refused');
   await second.said.stop();
   assert(!second.said.stdout.includes('"token"'), 'said once');
 });
@@ -274,12 +265,12 @@ test('an edge that dies while the cloud is restarted is told, once, and the aler
     return alerts.find(({ alert, subject }) => alert === 'edge-silent' && subject === 'edge-7');
   };
   const second = await cloudFor(t, stateDir, quick);
-  const told = await until('told', () => read(second.ready.url));
+  const told = await until(() => read(second.ready.url), 'told');
   assert.match(told.detail, /not heard since/);
-  await until('in the log', () => (second.said.stderr.includes('alert raised: is silent') ? true : undefined));
+  await until(() => (second.said.stderr.includes('alert raised: is silent') ? true : undefined), 'in the log');
   await second.said.stop('SIGKILL');
   const third = await cloudFor(t, stateDir, quick);
-  assert.equal((await until('still there', () => read(third.ready.url))).since, told.since);
+  assert.equal((await until(() => read(third.ready.url), 'still there')).since, told.since);
   await systemClock.sleep(2_500);
   const { events } = (await (await fetch(`${third.ready.url}/api/v1/events`)).json()) as EventsReply;
   assert.deepEqual(
@@ -323,14 +314,14 @@ test('hostile names of households, devices and fields come no further than the e
   const ports = ['--set', `link.heartbeat_port=${heartbeatPort}`, '--set', `link.data_port=${dataPort}`];
   const edge = new Said(['edge', '--json', '--state', stateDir, ...ports]);
   t.after(() => edge.stop('SIGKILL'));
-  const csv = await until('the good reading', async () => {
+  const csv = await until(async () => {
     const text = await (await fetch(`${url}/api/v1/export`)).text();
     return text.includes('good') ? text : undefined;
-  });
-  const unreadable = await until('all looked at', async () => {
+  }, 'the good reading');
+  const unreadable = await until(async () => {
     const { edges } = (await (await fetch(`${url}/api/v1/edges`)).json()) as { edges: { unreadable: number }[] };
     return edges[0] !== undefined && edges[0].unreadable === records.length - 2 ? edges[0].unreadable : undefined;
-  });
+  }, 'all looked at');
   assert.equal(unreadable, HOSTILE.length * 5 + 1);
   const row = "good,'-1-2,power,2019-12-24T00:00:00.000Z,5,5,5,5,1";
   assert.deepEqual(csv.trim().split('\n').slice(1), [row]);

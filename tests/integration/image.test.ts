@@ -18,6 +18,7 @@ import { lastOf, parseDockerfile, type Stage, wordsOf } from '../doubles/dockerf
 import { freePorts } from '../doubles/free-port.ts';
 import { noRedis } from '../doubles/redis-server.ts';
 import { asUser, copyContext, ImageBuild, quoted, runStep, type StageState, WITHOUT_RIGHTS } from '../doubles/image-build.ts';
+import { until } from '../doubles/until.ts';
 
 const TOP = join(import.meta.dirname, '../..');
 /** Some three minutes on a quiet machine: packages are fetched, two addons compiled. */
@@ -205,13 +206,6 @@ class Composed implements AsyncDisposable {
   }
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; !(await isSo()); attempt++) {
-    assert(attempt < READY_ATTEMPTS, `never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
-
 test('profile demo: readings arrive over mutual TLS; apart from the link nobody meets; an outage and its end', COMPOSED, async () => {
   await using site = new Composed();
   await site.start();
@@ -224,10 +218,10 @@ test('profile demo: readings arrive over mutual TLS; apart from the link nobody 
   for (const name of ['demo-cloud', 'demo-simulate', 'demo-edge']) await services.start(name);
   const token = await site.newToken('demo-cloud');
   assert.match(await services.logOf('demo-edge'), /link by sp over TLS/);
-  await until('every household has a power', async () => {
+  await until(async () => {
     const { households } = await site.ask<{ households: Household[] }>('demo-cloud', '/api/v1/households', token);
     return households.length === 16 && households.every(({ powerW }) => powerW !== null);
-  });
+  }, 'every household has a power');
   assert.equal(await site.edgeState('demo-cloud', token), 'live');
   assert.match(await site.text('demo-cloud', 'http://127.0.0.1:5006/metrics', token), /^fogline_redis_up 1$/m);
   assert.doesNotMatch(await services.logOf('demo-cloud'), /fogline_[A-Za-z0-9_-]{40}/, 'no token is said into the log');
@@ -243,12 +237,12 @@ test('profile demo: readings arrive over mutual TLS; apart from the link nobody 
 
   const queued = async () => (JSON.parse(await site.text('demo-edge', 'http://127.0.0.1:5007/status')) as { queued: number }).queued;
   networks.disconnect('demo-edge', 'link');
-  await until('the cloud misses the edge', async () => (await site.edgeState('demo-cloud', token)) === 'silent');
-  await until('its outbox fills', async () => (await queued()) > 50);
+  await until(async () => (await site.edgeState('demo-cloud', token)) === 'silent', 'the cloud misses the edge');
+  await until(async () => (await queued()) > 50, 'its outbox fills');
   assert.equal(await services.isHealthy('demo-edge'), true, 'an edge in an outage is healthy');
   networks.connect('demo-edge', 'link');
-  await until('the edge is back', async () => (await site.edgeState('demo-cloud', token)) === 'live');
-  await until('its outbox drains', async () => (await queued()) === 0);
+  await until(async () => (await site.edgeState('demo-cloud', token)) === 'live', 'the edge is back');
+  await until(async () => (await queued()) === 0, 'its outbox drains');
   // Nothing was given up: what is missing in these homes is missing in their files too.
   const { gaps } = await site.ask<{ gaps: { declared: number }[] }>('demo-cloud', '/api/v1/gaps', token);
   assert.deepEqual(
@@ -274,15 +268,15 @@ test('profiles site and cloud: certificates made once, the bundle handed over, r
   await services.start('cloud');
   await services.start('edge');
   const token = await site.newToken('cloud');
-  await until('the edge is heard', async () => {
+  await until(async () => {
     const { edges } = await site.ask<{ edges: { state: string }[] }>('cloud', '/api/v1/edges', token);
     return edges[0]?.state === 'live';
-  });
+  }, 'the edge is heard');
   // Somebody on the site puts two minutes of readings into its topic.
   await site.succeeds('edge', ['simulate', '--until', '120', '--speed', 'max']);
-  await until('they arrive', async () => {
+  await until(async () => {
     const { households } = await site.ask<{ households: Household[] }>('cloud', '/api/v1/households', token);
     return households.length === 16 && households.every(({ powerW }) => powerW !== null);
-  });
+  }, 'they arrive');
   for (const name of ['edge', 'cloud']) assert.equal(await services.stop(name), 0, `${name} ends in order`);
 });

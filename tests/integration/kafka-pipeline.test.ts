@@ -11,11 +11,11 @@ import { systemClock } from '../../common/clock.ts';
 import { Fleet, type FleetOptions } from '../crash/fleet.ts';
 import { HOMES, HOUR_SECONDS, KafkaAndRedis, notBoth, REAL_DATA, readingsIn } from '../doubles/kafka-and-redis.ts';
 import type { Range } from '../truth/truth.ts';
+import { until } from '../doubles/until.ts';
 
 /** An hour in half a minute, and in a quarter: long enough to be hurt in the middle. */
 const [SPEED, FAST] = ['120', '240'];
 const REDIS_AWAY_MS = 5_000;
-const SETTLED_MS = 30_000;
 const LOOK_MS = 250;
 /** How much longer the same may take where other work takes the cores. */
 const BUSY_RATIO = 3;
@@ -54,16 +54,16 @@ test('Redis killed, back empty, and flushed in the middle: exact, and the page s
   await withFleet(SPEED, async (fleet, prefix, url) => {
     fleet.startAll();
     await fleet.until('rows are acknowledged', ({ acked }) => acked > 500);
-    await until('Redis has the households', async () => (await keysOf(prefix)) > HOMES);
+    await until(async () => (await keysOf(prefix)) > HOMES, 'Redis has the households');
     await both.redis.kill();
     await assertLive(url, REDIS_AWAY_MS);
     await both.redis.start();
-    await until('Redis is filled again', async () => (await keysOf(prefix)) > HOMES);
+    await until(async () => (await keysOf(prefix)) > HOMES, 'Redis is filled again');
     await both.redis.client.flushall();
     await assertLive(url, REDIS_AWAY_MS);
     assert.equal(await isDone(fleet), false, 'all this was in the middle of the run');
     await fleet.untilDone();
-    await until('Redis is filled once more', async () => (await keysOf(prefix)) > HOMES);
+    await until(async () => (await keysOf(prefix)) > HOMES, 'Redis is filled once more');
     await both.assertThroughRedis(prefix);
   });
 });
@@ -130,12 +130,4 @@ async function isDone(fleet: Fleet): Promise<boolean> {
 async function keysOf(prefix: string): Promise<number> {
   const [, keys] = await both.redis.client.scan('0', 'MATCH', `${prefix}*`, 'COUNT', 100_000);
   return keys.length;
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const endMs = systemClock.monotonicMs() + SETTLED_MS;
-  while (!(await holds())) {
-    assert.ok(systemClock.monotonicMs() < endMs, `waited in vain: ${what}`);
-    await systemClock.sleep(LOOK_MS);
-  }
 }

@@ -8,10 +8,11 @@ import { loadNanomsg, NanomsgLinkClient } from '../../common/link/nanomsg-link.t
 import { SpLinkClient, SpLinkServer } from '../../common/link/sp-link.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { seededRandom } from '../../common/random.ts';
-import { many, randomBytes, until } from '../contract/link-suite.ts';
+import { many, randomBytes } from '../contract/link-suite.ts';
 import { freePort } from '../doubles/free-port.ts';
 import { PynngRep, PynngReq } from '../doubles/pynng-peer.ts';
 import { pythonWith } from '../doubles/python-with.ts';
+import { until } from '../doubles/until.ts';
 
 const PATIENT_MS = 30_000;
 const SIZES = [1, 31, 32, 1_000, 65_537, 262_144, (1 << 20) - 3];

@@ -15,8 +15,8 @@ import { Metrics } from '../../common/metrics.ts';
 import { freePort } from '../doubles/free-port.ts';
 import { noRedis, RedisServer } from '../doubles/redis-server.ts';
 import { bucket, latestSuite, sorted } from '../contract/latest-suite.ts';
+import { until } from '../doubles/until.ts';
 
-const PATIENT_MS = 30_000;
 const noOpenssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed, which makes the certificates';
 const server = new RedisServer();
 let opened = 0;
@@ -66,7 +66,7 @@ test('a household is a hash that expires; the index, the mark and the households
   await using run = await started({ storeId: () => 'alone' });
   const [first] = run.all;
   first.put([bucket('a', 10), bucket('a', 20, { field: 'energy' }), bucket('b', 5)]);
-  await eventually(async () => (await server.client.exists('test:alone:latest:a', 'test:alone:latest:b')) === 2);
+  await until(async () => (await server.client.exists('test:alone:latest:a', 'test:alone:latest:b')) === 2);
   assert.deepEqual(Object.keys(await server.client.hgetall('test:alone:latest:a')).sort(), ['meter/energy', 'meter/power']);
   assert.deepEqual(await server.client.zrange('test:alone:latest', 0, '-1'), ['a', 'b']);
   for (const key of ['latest:a', 'latest:b', 'latest', `mark:process-${opened}`]) {
@@ -84,9 +84,9 @@ test('two processes of one store show the same, live; another store is not mixed
   two.subscribe(1, (windows) => told.push(...windows));
   one.put([bucket('a', 10)]);
   two.put([bucket('b', 7)]);
-  await eventually(async () => (await two.all()).length === 2 && (await one.all()).length === 2);
+  await until(async () => (await two.all()).length === 2 && (await one.all()).length === 2);
   assert.deepEqual(sorted(await one.all()), sorted(await two.all()));
-  await eventually(async () => told.some(({ household, startMs }) => household === 'a' && startMs === 10));
+  await until(async () => told.some(({ household, startMs }) => household === 'a' && startMs === 10));
   assert.deepEqual(await foreign.all(), []);
 });
 
@@ -94,14 +94,14 @@ test('a process that comes later reads what is there, page by page, and writes w
   await using run = await started({ storeId: () => 'pages' });
   const homes = Array.from({ length: 1_234 }, (_, i) => bucket(`home-${i}`, 100 + i));
   run.all[0].put(homes);
-  await eventually(async () => (await server.client.zcard('test:pages:latest')) === homes.length);
+  await until(async () => (await server.client.zcard('test:pages:latest')) === homes.length);
   const later = open({ storeId: () => 'pages' });
   later.put([bucket('home-3', 99), bucket('home-4', 5_000)]);
   await later.start();
-  await eventually(async () => (await later.all()).length === homes.length);
+  await until(async () => (await later.all()).length === homes.length);
   const expected = homes.map((home) => (home.household === 'home-4' ? bucket('home-4', 5_000) : home));
-  await eventually(async () => JSON.stringify(sorted(await later.all())) === JSON.stringify(sorted(expected)));
-  await eventually(async () => (await startIn('pages', 'home-4')) === 5_000);
+  await until(async () => JSON.stringify(sorted(await later.all())) === JSON.stringify(sorted(expected)));
+  await until(async () => (await startIn('pages', 'home-4')) === 5_000);
   assert.equal(await startIn('pages', 'home-3'), 103);
   await later.stop();
 });
@@ -109,17 +109,17 @@ test('a process that comes later reads what is there, page by page, and writes w
 test('an older window, or fewer readings of the same one, never replaces what another process wrote', needsRedis, async () => {
   await using run = await started({ storeId: () => 'order' });
   run.all[0].put([bucket('a', 50, { count: 4 })]);
-  await eventually(async () => (await startIn('order', 'a')) === 50);
+  await until(async () => (await startIn('order', 'a')) === 50);
   const late = open({ storeId: () => 'order' });
   late.put([bucket('a', 40), bucket('b', 1)]);
   await late.start();
-  await eventually(async () => (await startIn('order', 'b')) === 1);
+  await until(async () => (await startIn('order', 'b')) === 1);
   assert.equal(await startIn('order', 'a'), 50);
   await late.stop();
   const fewer = open({ storeId: () => 'order' });
   fewer.put([bucket('a', 50, { count: 3 }), bucket('c', 1)]);
   await fewer.start();
-  await eventually(async () => (await startIn('order', 'c')) === 1);
+  await until(async () => (await startIn('order', 'c')) === 1);
   assert.match((await server.client.hget('test:order:latest:a', 'meter/power')) ?? '', /^\[50,4,/);
   await fewer.stop();
 });
@@ -134,14 +134,14 @@ test(
     await using run = await started({ storeId: () => 'damaged' });
     const [latest] = run.all;
     latest.put([bucket('a', 10), bucket('b', 11)]);
-    await eventually(async () => (await startIn('damaged', 'a')) === 10 && (await startIn('damaged', 'b')) === 11);
+    await until(async () => (await startIn('damaged', 'a')) === 10 && (await startIn('damaged', 'b')) === 11);
     for (const message of ['', 'null', '{"v":1}', '{"v":1,"from":"x","rows":[1,["a"],["a","b","[]"]]}', 'x'.repeat(2_000_000)])
       await server.client.publish('test:damaged:live', message);
-    await eventually(async () => (await outcome(latest, 'unusable')) === 1 + 4 + 3);
+    await until(async () => (await outcome(latest, 'unusable')) === 1 + 4 + 3);
     const reader = open({ storeId: () => 'damaged' });
     await reader.start();
-    await eventually(async () => (await reader.all()).length === 2);
-    await eventually(async () => (await outcome(reader, 'unusable')) === 2);
+    await until(async () => (await reader.all()).length === 2);
+    await until(async () => (await outcome(reader, 'unusable')) === 2);
     assert.deepEqual(latest.warnings, []);
     await reader.stop();
   },
@@ -161,11 +161,11 @@ test('the program never used KEYS or any command whose answer has no bound', nee
 test('a wrong password is told once, with what to do, never with the password; the memory goes on', needsRedis, async () => {
   const latest = open({ url: server.url('guessed password') });
   await latest.start();
-  await eventually(async () => latest.warnings.length > 0);
+  await until(async () => latest.warnings.length > 0);
   latest.put([bucket('a', 1)]);
   assert.deepEqual(await latest.all(), [bucket('a', 1)]);
   const tries = (await server.commandCounts()).get('auth') ?? 0;
-  await eventually(async () => ((await server.commandCounts()).get('auth') ?? 0) >= tries + 4);
+  await until(async () => ((await server.commandCounts()).get('auth') ?? 0) >= tries + 4);
   assert.equal(latest.warnings.length, 1, latest.warnings.join('\n'));
   assert.match(latest.warnings[0] ?? '', /redis refuses.*WRONGPASS.*password in redis\.url/);
   assert.doesNotMatch(latest.warnings[0] ?? '', /guessed/);
@@ -178,12 +178,12 @@ test('the password may be given apart from the URL, but not in both', needsRedis
   const bare = `redis://127.0.0.1:${server.port}`;
   const latest = open({ url: bare, password: server.password });
   await latest.start();
-  await eventually(async () => /fogline_redis_up 1\n/.test(await latest.metrics.text()));
+  await until(async () => /fogline_redis_up 1\n/.test(await latest.metrics.text()));
   assert.deepEqual(latest.warnings, []);
   await latest.stop();
   const without = open({ url: bare });
   await without.start();
-  await eventually(async () => without.warnings.length > 0);
+  await until(async () => without.warnings.length > 0);
   await without.stop();
   assert.throws(
     () => open({ url: server.url(), password: 'hush' }).start(),
@@ -199,10 +199,10 @@ test('without a server nothing waits: not start, not put, not all, not stop', ne
   await latest.start();
   latest.put([bucket('a', 1)]);
   assert.deepEqual(await latest.all(), [bucket('a', 1)]);
-  await eventually(async () => latest.warnings.length > 0);
+  await until(async () => latest.warnings.length > 0);
   assert.match(latest.warnings[0] ?? '', /redis is out.*ECONNREFUSED/);
   // What another process has stored comes from the store.
-  await eventually(async () => (await latest.all()).length === 2);
+  await until(async () => (await latest.all()).length === 2);
   await latest.stop();
   await gone.stop();
 });
@@ -261,8 +261,8 @@ test('rediss: over TLS, with the authority of redis.ca_file; another one is refu
   await trusting.start();
   await wary.start();
   trusting.put([bucket('a', 1)]);
-  await eventually(async () => /fogline_redis_up 1\n/.test(await trusting.metrics.text()));
-  await eventually(async () => wary.warnings.length === 1);
+  await until(async () => /fogline_redis_up 1\n/.test(await trusting.metrics.text()));
+  await until(async () => wary.warnings.length === 1);
   assert.match(wary.warnings[0] ?? '', /redis is out.*certificate/);
   assert.deepEqual(trusting.warnings, []);
   await trusting.stop();
@@ -284,13 +284,13 @@ test('a second error of a socket is heard too, and does not end the process', as
   subscribe('net.client.socket', onSocket);
   const latest = open({ url: `redis://:p@127.0.0.1:${port}` });
   await latest.start();
-  await eventually(async () => made.some((socket) => !socket.connecting));
+  await until(async () => made.some((socket) => !socket.connecting));
   unsubscribe('net.client.socket', onSocket);
   const socket = made.find(({ connecting }) => !connecting)!;
   socket.emit('error', new Error('certificate refused'));
   // Nobody listening would make this one throw.
   socket.emit('error', new Error('alert: certificate refused'));
-  await eventually(async () => latest.warnings.length === 1);
+  await until(async () => latest.warnings.length === 1);
   assert.match(latest.warnings[0]!, /redis is out.*certificate refused/);
   await latest.stop();
 });
@@ -333,7 +333,7 @@ test('a URL that is none is refused without repeating it', async () => {
 async function started(...options: Partial<RedisLatestOptions>[]) {
   const all = options.map(open) as [Opened, ...Opened[]];
   for (const latest of all) await latest.start();
-  for (const latest of all) await eventually(async () => /fogline_redis_up 1\n/.test(await latest.metrics.text()));
+  for (const latest of all) await until(async () => /fogline_redis_up 1\n/.test(await latest.metrics.text()));
   return {
     all,
     async [Symbol.asyncDispose]() {
@@ -350,12 +350,4 @@ async function startIn(store: string, household: string): Promise<number | undef
 
 async function outcome(latest: Opened, name: string): Promise<number> {
   return Number(new RegExp(`fogline_redis_windows_total\\{outcome="${name}"\\} (\\d+)`).exec(await latest.metrics.text())?.[1] ?? 0);
-}
-
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  const endMs = systemClock.monotonicMs() + PATIENT_MS;
-  while (!(await holds())) {
-    assert.ok(systemClock.monotonicMs() < endMs, `waited in vain for ${holds}`);
-    await systemClock.sleep(20);
-  }
 }

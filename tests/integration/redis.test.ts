@@ -11,6 +11,7 @@ import { systemClock } from '../../common/clock.ts';
 import { CloudProcess, ShippingEdge } from '../doubles/cloud-process.ts';
 import { type FaultyProxy, startFaultyProxy } from '../doubles/faulty-proxy.ts';
 import { noRedis, RedisServer } from '../doubles/redis-server.ts';
+import { until } from '../doubles/until.ts';
 
 const PATIENT_MS = 60_000;
 /** What is promised: the copy is whole so soon after Redis came back. */
@@ -150,7 +151,7 @@ test('flushed while nothing new comes: every household is written anew', needsRe
   assert.equal(await server.client.dbsize(), 0);
   await untilWhole(REFILL_WITHIN_MS);
   // One process has refilled it; the other finds that its own mark is gone too.
-  await eventually('both processes to notice', async () => warnings().length === 2);
+  await until(async () => warnings().length === 2, 'both processes to notice');
   await shipRoundLive();
   await untilShown(reading);
   await untilWhole();
@@ -167,7 +168,7 @@ test('full of what others keep there: refused once, still live in both, whole as
   await untilState('refusing');
   const received = (await outcome(reading, 'received')) ?? 0;
   await shipRoundLive();
-  await eventually('publishing to go on', async () => ((await outcome(reading, 'received')) ?? 0) > received);
+  await until(async () => ((await outcome(reading, 'received')) ?? 0) > received, 'publishing to go on');
   await untilShown(reading);
   await server.client.config('SET', 'maxmemory', '0');
   await untilWhole(REFILL_WITHIN_MS);
@@ -227,24 +228,23 @@ async function shipRoundLive(): Promise<void> {
 /** The API and the live stream of this cloud show the newest window that was shipped. */
 async function untilShown(cloud: CloudProcess): Promise<void> {
   const expected = ShippingEdge.powerOf(edge.shipped);
-  await eventually('the API to show the newest window', async () => {
+  await until(async () => {
     const powers = Object.values(await cloud.powers());
     return powers.length === HOUSEHOLDS.length && powers.every((power) => power === expected);
-  });
+  }, 'the API to show the newest window');
   if (cloud.live.length === 0) return;
   const newestAt = new Date(edge.newestEndMs).getTime();
-  await eventually('the page to show it', async () => {
+  await until(async () => {
     const message = cloud.live.at(-1);
     const isNewest = Date.parse(message?.newestAt ?? '') === newestAt;
     return isNewest && Math.abs((message?.totalPowerW ?? 0) - expected * HOUSEHOLDS.length) < 1e-6;
-  });
+  }, 'the page to show it');
 }
 
 /** Both processes are up and Redis holds the newest window of every household. */
 async function untilWhole(withinMs = PATIENT_MS): Promise<void> {
   const newestStartMs = edge.newestEndMs - (edge.newestEndMs === 0 ? 0 : 5_000);
-  await eventually(
-    'redis to hold all newest windows',
+  await until(
     async () => {
       for (const cloud of [receiving, reading]) if ((await cloud.metric('fogline_redis_up')) !== 1) return false;
       if (edge.shipped === 0) return true;
@@ -254,7 +254,8 @@ async function untilWhole(withinMs = PATIENT_MS): Promise<void> {
       const texts = await Promise.all(HOUSEHOLDS.map((household) => server.client.hget(`${index}:${household}`, 'meter/power')));
       return texts.every((text) => text?.startsWith(`[${newestStartMs},`) === true);
     },
-    withinMs,
+    'redis to hold all newest windows',
+    { withinMs, more: () => JSON.stringify([receiving.log, reading.log]) },
   );
 }
 
@@ -266,7 +267,7 @@ async function readiness(cloud: CloudProcess): Promise<[number, string]> {
 
 async function untilState(state: string): Promise<void> {
   for (const cloud of [receiving, reading])
-    await eventually(`redis ${state}`, async () => (await cloud.metric(`fogline_redis_state{state="${state}"}`)) === 1);
+    await until(async () => (await cloud.metric(`fogline_redis_state{state="${state}"}`)) === 1, `redis ${state}`);
 }
 
 function outcome(cloud: CloudProcess, name: string): Promise<number | undefined> {
@@ -281,15 +282,4 @@ function warnings(): string[] {
 
 function reasons(): string {
   return [receiving, reading].flatMap(({ log }) => log.map(({ reason }) => reason ?? '')).join(' ');
-}
-
-async function eventually(what: string, holds: () => Promise<boolean>, withinMs = PATIENT_MS): Promise<void> {
-  const endMs = systemClock.monotonicMs() + withinMs;
-  while (!(await holds())) {
-    assert.ok(
-      systemClock.monotonicMs() < endMs,
-      `waited in vain for ${what}; log: ${JSON.stringify(receiving.log)} ${JSON.stringify(reading.log)}`,
-    );
-    await systemClock.sleep(100);
-  }
 }

@@ -11,6 +11,7 @@ import { CosimError } from '../../edge/simulator/cosim/errors.ts';
 import { World } from '../../edge/simulator/cosim/world.ts';
 import { remoteSimulator, type StartRemoteOptions } from '../../edge/simulator/remote/start-remote.ts';
 import { isAlive } from '../doubles/process-state.ts';
+import { until } from '../doubles/until.ts';
 
 const PEER = join(import.meta.dirname, '../doubles/wire-peer.py');
 const TSX = import.meta.resolve('tsx');
@@ -36,14 +37,6 @@ const PROGRAM = `
   await world.run({ until: 2 });
 `;
 
-async function eventually(isSo: () => boolean, what: string): Promise<void> {
-  const endMs = systemClock.monotonicMs() + DEADLINE_MS;
-  while (!isSo()) {
-    assert.ok(systemClock.monotonicMs() < endMs, `not within ${DEADLINE_MS} ms: ${what}`);
-    await systemClock.sleep(20);
-  }
-}
-
 function pidIn(text: string): number {
   return Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
 }
@@ -63,7 +56,7 @@ describe('a scenario as a program that a signal ends while its simulator hangs',
     program.stdout.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
     });
-    await eventually(() => existsSync(join(folder, 'notes')) && /^step 0/m.test(readFileSync(join(folder, 'notes'), 'utf8')), 'a step');
+    await until(() => existsSync(join(folder, 'notes')) && /^step 0/m.test(readFileSync(join(folder, 'notes'), 'utf8')), 'a step');
     const pid = pidIn(text);
     assert.ok(isAlive(pid), text);
     return { program, pid, text: () => text };
@@ -75,7 +68,7 @@ describe('a scenario as a program that a signal ends while its simulator hangs',
       const ended = once(program, 'exit');
       program.kill(signal);
       assert.deepEqual(await ended, [null, signal]);
-      await eventually(() => !isAlive(pid), `process ${pid} has ended`);
+      await until(() => !isAlive(pid), `process ${pid} has ended`);
     });
   }
 
@@ -83,13 +76,13 @@ describe('a scenario as a program that a signal ends while its simulator hangs',
     const { program, pid, text } = await hanging('heed');
     const ended = once(program, 'exit');
     program.kill('SIGTERM');
-    await eventually(() => text().includes('heard SIGTERM'), 'heard');
+    await until(() => text().includes('heard SIGTERM'), 'heard');
     await systemClock.sleep(200);
     assert.ok(isAlive(pid));
     assert.equal(program.exitCode ?? program.signalCode, null);
     program.kill('SIGTERM');
     assert.deepEqual(await ended, [null, 'SIGTERM'], 'it listened once');
-    await eventually(() => !isAlive(pid), `process ${pid} has ended`);
+    await until(() => !isAlive(pid), `process ${pid} has ended`);
   });
 });
 
@@ -131,7 +124,7 @@ describe('a command that starts its simulator in the background and ends', () =>
     const { failure, pid } = await play(BACKGROUND, { finalizeSeconds: 600, ignoreSigterm: 1 }, { stopTimeoutMs: 300 });
     assert.equal(failure, undefined);
     assert.equal(notes().at(-1), 'stop');
-    await eventually(() => !isAlive(pid), `process ${pid} has ended`);
+    await until(() => !isAlive(pid), `process ${pid} has ended`);
   });
 
   test('what never connects is ended with the time limit', async () => {
@@ -140,13 +133,13 @@ describe('a command that starts its simulator in the background and ends', () =>
     assert.ok(failure instanceof CosimError);
     assert.match(failure.message, /did not connect within 1\.5 s/);
     assert.ok(pid > 0);
-    await eventually(() => !isAlive(pid), `process ${pid} has ended`);
+    await until(() => !isAlive(pid), `process ${pid} has ended`);
   });
 
   test('what a failed command has left behind is ended at once', async () => {
     const { failure, pid } = await play('sh -c "%(python)s $PEER 127.0.0.1:1 notes; sleep 600 & echo pid $!; exit 3"', {});
     assert.ok(failure instanceof CosimError);
     assert.match(failure.message, /ended with exit code 3/);
-    await eventually(() => !isAlive(pid), `process ${pid} has ended`);
+    await until(() => !isAlive(pid), `process ${pid} has ended`);
   });
 });

@@ -10,10 +10,10 @@ import { systemClock } from '../../common/clock.ts';
 import { processEnvironment } from '../../common/config.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { ServiceManager } from '../../common/service-manager.ts';
-import { until } from '../contract/link-suite.ts';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
 import { NotifySocket, noNotifySocket } from '../doubles/notify-socket.ts';
+import { until } from '../doubles/until.ts';
 
 const ENTRY = join(import.meta.dirname, '../../dist/fogline.js');
 const WATCHDOG_MS = 900;

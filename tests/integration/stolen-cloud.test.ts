@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { systemClock } from '../../common/clock.ts';
 import { EdgeCredentials } from '../../common/link/edge-credentials.ts';
-import { until } from '../contract/link-suite.ts';
 import { nextConnectionSees, Site } from '../doubles/tls-site.ts';
+import { until } from '../doubles/until.ts';
 
 /** A site whose cloud had a certificate, which was stolen, and has been given another. */
 async function robbed(site: Site) {

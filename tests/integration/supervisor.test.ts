@@ -10,6 +10,7 @@ import { isAlive } from '../../common/process-identity.ts';
 import type { Summary } from '../../supervisor/run-view.ts';
 import type { LockContent } from '../../supervisor/state-dir.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
+import { until } from '../doubles/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SCRIPTED_RUN = fileURLToPath(new URL('../doubles/scripted-run.ts', import.meta.url));
@@ -17,8 +18,6 @@ const folder = mkdtempSync(join(tmpdir(), 'fogline-run-'));
 const spawned: ChildProcess[] = [];
 let states = 0;
 const newState = () => join(folder, `state-${++states}`);
-/** Generous: the machines are small and busy. */
-const DEADLINE_MS = 30_000;
 
 after(() => {
   for (const child of spawned) child.kill('SIGKILL');
@@ -56,16 +55,6 @@ function summaryIn(stdout: string): Summary {
   return JSON.parse(lines.at(-1)!) as Summary;
 }
 
-async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  const deadline = performance.now() + DEADLINE_MS;
-  for (;;) {
-    const found = look();
-    if (found !== undefined && found !== false) return found;
-    assert(performance.now() < deadline, `not reached: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 function lockOf(state: string): LockContent | undefined {
   try {
     return JSON.parse(readFileSync(join(state, 'run.lock'), 'utf8')) as LockContent;
@@ -76,10 +65,10 @@ function lockOf(state: string): LockContent | undefined {
 
 /** Waits until all parts run and the page's address is known. */
 const running = (state: string, parts = 3) =>
-  until('all parts run', () => {
+  until(() => {
     const lock = lockOf(state);
     return lock !== undefined && lock.children.length === parts && lock.url !== '' && existsSync(join(state, 'edge-starts')) && lock;
-  });
+  }, 'all parts run');
 
 test('a run to the end: exit 0, one summary line of JSON, the parts stopped in order', async () => {
   const state = newState();
@@ -157,7 +146,7 @@ test('a part with a damaged store ends the run at once, with exit code 1, its fi
 
 test('a run that was to end by itself and is stopped before does not look finished', async () => {
   const started = start(newState(), { simulate: 'goes_on' }, '--exit-when-done');
-  await until('the run has begun', () => started.output().stdout.includes('replays'));
+  await until(() => started.output().stdout.includes('replays'), 'the run has begun');
   started.child.kill('SIGTERM');
   assert.equal((await started.ended).code, 130);
 });
@@ -198,7 +187,7 @@ test('without --exit-when-done the page stays until Ctrl-C, which is exit 130; S
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 0] as const]) {
     const state = newState();
     const started = start(state, {});
-    await until('the end is announced', () => started.output().stdout.includes('replay finished; Ctrl-C ends'));
+    await until(() => started.output().stdout.includes('replay finished; Ctrl-C ends'), 'the end is announced');
     const lock = await running(state, 2);
     started.child.kill(signal);
     assert.equal((await started.ended).code, code);
@@ -224,7 +213,7 @@ test('a part that ignores everything ends too when run is gone', async () => {
   const lock = await running(state);
   first.child.kill('SIGKILL');
   await first.ended;
-  await until('no part is left', () => lock.children.every((child) => !isAlive(child)));
+  await until(() => lock.children.every((child) => !isAlive(child)), 'no part is left');
 });
 
 test('a live state is locked: the second run says where the first is', async () => {

@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { until } from '../contract/link-suite.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
 import {
   assertSameAtEveryStage,
@@ -19,6 +18,7 @@ import {
   run,
   whole,
 } from '../doubles/audited-run.ts';
+import { until } from '../doubles/until.ts';
 
 const ENTRY = join(import.meta.dirname, '../../dist/fogline.js');
 const certsDir = join(folder, 'ca');

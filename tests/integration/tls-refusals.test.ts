@@ -12,12 +12,13 @@ import { CloudTrust } from '../../common/link/cloud-trust.ts';
 import { LinkRefusals, type RefusalReason } from '../../common/link/link-refusals.ts';
 import { silentLogger } from '../../common/logger.ts';
 import { decodeReply, encodeRequest } from '../../common/wire.ts';
-import { many, until } from '../contract/link-suite.ts';
+import { many } from '../contract/link-suite.ts';
 import { freePort } from '../doubles/free-port.ts';
 import { PynngReq } from '../doubles/pynng-peer.ts';
 import { pythonWith } from '../doubles/python-with.ts';
 import { startCloud } from '../unit/cloud/server/receiver-cloud.ts';
 import { closedOf, identity, nextConnectionSees, rawAsk, rawSocket, Site, whoAsks, withoutCertificate } from '../doubles/tls-site.ts';
+import { until } from '../doubles/until.ts';
 
 const PATIENT_MS = 30_000;
 const SHORT_MS = 700;

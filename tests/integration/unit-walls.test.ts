@@ -8,9 +8,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { until } from '../contract/link-suite.ts';
 import { ensureBuilt } from '../crash/fleet.ts';
 import { ANY_PORTS } from '../doubles/any-ports.ts';
+import { until } from '../doubles/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Node's probe for protection keys: it goes on without them, as it does in this test, where the call is refused as the unit refuses it. */

@@ -24,9 +24,9 @@ import { freePorts } from '../doubles/free-port.ts';
 import { earlierTree, hasEarlierTree, releaseAs } from '../doubles/older-release.ts';
 import { makeOlder } from '../doubles/older-series-file.ts';
 import { writeMeteredData } from '../truth/metered-data.ts';
+import { until } from '../doubles/until.ts';
 
 const TOP = fileURLToPath(new URL('../..', import.meta.url));
-const PATIENT_MS = 120_000;
 const limits = { skip: noBareDebian, timeout: 600_000 };
 
 const folder = mkdtempSync(join(tmpdir(), 'fogline-upgrade-'));
@@ -67,14 +67,6 @@ function asIfOfSchema(schema: number): (top: string) => void {
   };
 }
 
-async function eventually(look: () => Promise<boolean>, what: string, more = () => ''): Promise<void> {
-  const endMs = performance.now() + PATIENT_MS;
-  while (!(await look().catch(() => false))) {
-    assert(performance.now() < endMs, `waited in vain for ${what} ${more()}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
 const version = async () => (await host.debian.run('fogline --version')).trim();
 const edgeStatus = async () => (await (await fetch(statusUrl)).json()) as { queued: number; sent: number; acked: number };
 
@@ -88,11 +80,8 @@ async function simulate(untilSeconds: number): Promise<void> {
 async function takeIn(untilSeconds: number): Promise<void> {
   children.push(host.startPart(start.edge, 'edge'));
   await simulate(untilSeconds);
-  await eventually(
-    async () => (await edgeStatus()).queued > 100,
-    'a backlog',
-    () => host.log('edge'),
-  );
+  const isWaiting = async () => (await edgeStatus()).queued > 100;
+  await until(() => isWaiting().catch(() => false), 'a backlog', { more: () => host.log('edge') });
   await host.stopPart(start.edge);
 }
 
@@ -100,14 +89,12 @@ async function takeIn(untilSeconds: number): Promise<void> {
 async function drainAndAudit(): Promise<void> {
   for (const part of ['cloud', 'edge'] as const) children.push(host.startPart(start[part], part));
   const args = ['audit', '--state', state, '--data', dataDir, '--json'];
-  await eventually(
-    async () => {
-      const { queued, sent } = await edgeStatus();
-      return queued + sent === 0 && (JSON.parse(fogline(...args).stdout) as { waiting: number }).waiting === 0;
-    },
-    'the backlog to drain',
-    () => host.log('edge') + host.log('cloud'),
-  );
+  const isDrained = async () => {
+    const { queued, sent } = await edgeStatus();
+    return queued + sent === 0 && (JSON.parse(fogline(...args).stdout) as { waiting: number }).waiting === 0;
+  };
+  const more = () => host.log('edge') + host.log('cloud');
+  await until(() => isDrained().catch(() => false), 'the backlog to drain', { more });
   for (const part of ['edge', 'cloud'] as const) await host.stopPart(start[part]);
   const report = JSON.parse(fogline(...args).stdout) as Report;
   assertYes(report);

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../../common/clock.ts';
 import { startFaultyProxy } from '../../doubles/faulty-proxy.ts';
+import { until } from '../../doubles/until.ts';
 
 test('pass: bytes and endings go both ways', async () => {
   await using way = await echoBehindProxy();
@@ -60,7 +61,7 @@ test('cut: exactly so many bytes arrive, then the connection ends; the next one 
     const peer = way.dial();
     peer.socket.write('123456789');
     await peer.closed;
-    await waitFor(() => way.targetBytes() === 6 * round);
+    await until(() => way.targetBytes() === 6 * round);
   }
   assert.equal(way.proxy.counters.cuts, 2);
 });
@@ -119,7 +120,7 @@ async function echoBehindProxy() {
     const exchange = async (text: string, withinMs?: number): Promise<string> => {
       arrived = '';
       socket.write(text);
-      if (withinMs === undefined) await waitFor(() => arrived.length >= text.length);
+      if (withinMs === undefined) await until(() => arrived.length >= text.length);
       else await systemClock.sleep(withinMs);
       if (arrived.length > 0) await systemClock.sleep(20);
       return arrived;
@@ -132,11 +133,4 @@ async function echoBehindProxy() {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
   return { proxy, dial, targetConnections: () => accepted.length, targetBytes: () => bytes, [Symbol.asyncDispose]: stop };
-}
-
-async function waitFor(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    assert.ok(i < 2_000, 'waited in vain');
-    await systemClock.sleep(5);
-  }
 }

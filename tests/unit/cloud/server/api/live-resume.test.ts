@@ -9,6 +9,7 @@ import { systemClock } from '../../../../../common/clock.ts';
 import { documentedFetch } from '../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
+import { until } from '../../../../doubles/until.ts';
 
 interface Heard {
   id: string;
@@ -58,14 +59,6 @@ class Line {
   }
 }
 
-async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1_500; i++) {
-    if (await isTrue()) return;
-    await systemClock.sleep(5);
-  }
-  assert.fail(`never: ${what}`);
-}
-
 interface Site {
   clock: VirtualClock;
   cloud: RunningCloud;
@@ -101,9 +94,9 @@ async function silence({ clock, cloud }: Site, edges: number): Promise<void> {
 test('ids grow; who comes back with the last one hears what came after it, each once, and no whole picture', async (t) => {
   const its = await site(t);
   const first = its.line();
-  await until('whole picture', () => first.heard.length === 1);
+  await until(() => first.heard.length === 1, 'whole picture');
   await silence(its, 3);
-  await until('three edges', () => first.heard.filter(({ event }) => event === 'edge').length === 3);
+  await until(() => first.heard.filter(({ event }) => event === 'edge').length === 3, 'three edges');
   const numbers = first.numbers();
   assert.deepEqual(
     numbers,
@@ -114,7 +107,7 @@ test('ids grow; who comes back with the last one hears what came after it, each 
   assert(all.length >= 2);
   first.socket.destroy();
   const second = its.line(seen.id);
-  await until('the rest', () => second.heard.length >= all.length);
+  await until(() => second.heard.length >= all.length, 'the rest');
   assert.deepEqual(
     second.heard.slice(0, all.length).map(({ id }) => id),
     all,
@@ -126,21 +119,21 @@ test('ids grow; who comes back with the last one hears what came after it, each 
 test('no id is told before what it stands for: a line cut in between loses nothing', async (t) => {
   const its = await site(t);
   const first = its.line();
-  await until('whole picture', () => first.heard.length === 1);
+  await until(() => first.heard.length === 1, 'whole picture');
   const picture = first.heard[0] as Heard;
   assert.deepEqual(first.ids, [Number(picture.id.split('-')[1])]);
   await silence(its, 3);
-  await until('three edges', () => first.heard.filter(({ event }) => event === 'edge').length === 3);
+  await until(() => first.heard.filter(({ event }) => event === 'edge').length === 3, 'three edges');
   first.socket.destroy();
   const second = its.line(picture.id);
-  await until('what it missed', () => second.heard.length >= 3);
+  await until(() => second.heard.length >= 3, 'what it missed');
   assert.deepEqual(
     second.ids,
     second.ids.toSorted((a, b) => a - b),
   );
   assert.equal(second.ids[0], first.ids[1]);
   const stranger = its.line('abcdef123456-7');
-  await until('gap and picture', () => stranger.heard.length >= 2);
+  await until(() => stranger.heard.length >= 2, 'gap and picture');
   assert.deepEqual(
     stranger.heard.slice(0, 2).map(({ event, id }) => [event, id === '']),
     [
@@ -153,7 +146,7 @@ test('no id is told before what it stands for: a line cut in between loses nothi
 test('an id older than what is held, or of another start, is told as a gap, and the whole picture follows', async (t) => {
   const its = await site(t);
   const first = its.line();
-  await until('whole picture', () => first.heard.length === 1);
+  await until(() => first.heard.length === 1, 'whole picture');
   const old = first.lastId;
   first.socket.destroy();
   for (let sent = 0; sent <= RING_EVENTS_MAX; sent += 100) await silence(its, 100);
@@ -164,7 +157,7 @@ test('an id older than what is held, or of another start, is told as a gap, and 
     [old.replace(/\d+$/, '999999999'), 'restarted'],
   ] as const) {
     const line = its.line(id);
-    await until('gap and picture', () => line.heard.length >= 2);
+    await until(() => line.heard.length >= 2, 'gap and picture');
     assert.deepEqual([line.heard[0]?.event, line.heard[1]?.event], ['gap', 'live']);
     assert.deepEqual(line.heard[0]?.data as StreamGap, { lastEventId: id, reason });
     const picture = line.heard[1]?.data as LiveMessage | undefined;
@@ -181,13 +174,13 @@ test('a browser’s EventSource that is cut off goes on by itself, and hears eac
   const heard: string[] = [];
   source.addEventListener('edge', ({ lastEventId }) => void heard.push(lastEventId));
   const clients = async () => /fogline_stream_clients (\d+)/.exec(await its.cloud.metrics.text())?.[1];
-  await until('open', async () => (await clients()) === '1');
+  await until(async () => (await clients()) === '1', 'open');
   await silence(its, 2);
-  await until('two', () => heard.length === 2);
+  await until(() => heard.length === 2, 'two');
   between.cut();
-  await until('cut', async () => (await clients()) === '0');
+  await until(async () => (await clients()) === '0', 'cut');
   await silence(its, 2);
-  await until('back with what it missed', () => heard.length >= 6);
+  await until(() => heard.length >= 6, 'back with what it missed');
   await systemClock.sleep(50);
   assert.equal(new Set(heard).size, heard.length);
 });
@@ -216,10 +209,10 @@ test('topics are what is heard; an unknown one is a 400 that names them', async 
   const its = await site(t);
   const edges = its.line('', '?topics=edge');
   const live = its.line('', '?topics=live');
-  await until('picture', () => live.heard.length === 1);
+  await until(() => live.heard.length === 1, 'picture');
   assert.match(edges.lastId, /-\d+$/);
   await silence(its, 2);
-  await until('both', () => edges.heard.length >= 2 && live.heard.length >= 2);
+  await until(() => edges.heard.length >= 2 && live.heard.length >= 2, 'both');
   assert.deepEqual(new Set(edges.heard.map(({ event }) => event)), new Set(['edge']));
   assert.deepEqual(new Set(live.heard.map(({ event }) => event)), new Set(['live']));
   const wrong = await documentedFetch(`${its.cloud.url}/api/v1/stream?topics=live,weather`);
@@ -230,7 +223,7 @@ test('topics are what is heard; an unknown one is a 400 that names them', async 
 test('the stream is not compressed and says so; HEAD ends', async (t) => {
   const its = await site(t);
   const line = its.line();
-  await until('picture', () => line.heard.length === 1);
+  await until(() => line.heard.length === 1, 'picture');
   assert.doesNotMatch(line.head, /content-encoding/i);
   assert.match(line.head, /cache-control: no-store, no-transform/i);
   assert.match(line.head, /x-accel-buffering: no/i);
@@ -242,7 +235,7 @@ test('the stream is not compressed and says so; HEAD ends', async (t) => {
 test('stalled clients cost no memory beyond what all share, are cut off, and come back to a gap or to what they missed', async (t) => {
   const its = await site(t);
   const stalled = Array.from({ length: 20 }, () => its.line());
-  await until('all there', () => stalled.every((line) => line.heard.length === 1));
+  await until(() => stalled.every((line) => line.heard.length === 1), 'all there');
   for (const { socket } of stalled) socket.pause();
   const parked = Array.from({ length: 20 }, (_, i) => ({ household: `h${i}`, reason: 'r'.repeat(200) }));
   const before = process.memoryUsage();
@@ -260,7 +253,7 @@ test('stalled clients cost no memory beyond what all share, are cut off, and com
   // Each alone would hold more than a MiB: what waits is the same bytes for all of them, and what the ring holds.
   assert(most < stalled.length * CLIENT_BUFFER_BYTES_MAX, `${most} bytes`);
   const back = its.line(stalled[0]?.lastId);
-  await until('back', () => back.heard.length > 0);
+  await until(() => back.heard.length > 0, 'back');
   assert.match(back.heard[0]?.event ?? '', /^(gap|live)$/);
 });
 

@@ -7,6 +7,7 @@ import { systemClock } from '../../../../../common/clock.ts';
 import { documentedFetch as fetch } from '../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../doubles/virtual-clock.ts';
+import { until } from '../../../../doubles/until.ts';
 
 const SILENT_AFTER_MS = 7_000;
 
@@ -58,15 +59,6 @@ class Listener {
   }
 }
 
-/** Bytes are on their way over a real socket while the clock stands still. */
-async function until(what: string, isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000; i++) {
-    if (isTrue()) return;
-    await systemClock.sleep(5);
-  }
-  assert.fail(`never: ${what}`);
-}
-
 /** Time for anything on its way to arrive, to see that nothing does. */
 async function nothingMore(): Promise<void> {
   await systemClock.sleep(60);
@@ -93,7 +85,7 @@ test('the first message comes at once, with all states', async (t) => {
   await cloud.shipPower('a', 150, 2);
   cloud.heartbeat('edge-1');
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   assert.match(listener.head, /^HTTP\/1\.1 200/);
   assert.match(listener.head, /content-type: text\/event-stream/i);
   assert.match(listener.head, /x-accel-buffering: no/i);
@@ -111,12 +103,12 @@ test('then only changed rows, at most once a second', async (t) => {
   const { clock, cloud, listen } = await started(t);
   await cloud.shipPower('a', 100, 1);
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   for (let i = 1; i <= 10; i++) {
     await cloud.shipPower('a', 100 + i, 1, T0_MS + i * WINDOW_MS);
     await clock.advance(100);
   }
-  await until('second message', () => listener.live.length === 2);
+  await until(() => listener.live.length === 2, 'second message');
   await nothingMore();
   assert.equal(listener.live.length, 2);
   assert.deepEqual(
@@ -129,11 +121,11 @@ test('a client of long standing and a new one each get what is new to them', asy
   const { clock, cloud, listen } = await started(t);
   await cloud.shipPower('a', 100, 1);
   const first = listen();
-  await until('first client', () => first.live.length === 1);
+  await until(() => first.live.length === 1, 'first client');
   await cloud.shipPower('b', 50, 1);
   await clock.advance(1_000);
   const second = listen();
-  await until('both', () => first.live.length === 2 && second.live.length === 1);
+  await until(() => first.live.length === 2 && second.live.length === 1, 'both');
   assert.equal(second.live[0]?.states.length, 16);
   assert.deepEqual(
     first.live[1]?.states.map((row) => row.state),
@@ -146,7 +138,7 @@ test('while nothing changes comments keep the line alive, and a message tells no
   const { clock, cloud, listen } = await started(t);
   await cloud.shipPower('a', 100, 1);
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   await clock.advance(1_000);
   await nothingMore();
   const settled = listener.live.length;
@@ -154,7 +146,7 @@ test('while nothing changes comments keep the line alive, and a message tells no
     await clock.advance(1_000);
     await systemClock.sleep(2);
   }
-  await until('comments', () => listener.comments >= 3);
+  await until(() => listener.comments >= 3, 'comments');
   await nothingMore();
   const messages = listener.live.length - settled;
   assert(messages >= 4 && messages <= 60_000 / LIVE_IDLE_EVERY_MS, `${messages} messages`);
@@ -166,12 +158,12 @@ test('while nothing changes comments keep the line alive, and a message tells no
 test('silence and return of an edge are told at once', async (t) => {
   const { clock, cloud, listen } = await started(t);
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   cloud.heartbeat('edge-1');
   await clock.advance(SILENT_AFTER_MS);
-  await until('silence', () => listener.edges.length === 1);
+  await until(() => listener.edges.length === 1, 'silence');
   cloud.heartbeat('edge-1');
-  await until('return', () => listener.edges.length === 2);
+  await until(() => listener.edges.length === 2, 'return');
   assert.deepEqual(
     listener.edges.map((edge) => [edge.edge, edge.state]),
     [
@@ -184,11 +176,11 @@ test('silence and return of an edge are told at once', async (t) => {
 test('before the first window the wait for it is told', async (t) => {
   const { clock, cloud, listen } = await started(t);
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   assert.deepEqual([listener.live[0]?.newestAt, listener.live[0]?.totalPowerW, listener.live[0]?.firstWindowInSeconds], [null, null, null]);
   cloud.heartbeat('edge-1', { newestMs: T0_MS + 1_500 });
   await clock.advance(1_000);
-  await until('second message', () => listener.live.length === 2);
+  await until(() => listener.live.length === 2, 'second message');
   assert.equal(listener.live[1]?.firstWindowInSeconds, 3);
 });
 
@@ -196,7 +188,7 @@ test('a store that does not answer for a while costs no stream', async (t) => {
   const { clock, cloud, listen } = await started(t);
   await cloud.shipPower('a', 100, 1);
   const listener = listen();
-  await until('first message', () => listener.live.length === 1);
+  await until(() => listener.live.length === 1, 'first message');
   cloud.store.failWith = new Error('disk gone');
   await cloud.shipPower('a', 200, 1, T0_MS + WINDOW_MS);
   for (let i = 0; i < 5; i++) await clock.advance(1_000);
@@ -205,14 +197,14 @@ test('a store that does not answer for a while costs no stream', async (t) => {
   assert.equal(listener.ended, false);
   cloud.store.failWith = undefined;
   await clock.advance(1_000);
-  await until('second message', () => listener.live.length === 2);
+  await until(() => listener.live.length === 2, 'second message');
   assert.equal(listener.live[1]?.totalPowerW, 200);
 });
 
 test('a client beyond the limit is refused with a time to come back; one that goes makes room', async (t) => {
   const { clock, cloud, listen } = await started(t);
   const listeners = Array.from({ length: STREAM_CLIENTS_MAX }, (_, i) => listen(`127.0.0.${1 + (i % 5)}`));
-  await until('all connected', () => listeners.every((listener) => listener.live.length === 1));
+  await until(() => listeners.every((listener) => listener.live.length === 1), 'all connected');
   const refused = await fetch(`${cloud.url}/api/v1/stream`);
   assert.equal(refused.status, 503);
   assert.equal(refused.headers.get('retry-after'), '10');
@@ -222,14 +214,14 @@ test('a client beyond the limit is refused with a time to come back; one that go
   await systemClock.sleep(50);
   await clock.advance(1_000);
   const late = listen();
-  await until('room', () => late.live.length === 1);
+  await until(() => late.live.length === 1, 'room');
 });
 
 test('a client that does not read is cut off, and the others go on', async (t) => {
   const { clock, cloud, listen } = await started(t);
   const deaf = listen();
   const listener = listen();
-  await until('both connected', () => deaf.live.length === 1 && listener.live.length === 1);
+  await until(() => deaf.live.length === 1 && listener.live.length === 1, 'both connected');
   deaf.socket.pause();
   const parked = Array.from({ length: 20 }, (_, i) => ({ household: `h${i}`, reason: 'r'.repeat(200) }));
   const isCutOff = async () => /fogline_stream_cut_off_total 1/.test(await cloud.metrics.text());
@@ -237,7 +229,7 @@ test('a client that does not read is cut off, and the others go on', async (t) =
   for (; seconds < 120 && !(await isCutOff()); seconds++) {
     for (let edge = 0; edge < 100; edge++) cloud.heartbeat(`edge-${edge}`, { parked, queued: seconds });
     await clock.advance(1_000);
-    await until('the other client hears', () => listener.live.length >= seconds + 2);
+    await until(() => listener.live.length >= seconds + 2, 'the other client hears');
   }
   assert(seconds < 120, 'never cut off');
   assert.match(await cloud.metrics.text(), /fogline_stream_clients 1/);
@@ -248,9 +240,9 @@ test('a client that does not read is cut off, and the others go on', async (t) =
 test('stop ends every stream properly and at once', async (t) => {
   const { clock, cloud, listen } = await started(t);
   const listeners = [listen(), listen(), listen()];
-  await until('all connected', () => listeners.every((listener) => listener.live.length === 1));
+  await until(() => listeners.every((listener) => listener.live.length === 1), 'all connected');
   const stopped = cloud.api.stop();
-  await until('streams end', () => listeners.every((listener) => listener.ended));
+  await until(() => listeners.every((listener) => listener.ended), 'streams end');
   await clock.advance(100);
   await stopped;
 });

@@ -7,6 +7,7 @@ import { systemClock } from '../../../../../common/clock.ts';
 import { all, type GrpcCloud, type Message, protoPath, runGrpcCloud } from '../../../../doubles/grpc-cloud.ts';
 import { T0_MS, WINDOW_MS } from '../../../../doubles/running-cloud.ts';
 import { testCerts } from '../../../../doubles/test-certs.ts';
+import { until } from '../../../../doubles/until.ts';
 
 const QUARTER_MS = 900_000;
 let cloud: GrpcCloud;
@@ -293,14 +294,6 @@ test('the definitions can be had over HTTP, as they are', async () => {
   for (const name of ['meterusage.proto', 'fogline/v1/fogline.proto'])
     assert.equal(await (await fetch(`${cloud.url}/api/protos/${name}`)).text(), readFileSync(protoPath(name), 'utf8'));
 });
-
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (await isSo()) return;
-    await systemClock.sleep(50);
-  }
-  assert.fail(`never so: ${isSo}`);
-}
 
 function healthOf(port: number, name: string): Promise<string> {
   const Health = makeClientConstructor(healthService as never, 'Health');

@@ -4,6 +4,7 @@ import { EXPORTS_MAX } from '../../../../../../cloud/server/api/routes/export.ts
 import { systemClock } from '../../../../../../common/clock.ts';
 import { documentedFetch as fetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS } from '../../../../../doubles/running-cloud.ts';
+import { until } from '../../../../../doubles/until.ts';
 
 const WINDOWS = 4_000;
 let cloud: RunningCloud;
@@ -15,15 +16,6 @@ before(async () => {
 });
 
 after(() => cloud.stop());
-
-/** Polls, because a server notices a client that went only by its socket. */
-async function until(what: string, isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (isTrue()) return;
-    await systemClock.sleep(10);
-  }
-  assert.fail(`never: ${what}`);
-}
 
 test('csv and ndjson: every window with full digits, as an attachment with its type', async () => {
   const csv = await fetch(`${cloud.url}/api/v1/export`);
@@ -55,7 +47,7 @@ test('a store that fails in the middle cuts the connection: nobody takes the exp
   assert.equal(response.status, 200);
   await assert.rejects(response.text());
   Object.assign(cloud.store, { rowsBefore: 0, failWith: undefined });
-  await until('the range is let go', () => cloud.store.openRanges === 0);
+  await until(() => cloud.store.openRanges === 0, 'the range is let go');
 });
 
 test('a client that goes away ends the reading', async () => {
@@ -70,7 +62,7 @@ test('a client that goes away ends the reading', async () => {
   giveUp.abort();
   await systemClock.sleep(100);
   letGo();
-  await until('the range is let go', () => cloud.store.openRanges === 0);
+  await until(() => cloud.store.openRanges === 0, 'the range is let go');
   assert(cloud.store.rowsGiven < WINDOWS, `${cloud.store.rowsGiven} rows were read`);
   Object.assign(cloud.store, { rowsBefore: 0, hang: undefined });
 });
@@ -87,7 +79,7 @@ test('only so many exports run at once; the next says when to come back', async 
     letGo = resolve;
   });
   const running = Array.from({ length: EXPORTS_MAX }, () => fetch(`${cloud.url}/api/v1/export?format=ndjson&household=b`));
-  await until('all are running', () => cloud.store.openRanges === EXPORTS_MAX);
+  await until(() => cloud.store.openRanges === EXPORTS_MAX, 'all are running');
   const refused = await fetch(`${cloud.url}/api/v1/export`);
   assert.equal(refused.status, 503);
   assert.equal(refused.headers.get('retry-after'), '10');

@@ -15,11 +15,11 @@ import type {
   StateDetailReply,
   StatesReply,
 } from '../../../../../../cloud/server/api/api-types.ts';
-import { systemClock } from '../../../../../../common/clock.ts';
 import { isoTime } from '../../../../../../common/iso-time.ts';
 import { documentedFetch } from '../../../../../doubles/documented-fetch.ts';
 import { type RunningCloud, runCloud, T0_MS, WINDOW_MS } from '../../../../../doubles/running-cloud.ts';
 import { VirtualClock } from '../../../../../doubles/virtual-clock.ts';
+import { until } from '../../../../../doubles/until.ts';
 
 const MINUTE_MS = 60_000;
 const QUARTER = 180;
@@ -77,7 +77,7 @@ test('first and latest are whole windows, whenever in them the readings were', a
     { timeMs: T0_MS + 1_234, values: { power: 1 } },
     { timeMs: T0_MS + WINDOW_MS + 4_321, values: { power: 1 } },
   ]);
-  for (let i = 0; i < 100 && (await meta()).newestAt === null; i++) await systemClock.sleep(50);
+  await until(async () => (await meta()).newestAt !== null, 'the newest window');
   assert.deepEqual([(await meta()).firstAt, (await meta()).newestAt], [isoTime(T0_MS), isoTime(T0_MS + 2 * WINDOW_MS)]);
 });
 
