@@ -230,15 +230,23 @@ async function startAgain(fleet: Fleet, part: PartName): Promise<void> {
   fleet.start(part);
 }
 
-const STORE: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
+const STORE: [what: string, hurt: Hurt, seen: RegExp][] = [
   ['a page of zeros', zeroPage, /series\.db is damaged/],
   ['pages written over', garbage, /series\.db is damaged/],
   ['a page of parts of zeros', zeroParts, /series\.db is damaged/],
   ['header of zeros', (path) => change(path, (bytes) => bytes.fill(0, 0, PAGE_BYTES)), /series\.db is damaged/],
   ['cut off', cutOff, /series\.db is damaged/],
   ['emptied', emptied, /series\.db is damaged: it is empty/],
-  [`${FLIPS} flipped bits, seed 1`, (path) => flip(path, FLIPS, 1), undefined],
 ];
+
+/** True where the file was set aside; then it is kept byte for byte, and the log says so. */
+function isKept(fleet: Fleet, damaged: Buffer): boolean {
+  const aside = join(fleet.stateDir, 'cloud/damaged/series-1/series.db');
+  const log = fleet.logOf('cloud').join('\n');
+  assert.equal(existsSync(aside), /series\.db was damaged: it is kept in .*damaged.series-1/.test(log), log);
+  if (existsSync(aside)) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+  return existsSync(aside);
+}
 
 for (const [what, hurt, seen] of STORE) {
   test(`cloud/series.db, ${what}: seen, set aside, the rest taken over, everything is delivered, nobody does anything`, async () => {
@@ -249,11 +257,8 @@ for (const [what, hurt, seen] of STORE) {
       const damaged = readFileSync(file);
       fleet.startAll();
       await fleet.untilDone();
-      const log = fleet.logOf('cloud').join('\n');
-      if (seen !== undefined) assert.match(log, seen);
-      const aside = join(fleet.stateDir, 'cloud/damaged/series-1/series.db');
-      assert.equal(existsSync(aside), /series\.db was damaged: it is kept in .*damaged.series-1/.test(log), log);
-      if (existsSync(aside)) assert.deepEqual(readFileSync(aside), damaged, 'kept byte for byte');
+      assert.match(fleet.logOf('cloud').join('\n'), seen);
+      assert.ok(isKept(fleet, damaged));
       for (const part of ['cloud', 'edge', 'simulate'] as const) assert.equal(fleet.starts[part], 1);
       await untilAudited(fleet);
     });
@@ -261,19 +266,22 @@ for (const [what, hurt, seen] of STORE) {
 }
 
 const VALUES: [what: string, hurt: Hurt, seen: RegExp | undefined][] = [
-  // They may all fall where nothing is written.
+  // They may all fall where nothing is written, or into values, which keep the file well-formed.
   [`${FEW_FLIPS} flipped bits, seed 2`, (path) => flip(path, FEW_FLIPS, 2), undefined],
+  [`${FLIPS} flipped bits, seed 1`, (path) => flip(path, FLIPS, 1), undefined],
   ['a bit flipped in a part', flipPart, /audit: exit 1[^]*the checksum of seqs \d+ to \d+ does not hold/],
 ];
 
 for (const [what, hurt, seen] of VALUES) {
-  test(`cloud/series.db, ${what}: mended or named by the audit; when the file is moved away everything arrives`, async () => {
+  test(`cloud/series.db, ${what}: set aside, mended or named by the audit; when the file is moved away everything arrives`, async () => {
     await withFleet(async (fleet) => {
       const file = join(fleet.stateDir, 'cloud/series.db');
       foldWal(file);
       hurt(file);
+      const damaged = readFileSync(file);
       fleet.startAll();
       await fleet.untilDone();
+      if (isKept(fleet, damaged)) return untilAudited(fleet);
       const found = foundByAudit(fleet);
       if (seen !== undefined) assert.match(found ?? '', seen);
       if (found === undefined) return;
