@@ -1,8 +1,9 @@
 /**
  * Runs the tests: `node --import tsx scripts/test.ts [folder or file …]`, by default everything below tests/.
  *
- * The last line is `N passed, M failed, K skipped`. Skips are named with their reason; with FOGLINE_REQUIRE_ALL=1 each counts as
- * a failure too. A file without a test is a failure. Ends by itself also when something is left open.
+ * The last line is `N passed, M failed, K skipped`; before it stand the files that took longest, where many ran. Skips are named with
+ * their reason; with FOGLINE_REQUIRE_ALL=1 each counts as a failure too. A file without a test is a failure. Ends by itself also when
+ * something is left open.
  *
  * `*.alone.test.ts` compare times with each other: they run after the others, with nothing beside them.
  */

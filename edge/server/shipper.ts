@@ -5,10 +5,10 @@
  */
 import { type Clock, yieldToEventLoop } from '../../common/clock.ts';
 import { reach } from '../../common/failpoints.ts';
+import { sourceKey } from '../../common/ids.ts';
 import type { LinkClient } from '../../common/link/link.ts';
 import type { Logger } from '../../common/logger.ts';
 import { type LinkReply, type PartsReply, rangeOf, REQUEST_BYTES_TARGET, ROWS_PER_REQUEST_MAX } from '../../common/messages.ts';
-import { sourceKey } from '../../common/ids.ts';
 import { PARKED_REASONS } from '../../common/parked-reason.ts';
 import { applyAcks } from '../../common/protocol/edge-ledger.ts';
 import { ShipLanes } from '../../common/protocol/ship-lanes.ts';
@@ -105,7 +105,7 @@ export class Shipper {
     const { credit, inFlight } = this;
     signal.addEventListener('abort', () => this.endWaits(), { once: true });
     while (!signal.aborted) {
-      this.endUnmendedWaits(false);
+      if (this.unmended.endWaits()) greeter.requestHello('a source that was refused after a hello has waited');
       if (!isReached()) await this.rest(IDLE_MS);
       else if (credit.waitMs() > 0) await this.rest(credit.waitMs());
       else if (greeter.isHelloDue && inFlight.size === 0) await this.recover(await this.tryHello(), this.nextRequest);
@@ -117,7 +117,7 @@ export class Shipper {
   /** R11: the first good heartbeat after an outage ends the backoff, of the hello too. */
   linkReached(): void {
     this.backoff.reset();
-    this.endUnmendedWaits(true);
+    if (this.unmended.forget()) this.options.greeter.requestHello('the cloud is reached again, and lacked something before');
     this.endWaits();
   }
 
@@ -168,16 +168,14 @@ export class Shipper {
 
   private async tryHello(): Promise<Outcome> {
     const { greeter, link, deadlineMs, wire } = this.options;
+    const { startId } = greeter;
     const outcome = await greeter.greet(async (request) => {
       const reply = wire.decode(await link.request(wire.encode(request), deadlineMs));
       if (this.credit.take(reply)) throw new Error('the cloud is busy');
       return reply;
     });
+    if (greeter.startId !== startId) this.unmended.forget();
     return outcome === 'done' ? 'again' : outcome;
-  }
-
-  private endUnmendedWaits(all: boolean): void {
-    if (this.unmended.endWaits(all)) this.options.greeter.requestHello('a source that was refused after a hello has waited');
   }
 
   private endWaits(): void {
@@ -395,7 +393,7 @@ export class Shipper {
     });
     const follows = this.lanes.followers(request, verdicts);
     this.lanes.fail(verdicts.filter(({ verdict }) => !isHeld(verdict)).map(({ sourceId }) => sourceId));
-    batch.forEach(({ row }, i) => {
+    batch.forEach(({ sourceId, row }, i) => {
       const { verdict, reason } = verdicts[i] as (typeof verdicts)[number];
       const { household, fromSeq, toSeq } = rangeOf(row);
       if (isHeld(verdict)) return;
@@ -404,7 +402,7 @@ export class Shipper {
       else if (verdict === 'rejected') park(household, PARKED_REASONS.say('rejected', { ...seqs, fault: reason ?? '' }));
       else if (follows[i] === true) return;
       else if (verdict === 'not_owner' && this.isFenced(household, reply)) park(household, FENCED);
-      else this.askAfterRefusal(verdicts[i]?.sourceId ?? 0, row, verdict);
+      else this.askAfterRefusal(sourceId, row, verdict);
     });
     return { parked, isAllFollowing: follows.every((its, i) => its || isHeld(verdicts[i]?.verdict)) };
   }
@@ -415,8 +413,8 @@ export class Shipper {
     // Other rows of the same source may be refused with it.
     if (greeter.isHelloDue || this.unmended.waits(sourceId)) return;
     const { household, device, src, fromSeq } = rangeOf(row);
-    const waitMs = this.unmended.refused(sourceId, greeter.startId, greeter.lackingSeq(sourceKey(household, device, src)));
-    if (waitMs === 0) greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
+    const waitMs = this.unmended.refused(sourceId, greeter.lackingSeq(sourceKey(household, device, src)));
+    if (waitMs === undefined) greeter.requestHello(`${verdict} at ${household} seq ${fromSeq}`);
     else
       logger.error(
         { household, device, fromSeq, verdict, waitSeconds: Math.ceil(waitMs / 1_000) },

@@ -238,7 +238,7 @@ test('the first token is said once and not kept; export and the API want it; rev
   assert.equal(await ask(), 200);
   const listed = JSON.parse((await fogline(['token', 'list', '--state', stateDir, '--json'])).stdout) as { id: string }[];
   assert.equal((await fogline(['token', 'revoke', listed[0]!.id, '--state', stateDir])).code, 0);
-  await until(async () => ((await ask()) === 401 ? true : undefined), 'refused');
+  await until(async () => (await ask()) === 401, 'refused');
   await second.said.stop();
   assert(!second.said.stdout.includes('"token"'), 'said once');
 });
@@ -267,7 +267,7 @@ test('an edge that dies while the cloud is restarted is told, once, and the aler
   const second = await cloudFor(t, stateDir, quick);
   const told = await until(() => read(second.ready.url), 'told');
   assert.match(told.detail, /not heard since/);
-  await until(() => (second.said.stderr.includes('alert raised: is silent') ? true : undefined), 'in the log');
+  await until(() => second.said.stderr.includes('alert raised: is silent'), 'in the log');
   await second.said.stop('SIGKILL');
   const third = await cloudFor(t, stateDir, quick);
   assert.equal((await until(() => read(third.ready.url), 'still there')).since, told.since);

@@ -151,7 +151,7 @@ test('flushed while nothing new comes: every household is written anew', needsRe
   assert.equal(await server.client.dbsize(), 0);
   await untilWhole(REFILL_WITHIN_MS);
   // One process has refilled it; the other finds that its own mark is gone too.
-  await until(async () => warnings().length === 2, 'both processes to notice');
+  await until(async () => warnings().length === 2, 'both processes to notice', { more });
   await shipRoundLive();
   await untilShown(reading);
   await untilWhole();
@@ -168,7 +168,7 @@ test('full of what others keep there: refused once, still live in both, whole as
   await untilState('refusing');
   const received = (await outcome(reading, 'received')) ?? 0;
   await shipRoundLive();
-  await until(async () => ((await outcome(reading, 'received')) ?? 0) > received, 'publishing to go on');
+  await until(async () => ((await outcome(reading, 'received')) ?? 0) > received, 'publishing to go on', { more });
   await untilShown(reading);
   await server.client.config('SET', 'maxmemory', '0');
   await untilWhole(REFILL_WITHIN_MS);
@@ -225,20 +225,31 @@ async function shipRoundLive(): Promise<void> {
   await untilShown(receiving);
 }
 
+/** What both processes have logged, for what never comes. */
+const more = () => JSON.stringify([receiving.log, reading.log]);
+
 /** The API and the live stream of this cloud show the newest window that was shipped. */
 async function untilShown(cloud: CloudProcess): Promise<void> {
   const expected = ShippingEdge.powerOf(edge.shipped);
-  await until(async () => {
-    const powers = Object.values(await cloud.powers());
-    return powers.length === HOUSEHOLDS.length && powers.every((power) => power === expected);
-  }, 'the API to show the newest window');
+  await until(
+    async () => {
+      const powers = Object.values(await cloud.powers());
+      return powers.length === HOUSEHOLDS.length && powers.every((power) => power === expected);
+    },
+    'the API to show the newest window',
+    { more },
+  );
   if (cloud.live.length === 0) return;
   const newestAt = new Date(edge.newestEndMs).getTime();
-  await until(async () => {
-    const message = cloud.live.at(-1);
-    const isNewest = Date.parse(message?.newestAt ?? '') === newestAt;
-    return isNewest && Math.abs((message?.totalPowerW ?? 0) - expected * HOUSEHOLDS.length) < 1e-6;
-  }, 'the page to show it');
+  await until(
+    async () => {
+      const message = cloud.live.at(-1);
+      const isNewest = Date.parse(message?.newestAt ?? '') === newestAt;
+      return isNewest && Math.abs((message?.totalPowerW ?? 0) - expected * HOUSEHOLDS.length) < 1e-6;
+    },
+    'the page to show it',
+    { more },
+  );
 }
 
 /** Both processes are up and Redis holds the newest window of every household. */
@@ -255,7 +266,7 @@ async function untilWhole(withinMs = PATIENT_MS): Promise<void> {
       return texts.every((text) => text?.startsWith(`[${newestStartMs},`) === true);
     },
     'redis to hold all newest windows',
-    { withinMs, more: () => JSON.stringify([receiving.log, reading.log]) },
+    { withinMs, more },
   );
 }
 
@@ -267,7 +278,7 @@ async function readiness(cloud: CloudProcess): Promise<[number, string]> {
 
 async function untilState(state: string): Promise<void> {
   for (const cloud of [receiving, reading])
-    await until(async () => (await cloud.metric(`fogline_redis_state{state="${state}"}`)) === 1, `redis ${state}`);
+    await until(async () => (await cloud.metric(`fogline_redis_state{state="${state}"}`)) === 1, `redis ${state}`, { more });
 }
 
 function outcome(cloud: CloudProcess, name: string): Promise<number | undefined> {

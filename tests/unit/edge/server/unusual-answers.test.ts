@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import type { LinkHandler } from '../../../../common/link/link.ts';
 import { HOUSEHOLDS_PER_HELLO_MAX, type LinkReply, type LinkRequest, rangeOf } from '../../../../common/messages.ts';
 import { decodeReply, decodeRequest, encodeReply } from '../../../../common/wire.ts';
+import { seededRandom } from '../../../../common/random.ts';
 import { VirtualSite } from '../../../doubles/virtual-site.ts';
 
 async function siteOf(t: TestContext, options: ConstructorParameters<typeof VirtualSite>[0] = {}): Promise<VirtualSite> {
@@ -87,21 +88,15 @@ test('R5: not_owner that names a lower generation than the one held fences nobod
   assert.equal(asked, 1);
 });
 
-test('a cloud that acknowledges what it lacks and goes on lacking it is asked less and less often, and holds up nobody else', async (t) => {
-  const site = await siteOf(t);
-  site.edge.start();
-  const produce = (from: number, to: number) => ['home-1', 'home-2'].forEach((household) => site.produce(household, from, to));
-  produce(1, 21);
-  await site.until(() => ['home-1', 'home-2'].every((household) => site.held(household).covered[0]?.[1] === 20), 60_000);
-  const served = site.network.handler;
+/** Of home-1 the cloud acknowledges the first row and lacks everything, whatever it is told. @returns when it was said hello to */
+function forgetting(site: VirtualSite): number[] {
   const hellosMs: number[] = [];
   answering(site, (reply, request) => {
     if (reply.kind === 'hello') {
       hellosMs.push(site.clock.nowMs());
       assert.ok(hellosMs.length < 500, 'a hello without a pause');
-      const forgotten = (household: string) => household === 'home-1';
       const forget = ({ household, ...rest }: (typeof reply.households)[number]) =>
-        forgotten(household) ? { household, ...rest, sources: [] } : { household, ...rest };
+        household === 'home-1' ? { household, ...rest, sources: [] } : { household, ...rest };
       return { ...reply, households: reply.households.map(forget) };
     }
     if (reply.kind !== 'parts' || request.kind !== 'parts') return reply;
@@ -112,6 +107,17 @@ test('a cloud that acknowledges what it lacks and goes on lacking it is asked le
     });
     return { ...reply, verdicts };
   });
+  return hellosMs;
+}
+
+test('a cloud that acknowledges what it lacks and goes on lacking it is asked less and less often, and holds up nobody else', async (t) => {
+  const site = await siteOf(t);
+  site.edge.start();
+  const produce = (from: number, to: number) => ['home-1', 'home-2'].forEach((household) => site.produce(household, from, to));
+  produce(1, 21);
+  await site.until(() => ['home-1', 'home-2'].every((household) => site.held(household).covered[0]?.[1] === 20), 60_000);
+  const served = site.network.handler;
+  const hellosMs = forgetting(site);
   produce(22, 41);
   await site.until(() => site.held('home-2').covered[0]?.[1] === 40, 60_000);
   assert.deepEqual(site.held('home-2').covered, [[1, 40]]);
@@ -124,6 +130,26 @@ test('a cloud that acknowledges what it lacks and goes on lacking it is asked le
   site.network.handler = served;
   produce(42, 43);
   await site.until(() => site.held('home-1').covered[0]?.[1] === 42, 120_000);
+  assert.deepEqual(site.held('home-1').covered, [[1, 42]]);
+  assert.deepEqual(site.errors, []);
+});
+
+test('a cloud that started anew is another one: no source waits for what was refused by the one before', async (t) => {
+  // Each wait as long as it may be.
+  const site = await siteOf(t, { random: { ...seededRandom(1), next: () => 0.99 } });
+  site.edge.start();
+  site.produce('home-1', 1, 21);
+  await site.until(() => site.held('home-1').covered[0]?.[1] === 20, 60_000);
+  const hellosMs = forgetting(site);
+  site.produce('home-1', 22, 41);
+  await site.until(() => hellosMs.length === 10, 3_600_000);
+  assert.equal(hellosMs.length, 10);
+  await site.clock.advance(1_000);
+  assert.notEqual(site.edge.status()?.queued, 0, 'it waits');
+  site.cloud.kill();
+  await site.cloud.start();
+  site.produce('home-1', 42, 43);
+  await site.clock.advance(10_000);
   assert.deepEqual(site.held('home-1').covered, [[1, 42]]);
   assert.deepEqual(site.errors, []);
 });
